@@ -1,0 +1,1 @@
+"""The arithmetic of attention: pure functions and frozen values."""

@@ -1,0 +1,1 @@
+"""Where inputs come from: text to tokens, seeds and files to arrays."""

@@ -1,0 +1,62 @@
+"""A page: what a view wants to say, before a medium (terminal, Markdown) decides how it looks."""
+
+from dataclasses import dataclass
+
+from attn_cli.trace.trace import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """One matrix (row, column) with its labels, the raw tokens; `columns` None means features, numbered from 0.
+
+    `signed` numbers are coloured around 0, others from their smallest to their largest. −∞ is a hidden cell.
+    """
+
+    values: Array
+    rows: tuple[str, ...]
+    columns: tuple[str, ...] | None
+    title: str = ""
+    signed: bool = True
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The start of a section."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Prose:
+    """A line or more of plain text, wrapped to the width; `faint` for what can be skipped."""
+
+    text: str
+    faint: bool = False
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Tables of numbers, one per grid, side by side where they fit."""
+
+    grids: tuple[Grid, ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Heatmaps on one colour scale with one colour bar, side by side where they fit."""
+
+    grids: tuple[Grid, ...]
+
+
+Block = Heading | Prose | Numbers | Picture
+Page = tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the reader wants it: digits after the point, palette (None: by the data), all cells, numbers in pictures."""
+
+    precision: int = 4
+    palette: str | None = None
+    full: bool = False
+    numbers: bool = False
