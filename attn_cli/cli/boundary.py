@@ -1,0 +1,126 @@
+"""The one place where a run ends: exit codes, and errors in two lines."""
+
+import errno
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+import typer
+
+from attn_cli.errors import AttnError
+
+EXAMPLE = '"Transformers are amazing"'
+LONGEST = 500
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code; only KeyboardInterrupt goes further."""
+    stdout = sys.stdout
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            return _call(arguments)
+        finally:
+            sys.stdout = stdout  # Typer wraps it when a pipe is closed
+            if stdout is not None:
+                stdout.flush()
+    except AttnError as error:
+        return _complain(error.message, error.hint, error.exit_code)
+    except typer.TyperException as error:
+        return _complain(*_usage(error), error.exit_code)
+    except OSError as error:
+        return _output_failed(error)
+    except MemoryError:
+        return _complain("not enough memory", "choose a shorter text, a smaller --dim, or fewer stages with --stage", 1)
+    except Exception as error:
+        return _internal(error)
+
+
+def _call(arguments: list[str]) -> int:
+    """Call the app; what Typer turns into its own exits is turned back into what it was."""
+    from typer.main import get_command
+
+    from attn_cli.cli.app import app
+
+    try:
+        code = get_command(app).main(args=arguments, prog_name="attn", standalone_mode=False)
+    except typer.Abort as abort:
+        if isinstance(abort.__cause__, EOFError):
+            raise abort.__cause__ from None
+        return 1
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, OSError):
+            raise leaving.__context__ from None
+        code = leaving.code
+    if code == 130:
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: typer.TyperException) -> tuple[str, str]:
+    """What is wrong with the command line, in Typer's words, and what to type instead."""
+    context: Any = getattr(error, "ctx", None)
+    path = context.command_path if context else "attn"
+    command = context.command if context else None
+    if "unexpected extra argument" in error.message and any(p.name == "text" for p in getattr(command, "params", ())):
+        return error.message, f"quote the sentence: {path} {EXAMPLE}"
+    if near := getattr(error, "possibilities", None):
+        return error.message, f"did you mean {' or '.join(sorted(near))}?"
+    message = error.format_message()
+    wrong, suggests, suggestion = message.rpartition(". Did you mean ")
+    if suggests:
+        return wrong, f"did you mean {suggestion}"
+    if hasattr(command, "commands"):
+        return message, f"{path} --help lists the commands; a sentence needs one: {path} explain {EXAMPLE}"
+    return message, f"{path} --help lists the options"
+
+
+def _output_failed(error: OSError) -> int:
+    """Standard output is full or closed; a reader that has left is no error."""
+    if error.filename is not None:  # a file's error, which the code that reads or writes it should have explained
+        return _internal(error)
+    with suppress(OSError, ValueError, AttributeError):
+        # What is still unwritten goes nowhere, or Python would fail once more when it leaves.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
+        return 0
+    return _complain(f"cannot write standard output: {error.strerror}", "write to another place, with -o FILE", 1)
+
+
+def _internal(error: Exception) -> int:
+    """A bug of ours: one line, or the traceback for who asks for it."""
+    if os.environ.get("ATTN_DEBUG", "0") not in ("", "0"):
+        import traceback
+
+        _say(traceback.format_exc().rstrip())
+    else:
+        what = safe(f"{type(error).__name__}: {error}")
+        _say(f"attn: internal error: {what} (ATTN_DEBUG=1 shows the traceback)")
+    return 70
+
+
+def _complain(message: str, hint: str, code: int) -> int:
+    _say(f"attn: {safe(message)}\n  hint: {safe(hint)}")
+    return code
+
+
+def _say(text: str) -> None:
+    """A line on standard error; nothing can be done if that is closed or full."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
+
+
+def safe(text: str) -> str:
+    """One line that a terminal shows as it is: control and format characters escaped, a long text cut off."""
+    from unicodedata import category
+
+    unsafe = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    escaped = "".join(
+        character.encode("unicode_escape").decode() if category(character) in unsafe else character
+        for character in text[: LONGEST + 1]
+    )
+    return escaped if len(escaped) <= LONGEST else escaped[: LONGEST - 1] + "…"

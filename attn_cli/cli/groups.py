@@ -1,0 +1,41 @@
+"""Commands that take groups of options as dataclasses."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from functools import wraps
+from typing import Any, TypeVar
+
+Returned = TypeVar("Returned")
+
+
+def grouped(function: Callable[..., Returned]) -> Callable[..., Returned]:
+    """Let Typer see the fields of a command's dataclasses as its parameters, and hand the command the dataclasses.
+
+    A field is `name: Annotated[type, typer.Option(...)] = default`; no two may share a name.
+    """
+    groups: dict[str, Any] = {}
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(function).parameters.values():
+        if not is_dataclass(parameter.annotation):
+            parameters.append(parameter.replace(kind=parameter.KEYWORD_ONLY))
+            continue
+        groups[parameter.name] = parameter.annotation
+        for field in fields(parameter.annotation):
+            default = parameter.empty if field.default is MISSING else field.default
+            annotated = inspect.Parameter(field.name, parameter.KEYWORD_ONLY, default=default, annotation=field.type)
+            parameters.append(annotated)
+    signature = inspect.Signature(parameters)
+
+    @wraps(function)
+    def command(**options: Any) -> Returned:
+        bound = signature.bind(**options)
+        bound.apply_defaults()
+        rest = bound.arguments
+        built = {name: group(**{f.name: rest.pop(f.name) for f in fields(group)}) for name, group in groups.items()}
+        return function(**built, **rest)
+
+    # Typer reads the one for the names and defaults, the other for the types.
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command

@@ -1,0 +1,124 @@
+"""The options that commands share, each declared once, grouped by what they are for."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+Text = Annotated[
+    str | None,
+    typer.Argument(metavar="[TEXT]", help="The sentence; - reads it from standard input.", show_default=False),
+]
+
+
+def _complete(values: str) -> list[str]:
+    return values.split()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the input comes from, and how attention is computed on it."""
+
+    text: Text = None
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            "-w",
+            "--input",
+            "-i",
+            metavar="FILE",
+            help="A document of parameters, or a trace: JSON, NPZ or safetensors; - is standard input.",
+        ),
+    ] = None
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="word (the default), whitespace, char or byte.",
+            autocompletion=lambda: _complete("word whitespace char byte"),
+        ),
+    ] = None
+    unknown: Annotated[
+        str | None, typer.Option(metavar="random|zero", help="A vector for tokens that the document has none for.")
+    ] = None
+    seed: Annotated[int | None, typer.Option(help="What random numbers are drawn from; 0 unless set.")] = None
+    dim: Annotated[
+        int | None, typer.Option(min=1, max=65536, help="d_model, the width of an embedding; 4 unless set.")
+    ] = None
+    heads: Annotated[int | None, typer.Option(min=1, max=65536, help="How many query heads; 1 unless set.")] = None
+    kv_heads: Annotated[int | None, typer.Option(min=1, max=65536, help="How many key/value heads they share.")] = None
+    head_dim: Annotated[
+        int | None, typer.Option(min=1, max=65536, help="The width of a head; d_model / heads unless set.")
+    ] = None
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MASK",
+            help="none, causal, causal:start, sliding:W, local:W or prefix:P.",
+            autocompletion=lambda: _complete("none causal causal:start sliding: local: prefix:"),
+        ),
+    ] = None
+    positions: Annotated[str | None, typer.Option(metavar="NAME", help="none: more are to come.", hidden=True)] = None
+    scale: Annotated[
+        str | None, typer.Option(metavar="SCALE", help="sqrt (1/√d_k, the default), none or a number.")
+    ] = None
+    dtype: Annotated[str | None, typer.Option(metavar="DTYPE", help="float64 (the default) or float32.")] = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What of it to show."""
+
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Stages such as Q,scores,weights, or all.",
+            autocompletion=lambda: _complete("X Q K V scores scaled masked weights head_output output"),
+        ),
+    ] = None
+    head: Annotated[str | None, typer.Option(metavar="HEADS", help="Query heads: 0, -1, 0-3, 0,5 or all.")] = None
+    layer: Annotated[str | None, typer.Option(metavar="LAYERS", help="Layers, spelled likewise.")] = None
+
+
+@dataclass(frozen=True)
+class Show:
+    """How to show it, and where."""
+
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="terminal, json, npz, safetensors, csv or markdown.",
+            autocompletion=lambda: _complete("terminal json npz safetensors csv markdown"),
+        ),
+    ] = None
+    json: Annotated[bool, typer.Option("--json", help="The same as -f json.")] = False
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write a file; its suffix chooses the format.")
+    ] = None
+    precision: Annotated[
+        int,
+        typer.Option(
+            min=0, max=17, envvar="ATTN_PRECISION", show_envvar=False, help="Digits after the point, on screen only."
+        ),
+    ] = 4
+    palette: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            envvar="ATTN_PALETTE",
+            show_envvar=False,
+            help="viridis, cividis, diverging or gray.",
+            autocompletion=lambda: _complete("viridis cividis diverging gray"),
+        ),
+    ] = None
+    color: Annotated[
+        str,
+        typer.Option(metavar="auto|always|never", envvar="ATTN_COLOR", show_envvar=False, help="Whether to colour."),
+    ] = "auto"
+    full: Annotated[bool, typer.Option("--full", help="Fold nothing.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes on standard error.")] = False

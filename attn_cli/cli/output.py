@@ -1,0 +1,107 @@
+"""Where results go: files that are whole or not there, standard output, and what its terminal can show."""
+
+import errno
+import os
+import stat
+import sys
+from contextlib import suppress
+from typing import TextIO
+
+from attn_cli.errors import AttnError
+
+_HINTS = {
+    errno.ENOENT: "make the folder first, or choose another one",
+    errno.ENOTDIR: "a part of the path is a file: choose another folder",
+    errno.EISDIR: "name a file in it",
+    errno.EACCES: "choose a file and folder that you may write",
+    errno.EPERM: "choose a file and folder that you may write",
+    errno.EROFS: "choose a file and folder that you may write",
+    errno.ENOSPC: "free some space, or choose another disk",
+    errno.EDQUOT: "free some space, or choose another disk",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write a file, all of it or nothing: a link keeps its target, a file its permissions; AttnError if that fails."""
+    try:
+        target = os.path.realpath(path)
+        mode = _mode(target)
+        if not os.path.basename(path) or (mode and stat.S_ISDIR(mode)):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if mode and not stat.S_ISREG(mode):  # a pipe or a device, which nothing can take the place of
+            with open(path, "wb") as stream:
+                stream.write(data)
+            return
+        if mode and not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        _replace(target, data, mode)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        hint = _HINTS.get(error.errno or 0, "choose another file with -o")
+        raise AttnError(f"{path}: cannot write it: {error.strerror}", hint=hint) from error
+
+
+def _mode(path: str) -> int:
+    """What the file is and who may use it; 0 if there is none."""
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return 0
+
+
+def _replace(target: str, data: bytes, mode: int) -> None:
+    """Write beside the target, then take its place in one step."""
+    temporary = os.path.join(os.path.dirname(target), f".attn-{os.urandom(8).hex()}")
+    try:
+        with open(temporary, "xb") as stream:
+            stream.write(data)
+        if mode:
+            os.chmod(temporary, stat.S_IMODE(mode))
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def write_stdout(data: bytes) -> None:
+    """Write to standard output, after what was printed before; OSError is for the boundary."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def colour_system(choice: str, stream: TextIO | None) -> str | None:
+    """The `color_system` for Rich, None for no colour.
+
+    `choice` is auto, always or never; with auto NO_COLOR decides, then FORCE_COLOR, then the terminal.
+    """
+    if choice == "never" or (choice == "auto" and not _wants_colour(stream)):
+        return None
+    term = os.environ.get("TERM", "").lower()
+    if os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") or term.endswith("-direct"):
+        return "truecolor"
+    return "256" if term.endswith(("256color", "kitty")) else "standard"
+
+
+def _wants_colour(stream: TextIO | None) -> bool:
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def width(stream: TextIO | None) -> int:
+    """How many columns to fill: COLUMNS, else those of the terminal, else 80."""
+    with suppress(ValueError):
+        if (columns := int(os.environ.get("COLUMNS", ""))) > 0:
+            return columns
+    if stream is not None and stream.isatty():
+        with suppress(OSError):
+            return os.get_terminal_size(stream.fileno()).columns or 80
+    return 80

@@ -1,0 +1,163 @@
+"""What a command made, in the format that was asked for, to where it was asked to go."""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from attn_cli.cli.options import Show
+from attn_cli.cli.output import colour_system, width, write_file, write_stdout
+from attn_cli.errors import UsageError
+from attn_cli.trace.trace import Trace
+from attn_cli.views.page import Look, Page
+
+
+@dataclass(frozen=True)
+class Result:
+    """A trace, and the page that shows it, made only if somebody looks."""
+
+    trace: Trace
+    page: Callable[[], Page]
+    look: Look
+    show: Show
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a result becomes bytes, and the suffixes that choose it."""
+
+    suffixes: tuple[str, ...]
+    render: Callable[[Result], bytes]
+
+
+def _json(result: Result) -> bytes:
+    from attn_cli.trace.codec import trace_to_json
+
+    return trace_to_json(result.trace)
+
+
+def _npz(result: Result) -> bytes:
+    from attn_cli.trace.codec import trace_to_npz
+
+    return trace_to_npz(result.trace)
+
+
+def _safetensors(result: Result) -> bytes:
+    from attn_cli.trace.codec import trace_to_safetensors
+
+    return trace_to_safetensors(result.trace)
+
+
+def _csv(result: Result) -> bytes:
+    from attn_cli.trace.csv import trace_to_csv
+
+    return trace_to_csv(result.trace)
+
+
+def _markdown(result: Result) -> bytes:
+    from attn_cli.views.markdown import page_to_markdown
+
+    return page_to_markdown(result.page(), result.look).encode()
+
+
+def _terminal(result: Result) -> bytes:
+    from io import StringIO
+
+    from rich.console import Console
+
+    from attn_cli.views.terminal import TerminalPage
+
+    stream = None if result.show.output else sys.stdout
+    encoding = stream.encoding if stream else "utf-8"
+    colour = colour_system(result.show.color, stream)
+
+    class Screen(StringIO):
+        """Text in memory that says how the real stream encodes."""
+
+    Screen.encoding = encoding  # type: ignore[assignment]
+    screen = Screen()
+    console = Console(
+        file=screen,
+        width=width(stream),
+        color_system=colour,  # type: ignore[arg-type]
+        force_terminal=colour is not None,
+        no_color=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        legacy_windows=False,
+    )
+    console.print(TerminalPage(result.page(), result.look), crop=False, end="")
+    return screen.getvalue().encode(encoding, errors="backslashreplace")
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        "terminal": Format((".txt", ".ansi"), _terminal),
+        "json": Format((".json",), _json),
+        "npz": Format((".npz",), _npz),
+        "safetensors": Format((".safetensors",), _safetensors),
+        "csv": Format((".csv",), _csv),
+        "markdown": Format((".md", ".markdown"), _markdown),
+    }
+)
+BINARY = ("npz", "safetensors")
+
+
+def deliver(result: Result) -> None:
+    """Write the result to the file, or to standard output."""
+    name = format_of(result.show.format, result.show.json, result.show.output)
+    if name in BINARY and not result.show.output and sys.stdout.isatty():
+        raise UsageError(f"{name} is not for a terminal", hint=f"write a file with -o trace.{name}")
+    data = FORMATS[name].render(result)
+    put(data, result.show.output, quiet=result.show.quiet)
+
+
+def put(data: bytes, path: str | None, *, quiet: bool) -> None:
+    """Bytes to a file, with a word on standard error, or to standard output."""
+    if path is None:
+        write_stdout(data)
+        return
+    write_file(path, data)
+    if not quiet:
+        print(f"attn: wrote {path!r}, {len(data):,} bytes", file=sys.stderr)
+
+
+def format_of(asked: str | None, json: bool, path: str | None) -> str:
+    """The format by name, else by the file's suffix, else for the terminal."""
+    if json:
+        if asked not in (None, "json"):
+            raise UsageError(f"--json and -f {asked} contradict each other", hint="give one of them")
+        return "json"
+    if asked is not None:
+        if asked not in FORMATS:
+            raise UsageError(f"--format: there is no {asked!r}", hint=f"there is {', '.join(FORMATS)}")
+        return asked
+    if path is None:
+        return "terminal"
+    suffix = os.path.splitext(path)[1].lower()
+    for name, form in FORMATS.items():
+        if suffix in form.suffixes:
+            return name
+    known = ", ".join(suffix for form in FORMATS.values() for suffix in form.suffixes)
+    raise UsageError(
+        f"--output: {path!r} ends in none of {known}", hint="change the suffix, or choose the format with -f"
+    )
+
+
+def look_of(show: Show, *, numbers: bool = False) -> Look:
+    """How the reader wants it, checked."""
+    from attn_cli.views.palette import PALETTES
+
+    if show.palette is not None and show.palette not in PALETTES:
+        raise UsageError(f"--palette: there is no {show.palette!r}", hint=f"there is {', '.join(PALETTES)}")
+    if show.color not in ("auto", "always", "never"):
+        raise UsageError(f"--color: {show.color!r} is not auto, always or never", hint="--color never switches it off")
+    return Look(precision=show.precision, palette=show.palette, full=show.full, numbers=numbers)
+
+
+def again() -> str:
+    """The command line, to be typed again."""
+    return shlex.join(["attn", *sys.argv[1:]])

@@ -1,0 +1,44 @@
+"""Where the numbers of a view came from, and the command that makes it again."""
+
+from collections.abc import Iterator
+
+from attn_cli.trace.trace import Layer, Trace
+from attn_cli.views.page import Block, Prose
+
+
+def provenance(trace: Trace, again: str | None) -> Iterator[Block]:
+    """One line of what came in, then the notes, then how to see it again."""
+    parts = [_count(len(trace.tokens), "token")]
+    if trace.layers:
+        parts += _sizes(trace.layers[0])
+    parts.append(_origin(trace))
+    yield Prose(" · ".join(parts))
+    for note in trace.notes:
+        yield Prose(f"note: {note}", faint=True)
+    if again:
+        yield Prose(f"again: {again}", faint=True)
+
+
+def _sizes(layer: Layer) -> Iterator[str]:
+    if "X" in layer:
+        yield f"d_model {layer['X'].shape[1]}"
+    width = f" of width {layer['Q'].shape[2]}" if "Q" in layer else ""
+    shared = f", {layer.kv_heads} key/value" if layer.kv_heads != layer.heads else ""
+    yield _count(layer.heads, "head") + width + shared
+    if layer.head_index != tuple(range(layer.heads)):
+        yield "shown: head " + ", ".join(map(str, layer.head_index))
+    if layer.settings.mask != "none":
+        yield f"mask {layer.settings.mask}"
+    yield layer.settings.dtype
+
+
+def _origin(trace: Trace) -> str:
+    source = trace.source
+    if source.get("kind") == "random":
+        return f"random embeddings and projections, seed {source.get('seed')}"
+    path = source.get("path")
+    return "numbers from " + ("standard input" if path == "-" else str(path or source.get("kind", "a trace")))
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
