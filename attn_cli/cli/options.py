@@ -20,6 +20,9 @@ class Source:
     """Where the input comes from, and how attention is computed on it."""
 
     text: Text = None
+    context: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Cross-attention: TEXT asks, this text is looked at.")
+    ] = None
     weights: Annotated[
         str | None,
         typer.Option(
@@ -28,8 +31,12 @@ class Source:
             "--input",
             "-i",
             metavar="FILE",
-            help="A document of parameters, or a trace: JSON, NPZ or safetensors; - is standard input.",
+            help="A document: parameters, arrays or a trace, in JSON, NPZ, NPY, CSV or safetensors; - is stdin.",
         ),
+    ] = None
+    bare: Annotated[
+        str | None,
+        typer.Option("--as", metavar="STAGE", help="What a bare matrix is: weights (the default) or scores."),
     ] = None
     tokenizer: Annotated[
         str | None,
@@ -59,11 +66,21 @@ class Source:
             autocompletion=lambda: _complete("none causal causal:start sliding: local: prefix:"),
         ),
     ] = None
-    positions: Annotated[str | None, typer.Option(metavar="NAME", help="none: more are to come.", hidden=True)] = None
+    positions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="none, sinusoidal, rope[:BASE] or alibi.",
+            autocompletion=lambda: _complete("none sinusoidal rope rope: alibi"),
+        ),
+    ] = None
     scale: Annotated[
         str | None, typer.Option(metavar="SCALE", help="sqrt (1/√d_k, the default), none or a number.")
     ] = None
-    dtype: Annotated[str | None, typer.Option(metavar="DTYPE", help="float64 (the default) or float32.")] = None
+    softcap: Annotated[str | None, typer.Option(metavar="NUMBER", help="Squeeze scores into ± NUMBER.")] = None
+    dtype: Annotated[
+        str | None, typer.Option(metavar="DTYPE", help="The arithmetic: float64 (the default), float32 or float16.")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +91,8 @@ class Choice:
         list[str] | None,
         typer.Option(
             metavar="NAMES",
-            help="Stages such as Q,scores,weights, or all.",
-            autocompletion=lambda: _complete("X Q K V scores scaled masked weights head_output output"),
+            help="Stages such as Q,scores,weights; parts; or all.",
+            autocompletion=lambda: _complete("X Q K V scores scaled masked weights head_output output parts all"),
         ),
     ] = None
     head: Annotated[str | None, typer.Option(metavar="HEADS", help="Query heads: 0, -1, 0-3, 0,5 or all.")] = None

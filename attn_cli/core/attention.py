@@ -5,13 +5,18 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from attn_cli.core.ops import by_key_head, join_heads, softmax, split_heads
-from attn_cli.core.spec import Spec
-from attn_cli.core.steps import on_scores
-from attn_cli.errors import SpecError
-from attn_cli.trace.trace import Array, Layer, Stage, frozen, read_only
+from attn_cli.core.ops import join_heads
+from attn_cli.core.parts import record_parts
+from attn_cli.core.projecting import linear, place, project, rotate
+from attn_cli.core.record import Record, by
+from attn_cli.core.scoring import score
+from attn_cli.core.shapes import check_shapes
+from attn_cli.core.spec import Conditions, Spec
+from attn_cli.core.steps import Match, Shape, Soften, Step, on_scores
+from attn_cli.trace.stages import PARTS
+from attn_cli.trace.trace import Array, Layer, aligned, frozen, read_only
 
-AS_STORED = "as stored"
+CHAIN = ("scores", "scaled", "softcapped", "biased", "masked", "weights")
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,9 +26,9 @@ class Projections:
     `W_Q` is d_model × (h · d_k), `W_K` d_model × (g · d_k), `W_V` d_model × (g · d_v), `W_O` (h · d_v) × d_out.
     """
 
-    W_Q: Array
-    W_K: Array
-    W_V: Array
+    W_Q: Array | None = None
+    W_K: Array | None = None
+    W_V: Array | None = None
     W_O: Array | None = None
     b_Q: Array | None = None
     b_K: Array | None = None
@@ -41,165 +46,106 @@ def attend(
     projections: Projections | None = None,
     spec: Spec | None = None,
     *,
+    conditions: Conditions | None = None,
+    context_tokens: Sequence[str] | None = None,
     keep: Collection[str] | None = None,
 ) -> Layer:
     """Scaled dot-product attention (Vaswani et al. 2017, arXiv 1706.03762), every stage recorded.
 
     `given` holds the stages to start from: `X` (token, d_model) with `projections`, or `Q`, `K` and perhaps `V`
-    (head, token, feature), or later ones; what is given is shown as it is. `keep` names the stages to hold on to,
-    all when None. Raises SpecError where shapes do not fit together.
+    (head, token, feature), or any later one; `embedded` (and `embedded_context`) in place of X where positions have
+    still to be added. What is given is shown as it is. `context_tokens` make it cross-attention: they label the keys.
+    `keep` names the stages to hold on to, all when None. Raises SpecError where shapes do not fit together.
     """
-    spec = spec or Spec()
-    run = _Run(spec, keep, {name: _typed(array, spec.dtype) for name, array in given.items()})
+    spec, conditions = spec or Spec(), conditions or Conditions()
+    matrices = projections.given() if projections else {}
+    cross = context_tokens is not None
+    record = Record({name: _typed(array, spec.dtype) for name, array in given.items()}, _keeping(keep))
     with np.errstate(all="ignore"):
-        run.project(projections.given() if projections else {})
-        run.score()
-        run.blend(projections.given() if projections else {})
-    queries, keys = run.counts(len(tokens))
+        check_shapes(record, spec, conditions, tokens, context_tokens)
+        own, context = _places(spec, conditions, len(tokens), len(context_tokens or tokens), cross)
+        place(record, spec, conditions, own, context)
+        project(record, spec, matrices)
+        heads, queries, keys = shape = check_shapes(record, spec, conditions, tokens, context_tokens)
+        places = {"Q": _some(own, queries, spec, cross), "K": _some(context, keys, spec, cross)}
+        rotate(record, spec, places)
+        _score(record, spec, conditions, shape, places)
+        record_parts(record, spec, conditions, matrices, places)
+        _put_together(record, heads, matrices)
+    from_start = spec.mask.from_start or cross
+    q = record.latest("Q")
     return Layer(
-        stages=tuple(run.stages),
-        query_tokens=tuple(tokens)[len(tokens) - queries :],
-        key_tokens=tuple(tokens)[:keys],
+        stages=tuple(stage for stage in record.stages if keep is None or stage.name in keep),
+        query_tokens=aligned(tokens, queries, from_start=from_start),
+        key_tokens=aligned(context_tokens or tokens, keys, from_start=from_start),
         heads=spec.heads,
         kv_heads=spec.key_heads,
         head_index=tuple(range(spec.heads)),
         kv_head_index=tuple(range(spec.key_heads)),
-        settings=spec.settings(run.factor),
+        settings=spec.settings(spec.d_k if q is None else q.shape[2]),
+        kind="cross" if cross else "self",
+        keys="context_tokens" if cross else "tokens",
     )
 
 
-class _Run:
-    """One pass over the stages: what is known so far, and which of it is kept."""
+def _keeping(keep: Collection[str] | None) -> Collection[str] | None:
+    """What has to be held on to while it is computed: parts are told from the scores before and after each step."""
+    return keep if keep is None or not set(PARTS) & set(keep) else {*keep, *CHAIN[:4]}
 
-    def __init__(self, spec: Spec, keep: Collection[str] | None, given: Mapping[str, Array]) -> None:
-        self.spec = spec
-        self.keep = keep
-        self.given = given
-        self.known: dict[str, Array] = {}
-        self.stages: list[Stage] = []
-        self.factor = None if isinstance(spec.scale, str) else spec.scale
 
-    def kept(self, name: str) -> bool:
-        return self.keep is None or name in self.keep
+def _places(spec: Spec, conditions: Conditions, tokens: int, context: int, cross: bool) -> tuple[Array, Array]:
+    """Where the tokens and the context's tokens stand: at their ids, or at 0, 1, 2, …."""
+    own = np.arange(tokens) if conditions.position_ids is None else conditions.position_ids
+    if not cross:
+        return own, own
+    ids = conditions.position_ids_context
+    return own, np.arange(context) if ids is None else ids
 
-    def record(self, name: str, formula: str, array: Array) -> Array:
-        self.known[name] = array
-        if self.kept(name):
-            stored = name in self.given
-            self.stages.append(Stage(name, array if stored else frozen(array), AS_STORED if stored else formula))
-        return array
 
-    def project(self, matrices: Mapping[str, Array]) -> None:
-        """X to Q, K and V."""
-        if "X" in self.given:
-            self.record("X", AS_STORED, self.given["X"])
-        for name in "QKV":
-            if name in self.given:
-                self.record(name, AS_STORED, self.given[name])
-            elif "X" in self.known and f"W_{name}" in matrices:
-                heads = self.spec.heads if name == "Q" else self.spec.key_heads
-                projected, formula = self._linear("X", self.known["X"], name, matrices)
-                if projected.shape[1] % heads:
-                    raise SpecError(
-                        f"W_{name} has {projected.shape[1]} columns, which {heads} heads cannot share evenly",
-                        hint=f"give W_{name} a multiple of {heads} columns, or choose another number of heads",
-                    )
-                array = split_heads(projected, heads)  # (head, token, feature)
-                per_head = f", {heads} heads of {_by(array[0])}" if heads > 1 else ""
-                self.record(name, f"{name} = {formula}{per_head}", array)
+def _some(places: Array, count: int, spec: Spec, cross: bool) -> Array:
+    """The positions of as many queries or keys as there are, counted like their labels."""
+    return places[:count] if spec.mask.from_start or cross else places[len(places) - count :]
 
-    def score(self) -> None:
-        """Q and K to scores, through the steps, to weights."""
-        if "scores" in self.given:
-            self.record("scores", AS_STORED, self.given["scores"])
-        elif "Q" in self.known and "K" in self.known:
-            self.record("scores", *self._match(self.known["Q"], self.known["K"]))
-        if "weights" in self.given:
-            for name in ("scaled", "softcapped", "biased", "masked", "weights"):
-                if name in self.given:
-                    self.record(name, AS_STORED, self.given[name])
-        elif "scores" in self.known:
-            self._soften()
 
-    def _match(self, q: Array, k: Array) -> tuple[str, Array]:
-        if q.shape[2] != k.shape[2]:
-            raise SpecError(
-                f"a query of width {q.shape[2]} cannot meet a key of width {k.shape[2]} (Q {_by(q)}, K {_by(k)})",
-                hint="W_Q and W_K must give each head the same number of columns",
-            )
-        grouped = by_key_head(q, len(k)) @ k[:, np.newaxis].swapaxes(-1, -2)  # (key head, query head, query, key)
-        scores = grouped.reshape(len(q), q.shape[1], k.shape[1])  # (head, query, key)
-        shapes = f"{_by(q[0])} · {_by(k[0].T)} → {_by(scores[0])}"
-        return f"scores = Q · Kᵀ   {shapes}{self._each()}", scores
+def _score(record: Record, spec: Spec, conditions: Conditions, shape: Shape, places: Mapping[str, Array]) -> None:
+    """Everything from scores to head outputs, starting at the earliest stage that is given or can be computed."""
+    q, k = record.matched("Q"), record.matched("K")
+    soften = Soften()
+    if conditions.sinks is not None and "weights" not in record.given:
+        soften = Soften(conditions.sinks.astype(spec.dtype), np.empty(shape[:2], spec.dtype))
+    match = Match(record.known[q], record.known[k], (q, k)) if q and k else None
+    width = spec.d_k if match is None else match.q.shape[2]
+    steps: list[Step] = [
+        *([match] if match else []),
+        *on_scores(spec, conditions, width, places["Q"], places["K"]),
+        soften,
+    ]
+    made = {step.name: step for step in steps}
+    names = [name for name in CHAIN if name in made or name in record.given]
+    while names and names[0] != "scores" and names[0] not in record.given:
+        del names[0]
+    chain = {name: None if name in record.given else made[name] for name in names}
+    if not chain or not record.keeps(*chain, "sink_weight", "head_output", "output"):
+        return
+    blended = score(record, chain, shape, spec.dtype)
+    if not record.take("sink_weight") and soften.shares is not None:
+        record.add("sink_weight", soften.shares, "sink_weight = what the sink took in softmax")
+    if not record.take("head_output") and blended is not None:
+        shapes = f"{shape[1]}×{shape[2]} · {by(record.known['V'][0])} → {by(blended[0])}"
+        each = f", in each of {shape[0]} heads" if shape[0] > 1 else ""
+        record.add("head_output", blended, f"head_output = weights · V   {shapes}{each}")
 
-    def _soften(self) -> None:
-        name, scores = "scores", self.known["scores"]
-        d_k = self.known["Q"].shape[2] if "Q" in self.known else 1
-        self.factor = self.spec.factor(d_k)
-        for step in on_scores(self.spec, d_k, *scores.shape[1:]):
-            scores = self.record(step.name, step.formula(name), step(scores, self._reuse(name)))
-            name = step.name
-        weights = softmax(scores, self._reuse(name))
-        self.record("weights", f"weights = softmax({name})   over each row's {weights.shape[2]} keys", weights)
 
-    def _reuse(self, name: str) -> Array | None:
-        """The array of a stage that nobody will look at again, to be written over."""
-        return None if self.kept(name) or name in self.given else self.known.pop(name)
-
-    def blend(self, matrices: Mapping[str, Array]) -> None:
-        """Weights and V to outputs."""
-        if "head_output" in self.given:
-            self.record("head_output", AS_STORED, self.given["head_output"])
-        elif "weights" in self.known and "V" in self.known:
-            weights, v = self.known["weights"], self.known["V"]
-            blended = (by_key_head(weights, len(v)) @ v[:, np.newaxis]).reshape(len(weights), weights.shape[1], -1)
-            shapes = f"{_by(weights[0])} · {_by(v[0])} → {_by(blended[0])}"
-            self.record("head_output", f"head_output = weights · V   {shapes}{self._each()}", blended)
-        if "output" in self.given:
-            self.record("output", AS_STORED, self.given["output"])
-        elif "head_output" in self.known:
-            joined = join_heads(self.known["head_output"])  # (query, head · feature)
-            side_by_side = "head_output" if self.spec.heads == 1 else "heads side by side"
-            output, formula = self._linear(side_by_side, joined, "O", matrices)
-            self.record("output", f"output = {formula}", output)
-
-    def _each(self) -> str:
-        return f", in each of {self.spec.heads} heads" if self.spec.heads > 1 else ""
-
-    def _linear(self, left: str, x: Array, name: str, matrices: Mapping[str, Array]) -> tuple[Array, str]:
-        """x · W_name + b_name with its formula; x itself where there is no such matrix."""
-        dtype = x.dtype
-        formula, shapes, y = left, _by(x), x
-        if (matrix := matrices.get(f"W_{name}")) is not None:
-            if matrix.shape[0] != x.shape[1]:
-                raise SpecError(
-                    f"W_{name} does not fit {left}: {left} is {_by(x)}, W_{name} is {_by(matrix)}",
-                    hint=f"W_{name} needs {x.shape[1]} rows, one for each column of {left}",
-                )
-            formula, shapes, y = f"{left} · W_{name}", f"{_by(x)} · {_by(matrix)}", x @ matrix.astype(dtype, copy=False)
-        if (bias := matrices.get(f"b_{name}")) is not None:
-            if bias.shape != y.shape[1:]:
-                raise SpecError(
-                    f"b_{name} does not fit: it has {bias.size} numbers, {formula} has {y.shape[1]} columns",
-                    hint=f"b_{name} needs {y.shape[1]} numbers",
-                )
-            formula, shapes, y = f"{formula} + b_{name}", f"{shapes} + {bias.size}", y + bias.astype(dtype, copy=False)
-        return (x.copy() if y is x else y), f"{formula}   {shapes} → {_by(y)}"
-
-    def counts(self, tokens: int) -> tuple[int, int]:
-        """How many queries and keys there are; SpecError where tokens and arrays disagree."""
-        last = next((self.known[name] for name in ("weights", "scores") if name in self.known), None)
-        queries, keys = last.shape[1:] if last is not None else (tokens, tokens)
-        if keys != tokens:
-            raise SpecError(f"{tokens} tokens cannot label {keys} rows", hint="give as many tokens as X or K has rows")
-        return queries, keys
+def _put_together(record: Record, heads: int, matrices: Mapping[str, Array]) -> None:
+    """Head outputs side by side, and through W_O where there is one."""
+    if record.take("output") or "head_output" not in record.known:
+        return
+    side_by_side = "head_output" if heads == 1 else "heads side by side"
+    output, formula = linear(side_by_side, join_heads(record.known["head_output"]), "O", matrices)
+    record.add("output", output, f"output = {formula}")
 
 
 def _typed(array: Array, dtype: str) -> Array:
     """The caller's array, read-only, in the dtype of the arithmetic."""
     array = np.asarray(array)
     return read_only(array) if array.dtype == dtype else frozen(array.astype(dtype))
-
-
-def _by(array: Array) -> str:
-    return "×".join(map(str, array.shape))

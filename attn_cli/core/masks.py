@@ -2,74 +2,80 @@
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
 from attn_cli.trace.trace import Array
 
 
-class Mask(Protocol):
-    """A rule for what is visible, True where query i may look at key j."""
+@dataclass(frozen=True)
+class Mask:
+    """A rule for what is visible; the last query stands on the last key, or `from_start` the first on the first."""
 
-    def visible(self, queries: int, keys: int) -> Array | None:
-        """An array (query, key) of truth values, or None where everything is visible."""
+    @property
+    def from_start(self) -> bool:
+        return False
 
+    def sees(self, query: Array, key: Array) -> Array | None:
+        """Truth values (query, key) for indices of queries, as a column, and of keys; None where all is visible."""
+        raise NotImplementedError
 
-def _indices(queries: int, keys: int) -> tuple[Array, Array]:
-    """The index of each query, as a column, and of each key; the last query has the last key's."""
-    return np.arange(keys - queries, keys)[:, np.newaxis], np.arange(keys)
+    def visible(self, rows: slice, queries: int, keys: int) -> Array | None:
+        """Truth values (row, key) for some rows among `queries`, True where they may look."""
+        place = np.arange(*rows.indices(queries))[:, np.newaxis]
+        return self.sees(place if self.from_start else place + (keys - queries), np.arange(keys))
 
 
 @dataclass(frozen=True)
-class NoMask:
+class NoMask(Mask):
     """Every query looks at every key."""
 
-    def visible(self, queries: int, keys: int) -> Array | None:
+    def sees(self, query: Array, key: Array) -> Array | None:
         return None
 
 
 @dataclass(frozen=True)
-class Causal:
-    """No query looks ahead; `start` puts the first query on the first key instead of the last on the last."""
+class Causal(Mask):
+    """No query looks ahead; the last query stands on the last key, with `start` the first on the first."""
 
     align: Literal["end", "start"] = "end"
 
-    def visible(self, queries: int, keys: int) -> Array:
-        query, key = _indices(queries, keys)
-        return np.asarray(key <= (query if self.align == "end" else query - (keys - queries)))
+    @property
+    def from_start(self) -> bool:
+        return self.align == "start"
+
+    def sees(self, query: Array, key: Array) -> Array:
+        return np.asarray(key <= query)
 
 
 @dataclass(frozen=True)
-class Sliding:
+class Sliding(Mask):
     """Causal, but no further back than `window` tokens, itself included."""
 
     window: int
 
-    def visible(self, queries: int, keys: int) -> Array:
-        query, key = _indices(queries, keys)
+    def sees(self, query: Array, key: Array) -> Array:
         return np.asarray((key <= query) & (key > query - self.window))
 
 
 @dataclass(frozen=True)
-class Local:
+class Local(Mask):
     """Less than `window` tokens away, in both directions."""
 
     window: int
 
-    def visible(self, queries: int, keys: int) -> Array:
-        query, key = _indices(queries, keys)
+    def sees(self, query: Array, key: Array) -> Array:
         return np.asarray(abs(query - key) < self.window)
 
 
 @dataclass(frozen=True)
-class Prefix:
+class Prefix(Mask):
     """Causal, but the first `length` keys are seen by all."""
 
     length: int
 
-    def visible(self, queries: int, keys: int) -> Array:
-        query, key = _indices(queries, keys)
+    def sees(self, query: Array, key: Array) -> Array:
         return np.asarray((key <= query) | (key < self.length))
 
 

@@ -1,12 +1,99 @@
-"""How a token's place enters the arithmetic, as values."""
+"""How a token's place enters the arithmetic, as values: added to X, by rotating Q and K, or as a bias on scores."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from attn_cli.errors import SpecError
+from attn_cli.trace.trace import Array
 
 
 @dataclass(frozen=True)
-class NoPositions:
+class Positions:
+    """A position scheme; it acts in one of three places, and does nothing in the other two."""
+
+    def added(self, positions: Array, width: int) -> Array | None:
+        """Vectors (token, feature) to add to embeddings, None for none."""
+        return None
+
+    def rotated(self, x: Array, positions: Array) -> Array | None:
+        """Queries or keys (head, token, feature), turned; None where they stay."""
+        return None
+
+    def slopes(self, heads: int) -> Array | None:
+        """How much each head's scores fall by a token of distance; None where they do not."""
+        return None
+
+
+@dataclass(frozen=True)
+class NoPositions(Positions):
     """Order plays no part: attention sees a set of tokens."""
 
 
-POSITIONS = MappingProxyType({"none": NoPositions})
+@dataclass(frozen=True)
+class Sinusoidal(Positions):
+    """Sines and cosines of the position, added to the embeddings (Vaswani et al. 2017, arXiv 1706.03762)."""
+
+    def added(self, positions: Array, width: int) -> Array:
+        pair = np.arange(0, width, 2)
+        angles = positions[:, np.newaxis] / 10000.0 ** (pair / width)  # (token, pair)
+        vectors = np.empty((len(positions), width))
+        vectors[:, 0::2] = np.sin(angles)
+        vectors[:, 1::2] = np.cos(angles[:, : width // 2])
+        return vectors
+
+
+@dataclass(frozen=True)
+class Rope(Positions):
+    """Rotary positions (Su et al. 2021, arXiv 2104.09864): pairs of features turn by position / base^(2i/dim).
+
+    `style` pairs feature i with i + dim/2 (half) or 2i with 2i + 1 (interleaved); only the first `dim` features turn,
+    all unless set; `factor` divides positions (linear scaling).
+    """
+
+    base: float = 10000.0
+    style: Literal["half", "interleaved"] = "half"
+    dim: int | None = None
+    factor: float = 1.0
+
+    def rotated(self, x: Array, positions: Array) -> Array:
+        width = x.shape[-1]
+        dim = width if self.dim is None else self.dim
+        if dim > width or dim % 2:
+            raise SpecError(
+                f"rope cannot turn {dim} features of a head of width {width}: they go in pairs",
+                hint="choose an even width of heads (--head-dim), or turn some of them (rope:dim=2)",
+            )
+        angles = positions.astype(x.dtype)[:, np.newaxis] / x.dtype.type(self.factor) * self._speeds(dim, x.dtype)
+        cos, sin = np.cos(angles), np.sin(angles)  # (token, pair)
+        pairs = (
+            (slice(0, dim // 2), slice(dim // 2, dim)) if self.style == "half" else (slice(0, dim, 2), slice(1, dim, 2))
+        )
+        first, second = (x[..., places] for places in pairs)
+        turned = x.copy()
+        turned[..., pairs[0]] = first * cos - second * sin
+        turned[..., pairs[1]] = second * cos + first * sin
+        return turned
+
+    def _speeds(self, dim: int, dtype: "np.dtype[np.floating]") -> Array:
+        """Radians a token, for each pair; rounded as PyTorch rounds them where the arithmetic is not float64."""
+        if dtype == np.float64:
+            return np.asarray(1 / self.base ** (np.arange(0, dim, 2) / dim))
+        exponents = (np.arange(0, dim, 2, dtype="f4") / np.float32(dim)).astype("f8")
+        return np.asarray(np.float32(1) / np.power(np.float64(self.base), exponents).astype("f4")).astype(dtype)
+
+
+@dataclass(frozen=True)
+class Alibi(Positions):
+    """A bias of −slope × distance on scores, a slope for each head (Press et al. 2021, arXiv 2108.12409)."""
+
+    def slopes(self, heads: int) -> Array:
+        power = 1 << (heads.bit_length() - 1)  # the largest power of two that is not above heads
+        own = 2.0 ** (-8.0 * np.arange(1, power + 1) / power)
+        between = 2.0 ** (-4.0 * np.arange(1, 2 * (heads - power), 2) / power)
+        return np.concatenate([own, between])
+
+
+POSITIONS = MappingProxyType({"none": NoPositions, "sinusoidal": Sinusoidal, "rope": Rope, "alibi": Alibi})

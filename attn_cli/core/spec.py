@@ -5,25 +5,30 @@ from dataclasses import dataclass
 from typing import Literal
 
 from attn_cli.core.masks import MASKS, Mask, NoMask
-from attn_cli.core.positions import POSITIONS, NoPositions
-from attn_cli.core.spelling import parse, spell
+from attn_cli.core.positions import POSITIONS, NoPositions, Positions
+from attn_cli.core.spelling import finite, parse, positive, spell
 from attn_cli.errors import SpecError
-from attn_cli.trace.trace import Settings
+from attn_cli.trace.trace import Array, Settings
 
-DTYPES = ("float64", "float32")
+DTYPES = ("float64", "float32", "float16")
 ScaleRule = float | Literal["sqrt", "none"]
 
 
 @dataclass(frozen=True)
 class Spec:
-    """Heads, mask, positions, scale and dtype; `kv_heads` key/value heads are shared by `heads` query heads."""
+    """Heads, mask, positions, scale, softcap and dtype; `heads` query heads share `kv_heads` key/value heads.
+
+    `d_k` is the width of a head, where it cannot be read off Q.
+    """
 
     heads: int = 1
     kv_heads: int | None = None
     mask: Mask = NoMask()
-    positions: NoPositions = NoPositions()
+    positions: Positions = NoPositions()
     scale: ScaleRule = "sqrt"
+    softcap: float | None = None
     dtype: str = "float64"
+    d_k: int | None = None
 
     def __post_init__(self) -> None:
         if self.heads % self.key_heads:
@@ -37,20 +42,39 @@ class Spec:
     def key_heads(self) -> int:
         return self.heads if self.kv_heads is None else self.kv_heads
 
-    def factor(self, d_k: int) -> float | None:
+    def factor(self, d_k: int | None) -> float | None:
         """What scores are multiplied with, 1/√d_k unless set; None where they are not scaled."""
-        if self.scale == "none":
+        if self.scale == "none" or (self.scale == "sqrt" and d_k is None):
             return None
-        return 1 / math.sqrt(d_k) if self.scale == "sqrt" else float(self.scale)
+        return 1 / math.sqrt(d_k or 1) if self.scale == "sqrt" else float(self.scale)
 
-    def settings(self, factor: float | None) -> Settings:
-        """The spellings that a trace stores."""
+    def settings(self, d_k: int | None) -> Settings:
+        """The spellings that a trace stores; the root of an unknown `d_k` stays a rule."""
+        factor = self.scale if d_k is None and self.scale == "sqrt" else self.factor(d_k)
         return Settings(
             mask=spell(self.mask, MASKS),
             positions=spell(self.positions, POSITIONS),
             scale="none" if factor is None else factor,
+            softcap=self.softcap,
             dtype=self.dtype,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """Arrays that act on attention beside its projections.
+
+    `bias` (query, key) or (head, query, key) is added to scores, `hidden` of the same shape is True where a query may
+    not look. `sinks` (head) join each softmax. `position_embeddings` (position, d_model) are added to X. `position_ids`
+    and `position_ids_context` say where queries or keys stand, if not at 0, 1, 2, ….
+    """
+
+    bias: Array | None = None
+    hidden: Array | None = None
+    sinks: Array | None = None
+    position_embeddings: Array | None = None
+    position_ids: Array | None = None
+    position_ids_context: Array | None = None
 
 
 def parse_mask(text: str) -> Mask:
@@ -58,22 +82,25 @@ def parse_mask(text: str) -> Mask:
     return mask
 
 
-def parse_positions(text: str) -> NoPositions:
-    positions: NoPositions = parse(text, POSITIONS, "position scheme")
+def parse_positions(text: str) -> Positions:
+    positions: Positions = parse(text, POSITIONS, "position scheme")
     return positions
 
 
 def parse_scale(text: str | float) -> ScaleRule:
     """`sqrt`, `none` or a finite number."""
-    if text == "sqrt" or text == "none":
-        return "sqrt" if text == "sqrt" else "none"
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number) or (isinstance(text, str) and "_" in text):
+    if text == "sqrt":
+        return "sqrt"
+    if text == "none":
+        return "none"
+    if (number := finite(text)) is None:
         raise SpecError(f"unknown scale {text!r}", hint="a scale is sqrt (1/√d_k), none, or a number such as 0.5")
     return number
+
+
+def parse_softcap(text: str | float) -> float | None:
+    """A number above 0, or `none`."""
+    return None if text == "none" else positive(text, "softcap", "a softcap is a number such as 50, or none")
 
 
 def parse_dtype(text: str) -> str:

@@ -1,9 +1,11 @@
 """One spelling for every variant, `name:field,name=value`, read and written from the variant's own fields."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
-from typing import Any, get_args, get_type_hints
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from attn_cli.errors import SpecError
 
@@ -20,7 +22,7 @@ def forms(table: Table) -> tuple[str, ...]:
 
 def parse(text: str, table: Table, what: str) -> Any:
     """The variant that a spelling means; SpecError where the name, a field or its value is not known."""
-    name, _, rest = text.strip().partition(":")
+    name, colon, rest = text.strip().partition(":")
     hint = f"a {what} is one of {', '.join(forms(table))}"
     if name not in table:
         near = get_close_matches(name, table, n=1)
@@ -28,10 +30,10 @@ def parse(text: str, table: Table, what: str) -> Any:
     kind = table[name]
     slots = {field.name: field for field in fields(kind)}
     given: dict[str, Any] = {}
-    for place, part in enumerate(rest.split(",") if rest else []):
+    for place, part in enumerate(rest.split(",") if colon else []):
         key, sign, value = part.partition("=")
-        if not sign:
-            key, value = (list(slots)[place] if place < len(slots) else ""), part
+        if not sign and place == 0:
+            key, value = next(iter(slots), ""), part
         if key not in slots or key in given:
             raise SpecError(f"{what} {text!r}: {part!r} is not a field of {name}", hint=hint)
         given[key] = _value(value, get_type_hints(kind)[key], f"{what} {text!r}", hint)
@@ -44,28 +46,52 @@ def parse(text: str, table: Table, what: str) -> Any:
 def spell(variant: Any, table: Table) -> str:
     """The spelling of a variant, fields that stand at their default left out; `parse` reads it back."""
     name = next(name for name, kind in table.items() if kind is type(variant))
-    parts, by_place = [], True
-    for field in fields(variant):
+    parts = []
+    for place, field in enumerate(fields(variant)):
         value = getattr(variant, field.name)
-        if value == field.default:
-            by_place = False
-            continue
-        parts.append(str(value) if by_place else f"{field.name}={value}")
+        if value != field.default:
+            word = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+            parts.append(word if place == 0 else f"{field.name}={word}")
     return name + (":" + ",".join(parts) if parts else "")
 
 
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """The types a field may have, without None."""
+    return tuple(kind for kind in get_args(hint) or (hint,) if kind is not NoneType)
+
+
 def _placeholder(field: "Field[Any]", kind: type, place: int) -> str:
-    options = get_args(get_type_hints(kind)[field.name])
-    word = ("," if place else ":") + ("|".join(map(str, options)) if options else field.name.upper())
+    hint = get_type_hints(kind)[field.name]
+    word = "|".join(map(str, get_args(hint))) if get_origin(hint) is Literal else field.name.upper()
+    word = f":{word}" if place == 0 else f",{field.name}={word}"
     return word if field.default is MISSING else f"[{word}]"
 
 
-def _value(text: str, kind: Any, where: str, hint: str) -> Any:
-    options = get_args(kind)
-    if options:
-        if text not in options:
-            raise SpecError(f"{where}: {text!r} is not one of {', '.join(options)}", hint=hint)
+def _value(text: str, hint: Any, where: str, help_: str) -> Any:
+    kinds = _kinds(hint)
+    if get_origin(hint) is Literal:
+        if text not in kinds:
+            raise SpecError(f"{where}: {text!r} is not one of {', '.join(kinds)}", hint=help_)
         return text
+    if kinds[0] is float:
+        return positive(text, where, help_)
     if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) < 10**9):
-        raise SpecError(f"{where}: expected a whole number from 1, found {text!r}", hint=hint)
+        raise SpecError(f"{where}: expected a whole number from 1, found {text!r}", hint=help_)
     return int(text)
+
+
+def positive(text: str | float, where: str, help_: str) -> float:
+    """A finite number above 0; SpecError for anything else."""
+    number = finite(text)
+    if number is None or number <= 0:
+        raise SpecError(f"{where}: expected a number above 0, found {text!r}", hint=help_)
+    return number
+
+
+def finite(text: str | float) -> float | None:
+    """A finite number, None where it is not one; Python's `1_000` is not one."""
+    try:
+        number = float(text)
+    except (ValueError, OverflowError):
+        return None
+    return None if not math.isfinite(number) or (isinstance(text, str) and "_" in text) else number

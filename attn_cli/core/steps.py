@@ -1,18 +1,44 @@
 """What happens to scores before softmax, as an ordered tuple of steps; each step makes a stage."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from attn_cli.core.masks import MASKS, Mask
-from attn_cli.core.spec import Spec
+from attn_cli.core.masks import MASKS, Mask, NoMask
+from attn_cli.core.ops import softmax
+from attn_cli.core.record import by
+from attn_cli.core.spec import Conditions, Spec
 from attn_cli.core.spelling import spell
 from attn_cli.trace.trace import Array
 
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some heads and some rows of an array (head, query, key): what is worked on at a time."""
+
+    heads: slice
+    rows: slice
+
+    def of(self, array: Array) -> Array:
+        """The block's part of (head, query, …), or of (query, key) that all heads share."""
+        return array[self.rows] if array.ndim == 2 else array[self.heads, self.rows]
+
+    def shape(self, whole: Shape) -> Shape:
+        """The shape of the block's part of an array of shape `whole`."""
+        return self.heads.stop - self.heads.start, self.rows.stop - self.rows.start, whole[2]
+
+
+def shared(x: Array, block: Block, heads: int) -> Array:
+    """The matrices (head, key, feature) that the block's query heads look through, out of fewer key/value heads."""
+    return x[block.heads] if len(x) == heads else x[np.arange(block.heads.start, block.heads.stop) * len(x) // heads]
+
 
 class Step(Protocol):
-    """One change to scores (head, query, key), named after the stage it makes."""
+    """One change to a block of scores (head, query, key), named after the stage it makes."""
 
     @property
     def name(self) -> str: ...
@@ -20,8 +46,27 @@ class Step(Protocol):
     def formula(self, before: str) -> str:
         """The formula of the stage, given the name of the stage before it."""
 
-    def __call__(self, scores: Array, out: Array | None) -> Array:
-        """The changed scores, written into `out` where that is given."""
+    def __call__(self, scores: Array, block: Block, out: Array) -> Array:
+        """The changed scores, written into `out`, which may be `scores` itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """Compare each query (head, query, feature) with each key by dot product; key heads may be shared."""
+
+    q: Array
+    k: Array
+    words: tuple[str, str] = ("Q", "K")
+    name: str = "scores"
+
+    def formula(self, before: str) -> str:
+        shapes = f"{by(self.q[0])} · {by(self.k[0].T)} → {len(self.q[0])}×{len(self.k[0])}"
+        return f"scores = {self.words[0]} · {self.words[1]}ᵀ   {shapes}" + (
+            f", in each of {len(self.q)} heads" if len(self.q) > 1 else ""
+        )
+
+    def __call__(self, scores: Array, block: Block, out: Array) -> Array:
+        return np.matmul(block.of(self.q), shared(self.k, block, len(self.q)).swapaxes(-1, -2), out=out)
 
 
 @dataclass(frozen=True)
@@ -37,37 +82,129 @@ class Scale:
             return f"scaled = {before} × {self.factor:.6g}"
         return f"scaled = {before} / √d_k   d_k = {self.d_k}: {before} × {self.factor:.6g}"
 
-    def __call__(self, scores: Array, out: Array | None) -> Array:
+    def __call__(self, scores: Array, block: Block, out: Array) -> Array:
         scaled: Array = np.multiply(scores, scores.dtype.type(self.factor), out=out)
         return scaled
 
 
 @dataclass(frozen=True)
+class Softcap:
+    """Squeeze scores smoothly into ± cap (Gemma 2, arXiv 2408.00118)."""
+
+    cap: float
+    name: str = "softcapped"
+
+    def formula(self, before: str) -> str:
+        return f"softcapped = {self.cap:g} · tanh({before} / {self.cap:g})"
+
+    def __call__(self, scores: Array, block: Block, out: Array) -> Array:
+        cap = scores.dtype.type(self.cap)
+        np.tanh(np.divide(scores, cap, out=out), out=out)
+        capped: Array = np.multiply(out, cap, out=out)
+        return capped
+
+
+Term = Callable[[Block], Array]
+
+
+@dataclass(frozen=True)
+class Bias:
+    """Add what position or a mask gives to each score: the sum of the terms (head or 1, query, key)."""
+
+    words: str
+    terms: tuple[Term, ...]
+    name: str = "biased"
+
+    def formula(self, before: str) -> str:
+        return f"biased = {before} + {self.words}"
+
+    def __call__(self, scores: Array, block: Block, out: Array) -> Array:
+        total = sum((term(block) for term in self.terms[1:]), start=self.terms[0](block))
+        biased: Array = np.add(scores, total, out=out)
+        return biased
+
+
+@dataclass(frozen=True)
 class Hide:
-    """Set what a query may not look at to −∞."""
+    """Set what a query may not look at to −∞: what the mask hides, and what `hidden` (query, key) or per head does."""
 
     mask: Mask
+    queries: int
+    hidden: Array | None = None
     name: str = "masked"
 
     def formula(self, before: str) -> str:
-        return f"masked = {before}, −∞ where the mask {spell(self.mask, MASKS)} hides"
+        causes = [] if isinstance(self.mask, NoMask) else [f"the mask {spell(self.mask, MASKS)}"]
+        causes += [] if self.hidden is None else ["attn_mask"]
+        return f"masked = {before}, −∞ where {' or '.join(causes)} hides"
 
-    def __call__(self, scores: Array, out: Array | None) -> Array:
+    def __call__(self, scores: Array, block: Block, out: Array) -> Array:
+        if out is not scores:
+            np.copyto(out, scores)
         # -inf, not a large negative number: a hidden key must weigh exactly 0.
-        visible = self.mask.visible(*scores.shape[-2:])
-        shown = scores.copy() if out is None else out
-        if visible is not None:
-            np.copyto(shown, -np.inf, where=~visible)
-        return shown
+        if (visible := self.mask.visible(block.rows, self.queries, scores.shape[-1])) is not None:
+            np.copyto(out, -np.inf, where=~visible)
+        if self.hidden is not None:
+            np.copyto(out, -np.inf, where=block.of(self.hidden))
+        return out
 
 
-def on_scores(spec: Spec, d_k: int, queries: int, keys: int) -> tuple[Step, ...]:
-    """The steps that a spec takes, in order; a step that would change nothing is not among them."""
-    factor = spec.factor(d_k)
-    visible = spec.mask.visible(queries, keys)
+@dataclass(frozen=True, eq=False)
+class Soften:
+    """Softmax over keys; `sinks` (head) join it, and what they take goes to `shares` (head, query)."""
+
+    sinks: Array | None = None
+    shares: Array | None = None
+    name: str = "weights"
+
+    def formula(self, before: str) -> str:
+        return f"weights = softmax({before})   over each row's keys" + ("" if self.sinks is None else " and the sink")
+
+    def __call__(self, scores: Array, block: Block, out: Array) -> Array:
+        sinks = None if self.sinks is None else self.sinks[block.heads, np.newaxis, np.newaxis]
+        weights, share = softmax(scores, sinks, out)
+        if self.shares is not None:
+            self.shares[block.heads, block.rows] = share
+        return weights
+
+
+def hides(mask: Mask, queries: int, keys: int) -> bool:
+    """Whether the mask hides any key from any query, asked in bands of rows, so that no large array is needed."""
+    bands = (slice(start, start + 64) for start in range(0, queries, 64))
+    return any((seen := mask.visible(band, queries, keys)) is not None and not seen.all() for band in bands)
+
+
+def alibi(slopes: Array, queries: Array, keys: Array) -> Term:
+    """−slope × distance, a slope for each head, for the positions of queries and keys."""
+
+    def term(block: Block) -> Array:
+        distance = abs(queries[block.rows, np.newaxis] - keys)  # (query, key)
+        product: Array = -slopes[block.heads, np.newaxis, np.newaxis] * distance
+        return product
+
+    return term
+
+
+def added(bias: Array) -> Term:
+    """A given bias (query, key) for all heads, or (head, query, key)."""
+    return lambda block: block.of(bias)
+
+
+def on_scores(spec: Spec, conditions: Conditions, d_k: int | None, queries: Array, keys: Array) -> tuple[Step, ...]:
+    """The steps that a spec takes, in order, at positions of queries and keys, without those that change nothing."""
     steps: list[Step] = []
-    if factor is not None:
+    if (factor := spec.factor(d_k)) is not None:
         steps.append(Scale(factor, d_k if spec.scale == "sqrt" else None))
-    if visible is not None and not visible.all():
-        steps.append(Hide(spec.mask))
+    if spec.softcap is not None:
+        steps.append(Softcap(spec.softcap))
+    terms: dict[str, Term] = {}
+    if (slopes := spec.positions.slopes(spec.heads)) is not None:
+        terms["ALiBi"] = alibi(slopes.astype(spec.dtype), queries.astype(spec.dtype), keys.astype(spec.dtype))
+    if conditions.bias is not None:
+        terms["attn_mask"] = added(conditions.bias.astype(spec.dtype, copy=False))
+    if terms:
+        steps.append(Bias(" + ".join(terms), tuple(terms.values())))
+    hidden = conditions.hidden if conditions.hidden is not None and conditions.hidden.any() else None
+    if hidden is not None or hides(spec.mask, len(queries), len(keys)):
+        steps.append(Hide(spec.mask, len(queries), hidden))
     return tuple(steps)

@@ -1,220 +1,145 @@
-"""Documents: what a file of parameters may hold, and what its keys mean; every container comes to the same names."""
+"""Documents: what came in a file, whatever its container, as a trace or as parameters."""
 
 import json
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from attn_cli.core.attention import Projections
-from attn_cli.core.spec import Spec, parse_dtype, parse_mask, parse_positions, parse_scale
-from attn_cli.errors import DocumentError, SpecError
-from attn_cli.trace.archives import kind_of, read_npz, read_safetensors
-from attn_cli.trace.checker import to_array
+from attn_cli.core.spec import Spec
+from attn_cli.errors import DocumentError, UsageError
+from attn_cli.sources.arrays import head_counts, read_conditions, read_projections, read_stages
+from attn_cli.sources.catalogue import LATER, Document, check_keys, check_start
+from attn_cli.sources.changes import check_can_act, fresh
+from attn_cli.sources.parameters import Parameters
+from attn_cli.sources.request import Request
+from attn_cli.sources.settings import read_spec
+from attn_cli.sources.tokenizers import tokenize
+from attn_cli.sources.vectors import look_up, read_table, read_tokens
+from attn_cli.trace.archives import kind_of, read_csv_matrix, read_npy, read_npz, read_safetensors
+from attn_cli.trace.checker import found, to_array
 from attn_cli.trace.codec import trace_from_json, trace_from_npz, trace_from_safetensors
 from attn_cli.trace.parsing import parse_json
+from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array, Trace
 
-MATRICES = MappingProxyType(
-    {
-        "W_Q": "d_model × (heads · d_k), or heads × d_model × d_k",
-        "W_K": "d_model × (kv_heads · d_k), or kv_heads × d_model × d_k",
-        "W_V": "d_model × (kv_heads · d_v), or kv_heads × d_model × d_v",
-        "W_O": "(heads · d_v) × d_out; without it the heads stand side by side",
-    }
-)
-BIASES = MappingProxyType(
-    {"b_Q": "added to X · W_Q", "b_K": "added to X · W_K", "b_V": "added to X · W_V", "b_O": "added to … · W_O"}
-)
-SETTINGS = MappingProxyType(
-    {
-        "heads": "how many query heads",
-        "kv_heads": "how many key/value heads they share; as many as heads unless set",
-        "dtype": "the arithmetic: float64 or float32",
-        "mask": "who may look where, such as causal",
-        "positions": "how a token's place enters",
-        "scale": "sqrt (1/√d_k), none, or a number",
-        "softcap": "null: none",
-        "projections": "linear: matrices are stored out × in, as PyTorch's Linear does",
-    }
-)
-INPUTS = MappingProxyType(
-    {
-        "tokens": "the text, cut into tokens",
-        "embeddings": "token → vector",
-        "embedding_tokens": "in NPZ and safetensors: the tokens that the rows of embeddings belong to",
-        "X": "tokens × d_model, in the order of tokens, instead of embeddings",
-    }
-)
-IGNORED = ("$schema", "comment")
-KEYS = (*INPUTS, *MATRICES, *BIASES, *SETTINGS, *IGNORED)
 
-Document = dict[str, Any]
+def read_document(data: bytes, name: str, bare: str | None = None) -> Trace | Document:
+    """A trace, or the keys and values of a document of parameters or arrays; the content decides what it is.
 
-
-def read_document(data: bytes, name: str) -> Trace | Document:
-    """A trace, or the keys and values of a parameters document; the content decides what it is."""
+    A bare matrix is the stage `bare`, weights unless given.
+    """
     kind = kind_of(data)
+    document: Any = None
     if kind == "npz":
-        arrays = read_npz(data, name)
-        if "trace" in arrays or any(key.startswith("layers.") for key in arrays):
-            return trace_from_npz(arrays, name)
-        return {key: _plain(array) for key, array in arrays.items()}
-    if kind == "safetensors":
+        document = read_npz(data, name)
+        if _is_trace(document):
+            return trace_from_npz(document, name)
+        document = {key: _plain(array) for key, array in document.items()}
+    elif kind == "safetensors":
         arrays, metadata = read_safetensors(data, name)
-        if "trace" in metadata or any(key.startswith("layers.") for key in arrays):
+        if "trace" in metadata or _is_trace(arrays):
             return trace_from_safetensors(arrays, metadata, name)
-        return {key: _unquoted(text) for key, text in metadata.items()} | arrays
-    if kind == "json":
+        document = {key: _unquoted(text) for key, text in metadata.items() if not key.endswith(".dtype")} | arrays
+    elif kind == "json":
         document = parse_json(data, name)
-        if not isinstance(document, dict):
-            raise DocumentError(
-                f"{name}: holds {_found(document)}, not an object", hint="start it with { and name keys"
-            )
-        if "layers" in document or document.get("format") == "attn.trace":
+        if isinstance(document, dict) and ("layers" in document or document.get("format") == "attn.trace"):
             return trace_from_json(document, name)
-        return document
-    raise DocumentError(
-        f"{name}: is neither JSON, NPZ nor safetensors", hint="attn schema weights says what a document holds"
-    )
-
-
-def check_keys(document: Document, name: str) -> None:
-    """Refuse what is not understood, and say what is missing."""
-    for key in document:
-        if key not in KEYS:
-            near = get_close_matches(key, KEYS, n=1)
-            raise DocumentError(
-                f"{name}: unknown key {key!r}",
-                hint=f"did you mean {near[0]!r}?" if near else f"known: {', '.join(KEYS)}",
-            )
-    if "embeddings" not in document and "X" not in document:
-        raise DocumentError(f"{name}: lacks embeddings or X", hint="give each token a vector in embeddings")
-    if "embeddings" in document and "X" in document:
-        raise DocumentError(f"{name}: has both embeddings and X", hint="keep one of them")
-    for key in ("W_Q", "W_K", "W_V"):
-        if key not in document:
-            near = get_close_matches(key, [k for k in document if k not in MATRICES], n=1)
-            raise DocumentError(
-                f"{name}: lacks {key}",
-                hint=f"did you mean {key} where it says {near[0]!r}?" if near else "embeddings need W_Q, W_K and W_V",
-            )
-
-
-def read_spec(document: Document, name: str, overrides: Mapping[str, Any]) -> Spec:
-    """The document's settings, options of the command line before them."""
-    settings: dict[str, Any] = {}
-    for key, parse in (("mask", parse_mask), ("positions", parse_positions), ("dtype", parse_dtype)):
-        if key in document:
-            value = document[key]
-            if not isinstance(value, str):
-                raise DocumentError(f"{name}: {key}: expected a word, found {_found(value)}", hint=SETTINGS[key])
-            settings[key] = _within(name, parse, value)
-    if "scale" in document:
-        if isinstance(document["scale"], bool) or not isinstance(document["scale"], str | int | float):
-            raise DocumentError(f"{name}: scale: found {_found(document['scale'])}", hint=SETTINGS["scale"])
-        settings["scale"] = _within(name, parse_scale, document["scale"])
-    if document.get("softcap") is not None:
-        raise DocumentError(f"{name}: softcap is not supported yet", hint="leave softcap out, or set it to null")
-    for key in ("heads", "kv_heads"):
-        if (count := document.get(key)) is not None:
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise DocumentError(
-                    f"{name}: {key}: expected a whole number from 1, found {_found(count)}", hint=SETTINGS[key]
-                )
-            settings[key] = count
-    if "heads" in overrides and "kv_heads" not in overrides and settings.get("kv_heads") == settings.get("heads", 1):
-        settings.pop("kv_heads", None)
-    spec: Spec = _within(name, lambda given: Spec(**given), settings | dict(overrides))
-    return spec
-
-
-def read_projections(document: Document, name: str, spec: Spec) -> Projections:
-    """The matrices as attend() takes them: from the right, heads side by side."""
-    linear = document.get("projections")
-    if linear not in (None, "linear"):
-        raise DocumentError(
-            f"{name}: projections: expected 'linear', found {_found(linear)}", hint=SETTINGS["projections"]
-        )
-    matrices: dict[str, Array] = {}
-    for key in MATRICES:
-        if document.get(key) is not None:
-            matrix = to_array(document[key], f"{name}: {key}", (2, 3) if key != "W_O" else (2,))
-            heads = spec.heads if key == "W_Q" else spec.key_heads
-            if matrix.ndim == 3:
-                if len(matrix) != heads:
-                    raise DocumentError(
-                        f"{name}: {key}: expected {heads} heads, found {len(matrix)} ({'×'.join(map(str, matrix.shape))})",
-                        hint="set heads (and kv_heads) to what the matrices hold",
-                    )
-                matrix = matrix if linear is None else matrix.swapaxes(1, 2)  # (head, d_model, feature)
-                matrix = matrix.swapaxes(0, 1).reshape(matrix.shape[1], -1)
-            elif linear:
-                matrix = matrix.T
-            matrices[key] = np.ascontiguousarray(matrix)
-    for key in BIASES:
-        if document.get(key) is not None:
-            matrices[key] = to_array(document[key], f"{name}: {key}", (1,))
-    return Projections(**matrices)
-
-
-def read_tokens(document: Document, name: str) -> tuple[str, ...] | None:
-    """The document's tokens, None where it has none."""
-    tokens = document.get("tokens")
-    if tokens is None:
-        return None
-    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens) or not tokens:
-        raise DocumentError(
-            f"{name}: tokens: expected a list of strings", hint='such as ["Transformers", "are", "amazing"]'
-        )
-    return tuple(tokens)
-
-
-def read_embeddings(document: Document, name: str) -> dict[str, Array]:
-    """The table token → vector, all of one width."""
-    table = document["embeddings"]
-    if isinstance(table, dict):
-        names, rows = list(table), list(table.values())
-        for token, row in table.items():
-            to_array(row, f"{name}: embeddings.{token}", (1,))
+    elif kind in ("npy", "csv"):
+        document = (read_npy if kind == "npy" else read_csv_matrix)(data, name)
+    elif kind == "empty":
+        raise DocumentError(f"{name}: is empty", hint="attn init -o FILE writes a document to start from")
     else:
-        names, rows = document.get("embedding_tokens"), table
-        if not isinstance(names, list):
-            raise DocumentError(
-                f"{name}: embeddings: expected token → vector", hint="or a matrix with embedding_tokens"
-            )
-    if not names:
-        raise DocumentError(f"{name}: embeddings: is empty", hint="give each token a vector")
-    for token, row in zip(names, rows, strict=False):
-        if len(row) != len(rows[0]):
-            raise DocumentError(
-                f"{name}: embeddings.{token}: expected {len(rows[0])} numbers, as for {names[0]!r}, found {len(row)}",
-                hint="all vectors need the same width",
-            )
-    matrix = to_array(rows, f"{name}: embeddings", (2,))
-    if len(matrix) != len(names) or len(set(names)) != len(names):
         raise DocumentError(
-            f"{name}: embeddings has {len(matrix)} rows for {len(names)} embedding_tokens ({len(set(names))} different)",
-            hint="give one row to each token",
+            f"{name}: is neither JSON, NPZ, NPY, CSV nor safetensors",
+            hint="attn schema weights says what a document holds",
         )
-    return dict(zip(names, matrix, strict=True))
+    if isinstance(document, list | np.ndarray):
+        return {bare or "weights": document}
+    if not isinstance(document, dict):
+        raise DocumentError(f"{name}: holds {found(document)}, not an object", hint="start it with { and name keys")
+    if bare is not None:
+        raise UsageError(f"--as {bare} is for a bare matrix", hint=f"leave --as out: {name} names what it holds")
+    return {key: value for key, value in document.items() if value is not None}
 
 
-def look_up(table: Mapping[str, Array], tokens: Sequence[str]) -> tuple[list[Array | None], list[str]]:
-    """Each token's vector, exactly or in lower case, None where there is none; and the tokens without one."""
-    found = [table.get(token, table.get(token.lower())) for token in tokens]
-    missing = [token for token, vector in zip(tokens, found, strict=True) if vector is None]
-    return found, list(dict.fromkeys(missing))
+def read_parameters(request: Request, document: Document, name: str) -> Parameters:
+    """Parameters from a document, options before its settings; DocumentError where something is wrong in it."""
+    check_keys(document, name)
+    check_start(document, name)
+    overrides = request.overrides()
+    stages = read_stages(document, name, odd=request.odd)
+    counts = head_counts(stages, document)
+    own = read_spec(document, name, {}, counts)
+    spec = read_spec(document, name, overrides, counts)
+    given = {
+        stage: to_array(document[key], f"{name}: {key}", (2,))
+        for key, stage in (("X", "embedded"), ("X_context", "embedded_context"))
+        if key in document
+    }
+    table = read_table(document, name) if "embeddings" in document else None
+    if table is None:
+        request.refuse("the document has no table of tokens", unknown=request.unknown)
+    tokens, context = _labels(request, document, name, given | stages)
+    if table is not None:
+        seed = request.seed or 0
+        given["embedded"] = look_up(table, tokens, name, unknown=request.unknown, seed=seed)
+        if context is not None and "X_context" not in document:
+            given["embedded_context"] = look_up(table, context, name, unknown=request.unknown, seed=seed)
+    elif request.context is not None and not {"X_context", *LATER} & set(document):
+        request.refuse("the document has X, not a table of tokens", context=request.context)
+    given |= stages
+    projections = read_projections(document, name, spec)
+    check_can_act(overrides, given, projections.given(), spec)
+    given = fresh(given, projections.given(), own, spec)
+    if _lacks_scale(given, spec):
+        raise DocumentError(f"{name}: scores need d_k, or a scale", hint='add "d_k": 64, or "scale": "none"')
+    return Parameters(tokens, given, projections, spec, read_conditions(document, name), context, table)
 
 
-def _within(name: str, parse: Any, value: Any) -> Any:
-    """A value of a document, parsed; what is wrong with it is said with the document's name."""
-    try:
-        return parse(value)
-    except SpecError as error:
-        raise DocumentError(f"{name}: {error.message}", hint=error.hint) from error
+def _labels(
+    request: Request, document: Document, name: str, arrays: Mapping[str, Array]
+) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+    """The tokens, and those of the context in cross-attention; where there are none, positions label the rows."""
+    tokens = read_tokens(document, name)
+    context = read_tokens(document, name, "context_tokens")
+    if request.text is not None:
+        tokens = tokenize(request.text, request.tokenizer or "word")
+    if request.context is not None:
+        context = tokenize(request.context, request.tokenizer or "word")
+    cross = context is not None or "X_context" in document
+    if tokens is None and "embeddings" in document:
+        raise DocumentError(f"{name}: has no tokens, and there is no TEXT", hint=f'attn explain -w {name} "some words"')
+    queries, keys = _sizes(arrays, cross)
+    if tokens is None:
+        tokens = tuple(map(str, range(queries if cross else max(queries, keys))))
+    if cross and context is None:
+        context = tuple(map(str, range(keys)))
+    return tokens, context
+
+
+def _sizes(arrays: Mapping[str, Array], cross: bool) -> tuple[int, int]:
+    """How many queries and keys the arrays show; 0 where they show none."""
+    sizes = {"query": 0, "key": 0}
+    for name, array in arrays.items():
+        if name == "embedded_context":
+            sizes["key"] = len(array)
+            continue
+        kind = STAGES[name]
+        axes = [axis for axis in (kind.heads, kind.rows, kind.columns) if axis is not None]
+        if len(axes) == array.ndim:
+            sizes |= {axis: size for axis, size in zip(axes, array.shape, strict=True) if axis in sizes}
+    return sizes["query"], sizes["key"] if cross or sizes["key"] else sizes["query"]
+
+
+def _lacks_scale(given: Mapping[str, Array], spec: Spec) -> bool:
+    """Whether scores would have to be divided by the root of a width that nobody knows."""
+    starts = "scores" in given and not ({"Q", "K"} <= set(given) or {"scaled", "weights"} & set(given))
+    return starts and spec.scale == "sqrt" and spec.d_k is None and "embedded" not in given
+
+
+def _is_trace(arrays: Mapping[str, Array]) -> bool:
+    return "trace" in arrays or any("layers." in key for key in arrays)
 
 
 def _plain(array: Array) -> Any:
@@ -228,8 +153,3 @@ def _unquoted(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
-
-
-def _found(value: Any) -> str:
-    words = {dict: "an object", list: "a list", type(None): "null", bool: str(value).lower()}
-    return words.get(type(value), repr(value)[:40])

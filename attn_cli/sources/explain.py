@@ -1,73 +1,31 @@
 """explain(): from a sentence, or a document, to a Trace."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any
 
 import numpy as np
 
-from attn_cli.core.attention import attend
-from attn_cli.core.spec import Spec, parse_dtype, parse_mask, parse_positions, parse_scale
-from attn_cli.errors import AttnError, DocumentError, SelectionError, UsageError
-from attn_cli.sources import documents
+from attn_cli.core.spec import Spec
+from attn_cli.errors import DocumentError, SelectionError
+from attn_cli.sources.documents import read_document, read_parameters
 from attn_cli.sources.files import read_bytes
 from attn_cli.sources.parameters import Parameters, draw
+from attn_cli.sources.request import Request
 from attn_cli.sources.restart import restart
 from attn_cli.sources.selecting import indices
-from attn_cli.sources.seeded import embeddings
 from attn_cli.sources.tokenizers import tokenize
-from attn_cli.trace.stages import STAGES
-from attn_cli.trace.trace import Array, Layer, Trace
+from attn_cli.trace.stages import PARTS, STAGES
+from attn_cli.trace.trace import Layer, Trace, aligned
 
 RANDOM_NOTE = "random weights: the pattern shows how attention works, not what a trained model does"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to run attention on, and how; None where the document or the default decides.
-
-    `weights` is a path of a document, `-` for standard input; `unknown` is `random` or `zero`.
-    """
-
-    text: str | None = None
-    weights: str | None = None
-    tokenizer: str | None = None
-    seed: int | None = None
-    heads: int | None = None
-    kv_heads: int | None = None
-    dim: int | None = None
-    head_dim: int | None = None
-    mask: str | None = None
-    positions: str | None = None
-    scale: str | None = None
-    dtype: str | None = None
-    unknown: str | None = None
-
-    def overrides(self) -> dict[str, Any]:
-        """The settings that are asked for, parsed; UsageError where one is misspelled."""
-        parsers = {"mask": parse_mask, "positions": parse_positions, "scale": parse_scale, "dtype": parse_dtype}
-        found: dict[str, Any] = {}
-        for name, parse in parsers.items():
-            if (value := getattr(self, name)) is not None:
-                try:
-                    found[name] = parse(value)
-                except AttnError as error:
-                    raise UsageError(f"--{name}: {error.message}", hint=error.hint) from error
-        counts = {"heads": self.heads, "kv_heads": self.kv_heads}
-        return found | {name: count for name, count in counts.items() if count is not None}
-
-    def refuse(self, why: str, **options: object) -> None:
-        """UsageError for the first option that is given although it cannot act."""
-        for name, value in options.items():
-            if value is not None:
-                option = "--" + name.replace("_", "-")
-                raise UsageError(f"{option} cannot act here: {why}", hint=f"leave {option} out")
+VERY_NEGATIVE = -1000.0
 
 
 def explain(
     text: str | None = None,
     *,
+    context: str | None = None,
     weights: str | None = None,
     seed: int | None = None,
     heads: int | None = None,
@@ -75,28 +33,17 @@ def explain(
     dim: int | None = None,
     head_dim: int | None = None,
     mask: str | None = None,
+    positions: str | None = None,
     scale: str | None = None,
+    softcap: str | None = None,
     dtype: str | None = None,
     tokenizer: str | None = None,
 ) -> Trace:
-    """Run self-attention on a text, with random numbers from `seed` or the document at the path `weights`.
+    """Run attention on a text, with random numbers from `seed` or the document at the path `weights`.
 
     Settings are spelled as on the command line (`mask="causal"`). Raises AttnError with a hint on bad input.
     """
-    request = Request(
-        text=text,
-        weights=weights,
-        seed=seed,
-        heads=heads,
-        kv_heads=kv_heads,
-        dim=dim,
-        head_dim=head_dim,
-        mask=mask,
-        scale=scale,
-        dtype=dtype,
-        tokenizer=tokenizer,
-    )
-    return run(request)
+    return run(Request(**locals()))
 
 
 def run(request: Request, *, heads: str | None = None, stages: Collection[str] | None = None) -> Trace:
@@ -121,75 +68,42 @@ def read(request: Request) -> Trace | Parameters:
     """What the request names: a trace, as it is or restarted, or parameters ready for attend()."""
     overrides = request.overrides()
     if request.weights is None:
-        request.refuse("there is no document", unknown=request.unknown)
+        request.refuse("there is no document", unknown=request.unknown, **{"as": request.bare})
         if request.text is None:
             raise DocumentError("there is no text", hint='attn explain "Transformers are amazing", or - to read a pipe')
         tokens = tokenize(request.text, request.tokenizer or "word")
-        spec = Spec(**overrides)
+        context = None if request.context is None else tokenize(request.context, request.tokenizer or "word")
         dim = 4 if request.dim is None else request.dim
-        return draw(tokens, spec, request.seed or 0, dim, request.head_dim)
+        return draw(tokens, Spec(**overrides), request.seed or 0, dim, request.head_dim, context)
     request.refuse("the numbers come from a document", dim=request.dim, head_dim=request.head_dim)
     if request.unknown != "random":
         request.refuse("nothing random is drawn", seed=request.seed)
-    if request.text is None:
+    if request.text is None and request.context is None:
         request.refuse("there is no TEXT to cut", tokenizer=request.tokenizer)
     name = "standard input" if request.weights == "-" else request.weights
-    document = documents.read_document(read_bytes(request.weights), name)
-    if isinstance(document, Trace):
-        request.refuse("a trace holds no table of tokens", unknown=request.unknown)
-        request.refuse("a trace is already cut into heads", heads=request.heads, kv_heads=request.kv_heads)
-        trace = restart(document, overrides)
-        return trace if request.text is None else _relabelled(trace, request)
-    return _parameters(request, document, name, overrides)
-
-
-def _parameters(request: Request, document: documents.Document, name: str, overrides: dict[str, Any]) -> Parameters:
-    documents.check_keys(document, name)
-    spec = documents.read_spec(document, name, overrides)
-    projections = documents.read_projections(document, name, spec)
-    own = documents.read_tokens(document, name)
-    asked = None if request.text is None else tokenize(request.text, request.tokenizer or "word")
-    tokens = asked or own
-    if "X" in document:
-        request.refuse("the document has X, not a table of tokens", unknown=request.unknown)
-        x = documents.to_array(document["X"], f"{name}: X", (2,))
-        tokens = tokens or tuple(map(str, range(len(x))))
-        if len(tokens) != len(x):
-            raise DocumentError(
-                f"{name}: X has {len(x)} rows for {len(tokens)} tokens", hint="X needs one row for each token"
-            )
-        return Parameters(tokens, x, None, projections, spec)
-    table = documents.read_embeddings(document, name)
-    if tokens is None:
-        raise DocumentError(f"{name}: has no tokens, and there is no TEXT", hint=f'attn explain -w {name} "some words"')
-    return Parameters(tokens, _vectors(request, table, tokens, name), table, projections, spec)
-
-
-def _vectors(request: Request, table: dict[str, Array], tokens: Sequence[str], name: str) -> Array:
-    found, missing = documents.look_up(table, tokens)
-    width = len(next(iter(table.values())))
-    if missing and request.unknown is None:
-        named = ", ".join(map(repr, missing))
-        raise DocumentError(
-            f"{name}: no vector for {named}", hint="add to embeddings, or choose --unknown random or --unknown zero"
-        )
-    drawn = np.zeros((len(tokens), width))
-    if request.unknown == "random":
-        drawn = embeddings(request.seed or 0, tokens, width)
-    return np.stack([own if vector is None else vector for vector, own in zip(found, drawn, strict=True)])
+    document = read_document(read_bytes(request.weights), name, request.bare)
+    if not isinstance(document, Trace):
+        return read_parameters(request, document, name)
+    request.refuse("a trace holds no table of tokens", unknown=request.unknown)
+    request.refuse("a trace is already cut into heads", heads=request.heads, kv_heads=request.kv_heads)
+    return _relabelled(restart(document, overrides), request)
 
 
 def _attended(request: Request, parameters: Parameters, stages: Collection[str] | None) -> Trace:
-    layer = attend(parameters.tokens, {"X": parameters.x}, parameters.projections, parameters.spec, keep=stages)
-    if stages is not None and (missing := [name for name in stages if name not in layer]):
+    layer = parameters.attended(stages)
+    if stages is not None and (missing := [name for name in stages if name not in layer and name not in PARTS]):
         raise SelectionError(
             f"this attention takes no step {missing[0]!r}", hint="attn explain without --stage shows the steps it takes"
         )
     random = request.weights is None
     source = {"kind": "random", "seed": request.seed or 0} if random else {"kind": "document", "path": request.weights}
     notes = [RANDOM_NOTE] if random else []
+    bias = parameters.conditions.bias
+    if bias is not None and bias.min() <= VERY_NEGATIVE:
+        notes.append(f"attn_mask adds {bias.min():g} to some scores: that is a bias, not a mask; null or −∞ hides")
     return Trace(
         tokens=parameters.tokens,
+        context_tokens=parameters.context_tokens,
         layers=(layer,),
         source=source,
         text=request.text,
@@ -207,7 +121,8 @@ def remarks(layer: Layer) -> list[str]:
         if odd.any():
             found.append(f"{stage.name} holds NaN or infinities: numbers too large for {layer.settings.dtype}")
     if "weights" in layer and (blind := np.flatnonzero(~layer["weights"].any(axis=(0, 2)))).size:
-        found.append(f"{blind.size} queries see no key and weigh nothing, the first is query {blind[0]}")
+        who = "1 query sees no key and weighs" if blind.size == 1 else f"{blind.size} queries see no key and weigh"
+        found.append(f"{who} nothing, the first is query {blind[0]}")
     return found
 
 
@@ -221,16 +136,36 @@ def check_stages(stages: Collection[str] | None) -> None:
 
 
 def _relabelled(trace: Trace, request: Request) -> Trace:
-    """The trace with the text's tokens for labels; they must be as many."""
-    tokens = tokenize(request.text or "", request.tokenizer or "word")
-    if len(tokens) != len(trace.tokens):
-        raise DocumentError(
-            f"the text has {len(tokens)} tokens, the trace has {len(trace.tokens)}",
-            hint="with a trace TEXT only labels: leave it out, or give as many tokens",
-        )
+    """The trace with the text's tokens for labels, and the context's; they must be as many."""
+    tokens, context = trace.tokens, trace.context_tokens
+    if request.text is not None:
+        tokens = _as_many(request, request.text, trace.tokens, "TEXT")
+    if request.context is not None:
+        if context is None:
+            request.refuse("the trace has no context", context=request.context)
+        context = _as_many(request, request.context, context or (), "--context")
+    if tokens is trace.tokens and context is trace.context_tokens:
+        return trace
 
     def labelled(layer: Layer) -> Layer:
-        queries, keys = len(layer.query_tokens), len(layer.key_tokens)
-        return replace(layer, query_tokens=tokens[len(tokens) - queries :], key_tokens=tokens[:keys])
+        from_start = layer.settings.mask == "causal:start" or layer.kind == "cross"
+        rows = tokens if layer.queries == "tokens" else context or ()
+        columns = tokens if layer.keys == "tokens" else context or ()
+        return replace(
+            layer,
+            query_tokens=aligned(rows, len(layer.query_tokens), from_start=from_start),
+            key_tokens=aligned(columns, len(layer.key_tokens), from_start=from_start),
+        )
 
-    return replace(trace, text=request.text, tokens=tokens, layers=tuple(map(labelled, trace.layers)))
+    text = trace.text if request.text is None else request.text
+    return replace(trace, text=text, tokens=tokens, context_tokens=context, layers=tuple(map(labelled, trace.layers)))
+
+
+def _as_many(request: Request, text: str, old: tuple[str, ...], what: str) -> tuple[str, ...]:
+    tokens = tokenize(text, request.tokenizer or "word")
+    if len(tokens) != len(old):
+        raise DocumentError(
+            f"{what} has {len(tokens)} tokens, the trace has {len(old)}",
+            hint="with a trace it only labels: leave it out, or give as many tokens",
+        )
+    return tokens

@@ -1,27 +1,51 @@
-"""Parameters: tokens, their vectors, projections and settings, ready for attend(); drawn from a seed."""
+"""Parameters: everything that attend() takes, drawn from a seed or read from a document."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from attn_cli.core.attention import Projections
-from attn_cli.core.spec import Spec
+from attn_cli.core.attention import Projections, attend
+from attn_cli.core.spec import Conditions, Spec
 from attn_cli.errors import SpecError
 from attn_cli.sources.seeded import embeddings, projection
-from attn_cli.trace.trace import Array
+from attn_cli.trace.trace import Array, Layer
 
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """What a weights document holds: `table` is token → vector, or None where `x` (token, d_model) came in order."""
+    """What a document holds: stages to start from, projections, settings.
+
+    `table` is token → vector, or None where vectors came in the order of tokens.
+    """
 
     tokens: tuple[str, ...]
-    x: Array
-    table: Mapping[str, Array] | None
+    given: Mapping[str, Array]
     projections: Projections
     spec: Spec
+    conditions: Conditions = field(default_factory=Conditions)
+    context_tokens: tuple[str, ...] | None = None
+    table: Mapping[str, Array] | None = None
+
+    def attended(self, keep: Collection[str] | None = None) -> Layer:
+        """Attention on these parameters; `keep` names the stages to hold on to, all when None."""
+        return attend(
+            self.tokens,
+            self.given,
+            self.projections,
+            self.spec,
+            conditions=self.conditions,
+            context_tokens=self.context_tokens,
+            keep=keep,
+        )
 
 
-def draw(tokens: Sequence[str], spec: Spec, seed: int, d_model: int, d_k: int | None = None) -> Parameters:
+def draw(
+    tokens: Sequence[str],
+    spec: Spec,
+    seed: int,
+    d_model: int,
+    d_k: int | None = None,
+    context_tokens: Sequence[str] | None = None,
+) -> Parameters:
     """Random embeddings and projections; a vector depends on the seed and its token alone.
 
     Heads of width `d_k`, d_model / heads unless given; SpecError where that does not divide.
@@ -32,13 +56,18 @@ def draw(tokens: Sequence[str], spec: Spec, seed: int, d_model: int, d_k: int | 
             hint=f"choose --dim {spec.heads * -(-d_model // spec.heads)}, or set the width of a head with --head-dim",
         )
     width = d_k or d_model // spec.heads
-    x = embeddings(seed, tokens, d_model)
+    given = {"embedded": embeddings(seed, tokens, d_model)}
+    if context_tokens is not None:
+        given["embedded_context"] = embeddings(seed, context_tokens, d_model)
     heads = {"W_Q": spec.heads, "W_K": spec.key_heads, "W_V": spec.key_heads}
     matrices = {name: projection(seed, name, d_model, count * width) for name, count in heads.items()}
+    words = (*tokens, *(context_tokens or ()))
+    vectors = [vector for matrix in given.values() for vector in matrix]
     return Parameters(
         tokens=tuple(tokens),
-        x=x,
-        table=dict(zip(tokens, x, strict=True)),
+        given=given,
         projections=Projections(**matrices),
         spec=spec,
+        context_tokens=None if context_tokens is None else tuple(context_tokens),
+        table=dict(zip(words, vectors, strict=True)),
     )

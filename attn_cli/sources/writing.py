@@ -9,16 +9,78 @@ import numpy as np
 
 from attn_cli.core.masks import MASKS
 from attn_cli.core.positions import POSITIONS
+from attn_cli.core.spec import Conditions
 from attn_cli.core.spelling import spell
 from attn_cli.errors import AttnError
 from attn_cli.sources.parameters import Parameters
 from attn_cli.trace.archives import write_npz, write_safetensors
 from attn_cli.trace.trace import Array
 
+_NAMES = {"embedded": "X", "embedded_context": "X_context"}
+
+
+def to_json(parameters: Parameters) -> bytes:
+    """One row of numbers a line, so that a reader finds what he wants to change."""
+    document = _words(parameters)
+    if parameters.table is not None:
+        document["embeddings"] = {token: vector.tolist() for token, vector in parameters.table.items()}
+    document |= {name: _finite(array) for name, array in _arrays(parameters).items()} | _settings(parameters)
+    lines = ",\n".join(f"  {_text(key)}: {_laid_out(value, '  ')}" for key, value in document.items())
+    return f"{{\n{lines}\n}}\n".encode()
+
+
+def to_npz(parameters: Parameters) -> bytes:
+    """Strings and settings as string arrays and 0-d arrays."""
+    words = _words(parameters) | ({} if parameters.table is None else {"embedding_tokens": list(parameters.table)})
+    for token in [token for tokens in words.values() for token in tokens]:
+        if token.endswith("\0"):
+            raise AttnError(f"NPZ cannot hold the token {token!r}: it ends in NUL", hint="write .json or .safetensors")
+    return write_npz(
+        {name: np.array(tokens) for name, tokens in words.items()}
+        | _table(parameters)
+        | _arrays(parameters)
+        | {name: np.array(value) for name, value in _settings(parameters).items()}
+    )
+
+
+def to_safetensors(parameters: Parameters) -> bytes:
+    """Strings and settings as JSON in the metadata."""
+    words = _words(parameters) | ({} if parameters.table is None else {"embedding_tokens": list(parameters.table)})
+    metadata = {key: json.dumps(value) for key, value in (words | _settings(parameters)).items()}
+    return write_safetensors(_table(parameters) | _arrays(parameters), metadata)
+
+
+def _words(parameters: Parameters) -> dict[str, Any]:
+    tokens: dict[str, Any] = {"tokens": list(parameters.tokens)}
+    context = parameters.context_tokens
+    return tokens if context is None else tokens | {"context_tokens": list(context)}
+
+
+def _table(parameters: Parameters) -> dict[str, Array]:
+    return {} if parameters.table is None else {"embeddings": np.stack(list(parameters.table.values()))}
+
+
+def _arrays(parameters: Parameters) -> dict[str, Array]:
+    """What attention starts from, projections, and what else acts; vectors only where no table holds them."""
+    stages = {_NAMES.get(name, name): array for name, array in parameters.given.items()}
+    if parameters.table is not None:
+        stages = {name: array for name, array in stages.items() if name not in _NAMES.values()}
+    return stages | parameters.projections.given() | _conditions(parameters.conditions)
+
+
+def _conditions(conditions: Conditions) -> dict[str, Array]:
+    names = ("sinks", "position_embeddings", "position_ids", "position_ids_context")
+    found = {name: getattr(conditions, name) for name in names if getattr(conditions, name) is not None}
+    if conditions.bias is None and conditions.hidden is None:
+        return found
+    mask = np.zeros(()) if conditions.bias is None else conditions.bias
+    hidden = np.zeros((), bool) if conditions.hidden is None else conditions.hidden
+    return found | {"attn_mask": np.where(hidden, -np.inf, mask)}
+
 
 def _settings(parameters: Parameters) -> dict[str, Any]:
     spec = parameters.spec
-    return {
+    settings: dict[str, Any] = {
         "heads": spec.heads,
         "kv_heads": spec.key_heads,
         "dtype": spec.dtype,
@@ -26,51 +88,27 @@ def _settings(parameters: Parameters) -> dict[str, Any]:
         "positions": spell(spec.positions, POSITIONS),
         "scale": spec.scale,
     }
+    optional = {"softcap": spec.softcap, "d_k": spec.d_k}
+    return settings | {name: value for name, value in optional.items() if value is not None}
 
 
-def to_json(parameters: Parameters) -> bytes:
-    """One row of numbers a line, so that a reader finds what he wants to change."""
-    document: dict[str, Any] = {"tokens": list(parameters.tokens)}
-    if parameters.table is None:
-        document["X"] = parameters.x.tolist()
-    else:
-        document["embeddings"] = {token: vector.tolist() for token, vector in parameters.table.items()}
-    document |= {name: matrix.tolist() for name, matrix in parameters.projections.given().items()}
-    document |= _settings(parameters)
-    lines = ",\n".join(f"  {_text(key)}: {_laid_out(value)}" for key, value in document.items())
-    return f"{{\n{lines}\n}}\n".encode()
+def _finite(array: Array) -> Any:
+    """Nested lists, null where an array holds −∞."""
+    return (
+        array.tolist()
+        if np.isfinite(array).all()
+        else np.where(np.isneginf(array), np.array(None), array.astype(object)).tolist()
+    )
 
 
-def to_npz(parameters: Parameters) -> bytes:
-    tokens = (*parameters.tokens, *(parameters.table or ()))
-    if bad := next((token for token in tokens if token.endswith("\0")), None):
-        raise AttnError(f"NPZ cannot hold the token {bad!r}: it ends in NUL", hint="write .json or .safetensors")
-    names = {"tokens": np.array(parameters.tokens)}
-    if parameters.table is not None:
-        names["embedding_tokens"] = np.array(list(parameters.table))
-    settings = {name: np.array(value) for name, value in _settings(parameters).items()}
-    return write_npz(names | _arrays(parameters) | settings)
-
-
-def to_safetensors(parameters: Parameters) -> bytes:
-    metadata: dict[str, Any] = {"tokens": list(parameters.tokens)}
-    if parameters.table is not None:
-        metadata["embedding_tokens"] = list(parameters.table)
-    metadata |= _settings(parameters)
-    return write_safetensors(_arrays(parameters), {key: json.dumps(value) for key, value in metadata.items()})
-
-
-def _arrays(parameters: Parameters) -> dict[str, Array]:
-    table = parameters.table
-    vectors = {"X": parameters.x} if table is None else {"embeddings": np.stack(list(table.values()))}
-    return vectors | parameters.projections.given()
-
-
-def _laid_out(value: Any) -> str:
+def _laid_out(value: Any, indent: str) -> str:
+    inner = indent + "  "
     if isinstance(value, dict):
-        return "{\n" + ",\n".join(f"    {_text(key)}: {_text(row)}" for key, row in value.items()) + "\n  }"
+        rows = ",\n".join(f"{inner}{_text(key)}: {_text(row)}" for key, row in value.items())
+        return f"{{\n{rows}\n{indent}}}"
     if isinstance(value, list) and value and isinstance(value[0], list):
-        return "[\n" + ",\n".join(f"    {_text(row)}" for row in value) + "\n  ]"
+        rows = ",\n".join(inner + _laid_out(row, inner) for row in value)
+        return f"[\n{rows}\n{indent}]"
     return _text(value)
 
 

@@ -37,6 +37,10 @@ STAGES = MappingProxyType(
         "scaled": Kind("query heads", "query", "key", f"{_SCORES}: the scores, kept small so that softmax stays soft."),
         "softcapped": Kind("query heads", "query", "key", f"{_SCORES}: the scores, squeezed into ± cap."),
         "biased": Kind("query heads", "query", "key", f"{_SCORES}: the scores, with what position or a mask adds."),
+        "content": Kind("query heads", "query", "key", f"{_SCORES}: the part of the score that words alone make."),
+        "position": Kind("query heads", "query", "key", f"{_SCORES}: the part that where they stand makes."),
+        "capping": Kind("query heads", "query", "key", f"{_SCORES}: the part that the softcap takes."),
+        "bias": Kind("query heads", "query", "key", f"{_SCORES}: the part that a mask's numbers add."),
         "masked": Kind("query heads", "query", "key", f"{_SCORES}: the scores, with −∞ where looking is not allowed."),
         "weights": Kind("query heads", "query", "key", f"{_SCORES}: the share of attention; each row sums to 1."),
         "sink_weight": Kind("query heads", "query", None, "The share of attention that the sink took."),
@@ -45,3 +49,6 @@ STAGES = MappingProxyType(
     }
 )
 """Every stage of an attention layer, in the order in which a plain layer makes them."""
+
+PARTS = ("content", "position", "capping", "bias")
+"""Stages that split a score by cause; made only when they are asked for, as `parts` or by name."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.errors import SelectionError
+from attn_cli.errors import SelectionError, SpecError
 from attn_cli.trace.stages import STAGES, Kind
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -27,6 +27,17 @@ def read_only(array: Array) -> Array:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def aligned(tokens: Sequence[str], count: int, *, from_start: bool) -> tuple[str, ...]:
+    """The tokens that label `count` rows or columns: the first of them, or else the last.
+
+    Queries and keys of self-attention end together, those under `causal:start` and in cross-attention start together.
+    Raises SpecError where there are too few tokens.
+    """
+    if count > len(tokens):
+        raise SpecError(f"{len(tokens)} tokens cannot label {count} rows", hint="give one token to each row")
+    return tuple(tokens[:count] if from_start else tokens[len(tokens) - count :])
 
 
 @dataclass(frozen=True, eq=False)

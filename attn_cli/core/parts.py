@@ -1,0 +1,67 @@
+"""A score split by cause: content, position, softcap and bias, which add up to the score before it is masked."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from attn_cli.core.ops import split_heads
+from attn_cli.core.projecting import linear
+from attn_cli.core.record import Record
+from attn_cli.core.spec import Conditions, Spec
+from attn_cli.core.steps import Block, Match, alibi
+from attn_cli.trace.stages import PARTS
+from attn_cli.trace.trace import Array
+
+TOTALS = ("biased", "softcapped", "scaled", "scores")
+
+
+def record_parts(
+    record: Record, spec: Spec, conditions: Conditions, matrices: Mapping[str, Array], places: Mapping[str, Array]
+) -> None:
+    """Record the parts (head, query, key) that are asked for; the last one is what is left of the score."""
+    total = record.latest(*TOTALS)
+    if not record.keeps(*PARTS) or total is None:
+        return
+    scaled = record.known.get("scaled", record.known.get("scores", total))
+    capped = record.known.get("softcapped", scaled)
+    parts = {"content": scaled}
+    if (content := _content(record, spec, matrices)) is not None:
+        parts = {"content": content, "position": scaled - content}
+    if (slopes := spec.positions.slopes(spec.heads)) is not None and total is not capped:
+        everywhere = Block(slice(0, total.shape[0]), slice(0, total.shape[1]))
+        bias = alibi(slopes.astype(spec.dtype), places["Q"].astype(spec.dtype), places["K"].astype(spec.dtype))
+        parts["position"] = parts.get("position", 0) + bias(everywhere)
+    if capped is not scaled:
+        parts["capping"] = capped - scaled
+    if total is not capped and (slopes is None or conditions.bias is not None):
+        parts["bias"] = total - capped
+    *first, last = parts
+    parts[last] = total - sum(parts[name] for name in first)
+    for name, part in parts.items():
+        record.add(
+            name, part.copy() if part is scaled else part, f"{name}: a part of {' + '.join(parts)} = {_named(record)}"
+        )
+
+
+def _named(record: Record) -> str:
+    """The stage that the parts add up to."""
+    return next(name for name in TOTALS if name in record.known)
+
+
+def _content(record: Record, spec: Spec, matrices: Mapping[str, Array]) -> Array | None:
+    """Scaled scores (head, query, key) as they would be without positions; None where those are no part of them."""
+    plain: dict[str, Array] = {}
+    context = "embedded_context" if "X_context" in record.known else "embedded"
+    for name, source, heads in (("Q", "embedded", spec.heads), ("K", context, spec.key_heads)):
+        if source in record.given and f"W_{name}" in matrices:
+            plain[name] = split_heads(linear(source, record.given[source], name, matrices)[0], heads)
+        elif (vectors := record.latest(f"{name}_normed", name)) is not None:
+            plain[name] = vectors
+    moved = "Q_rotated" in record.known or "embedded" in record.known
+    if not moved or len(plain) < 2:
+        return None
+    q, k = plain["Q"], plain["K"]
+    scores = np.empty((len(q), q.shape[1], k.shape[1]), q.dtype)
+    Match(q, k)(scores, Block(slice(0, len(q)), slice(0, q.shape[1])), scores)
+    factor = spec.factor(q.shape[2])
+    return scores if factor is None else scores * q.dtype.type(factor)

@@ -1,0 +1,97 @@
+"""From embeddings to queries, keys and values."""
+
+from collections.abc import Mapping
+
+from attn_cli.core.ops import split_heads
+from attn_cli.core.record import Record, by
+from attn_cli.core.spec import Conditions, Spec
+from attn_cli.errors import SpecError
+from attn_cli.trace.stages import STAGES
+from attn_cli.trace.trace import Array
+
+Matrices = Mapping[str, Array]
+
+
+def place(record: Record, spec: Spec, conditions: Conditions, positions: Array, context_positions: Array) -> None:
+    """Embeddings to X, and the context's likewise, with what positions add; without that X is what was embedded."""
+    sides = (("embedded", "X", positions), ("embedded_context", "X_context", context_positions))
+    for before, name, places in sides:
+        embedded = record.given.get(before)
+        vectors = None if embedded is None or name in record.given else _added(embedded, spec, conditions, places)
+        if before in STAGES and (vectors is not None or name in record.given):
+            record.take(before)
+        if embedded is None or name in record.given:
+            record.take(name)
+        elif vectors is None:
+            record.take(name, before)
+        else:
+            words = "sin, cos of position" if conditions.position_embeddings is None else "position_embeddings"
+            record.add(name, embedded + vectors, f"{name} = embedded + {words}   {by(embedded)}")
+
+
+def _added(x: Array, spec: Spec, conditions: Conditions, positions: Array) -> Array | None:
+    """What is added to embeddings (token, feature) at these positions, None for nothing."""
+    vectors = spec.positions.added(positions, x.shape[1])
+    table = conditions.position_embeddings
+    if table is not None:
+        if table.shape[1] != x.shape[1]:
+            raise SpecError(
+                f"position_embeddings are {table.shape[1]} wide, embeddings {x.shape[1]}", hint="make them equally wide"
+            )
+        if len(positions) and not 0 <= positions.min() <= positions.max() < len(table):
+            raise SpecError(
+                f"position_embeddings has {len(table)} rows, and there is a token at position {positions.max()}",
+                hint="add rows, or shorten the text",
+            )
+        vectors = table[positions] if vectors is None else vectors + table[positions]
+    return None if vectors is None else vectors.astype(x.dtype, copy=False)
+
+
+def project(record: Record, spec: Spec, matrices: Matrices) -> None:
+    """X, or for keys and values the context's X, to Q, K and V (head, token, feature)."""
+    for name in "QKV":
+        source = "X_context" if name != "Q" and "X_context" in record.known else "X"
+        if record.take(name) or source not in record.known or f"W_{name}" not in matrices:
+            continue
+        heads = spec.heads if name == "Q" else spec.key_heads
+        projected, formula = linear(source, record.known[source], name, matrices)
+        if projected.shape[1] % heads:
+            raise SpecError(
+                f"W_{name} has {projected.shape[1]} columns, which {heads} heads cannot share evenly",
+                hint=f"give W_{name} a multiple of {heads} columns, or choose another number of heads",
+            )
+        array = split_heads(projected, heads)
+        per_head = f", {heads} heads of {by(array[0])}" if heads > 1 else ""
+        record.add(name, array, f"{name} = {formula}{per_head}")
+
+
+def rotate(record: Record, spec: Spec, positions: Mapping[str, Array]) -> None:
+    """Q and K, turned by their positions where the scheme turns them."""
+    for name in "QK":
+        before = record.latest(f"{name}_normed", name)
+        record.take(f"{name}_normed")
+        if record.take(f"{name}_rotated") or before is None:
+            continue
+        turned = spec.positions.rotated(before, positions[name])
+        if turned is not None:
+            record.add(f"{name}_rotated", turned, f"{name}_rotated = rotate({name}, position)   {by(before[0])}")
+
+
+def linear(left: str, x: Array, name: str, matrices: Matrices) -> tuple[Array, str]:
+    """x · W_name + b_name with its formula; a copy of x where there is neither."""
+    formula, shapes, y = left, by(x), x
+    if (matrix := matrices.get(f"W_{name}")) is not None:
+        if matrix.shape[0] != x.shape[1]:
+            raise SpecError(
+                f"W_{name} does not fit {left}: {left} is {by(x)}, W_{name} is {by(matrix)}",
+                hint=f"W_{name} needs {x.shape[1]} rows, one for each column of {left}",
+            )
+        formula, shapes, y = f"{left} · W_{name}", f"{by(x)} · {by(matrix)}", x @ matrix.astype(x.dtype, copy=False)
+    if (bias := matrices.get(f"b_{name}")) is not None:
+        if bias.shape != y.shape[1:]:
+            raise SpecError(
+                f"b_{name} does not fit: it has {bias.size} numbers, {formula} has {y.shape[1]} columns",
+                hint=f"b_{name} needs {y.shape[1]} numbers",
+            )
+        formula, shapes, y = f"{formula} + b_{name}", f"{shapes} + {bias.size}", y + bias.astype(x.dtype, copy=False)
+    return (x.copy() if y is x else y), f"{formula}   {shapes} → {by(y)}"

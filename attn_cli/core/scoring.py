@@ -1,0 +1,101 @@
+"""From queries and keys, or from any stage after them, to weights and head outputs: block by block, in place."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attn_cli.core.record import Record
+from attn_cli.core.steps import Block, Shape, Step, shared
+from attn_cli.trace.trace import Array
+
+CELLS = 2**18  # the largest block, so that it stays in a core's cache
+THREADED = 2**21  # from so many cells on, threads earn what it costs to start them
+
+
+@dataclass(frozen=True, eq=False)
+class _Link:
+    """One array of the chain: as it is stored, or the step that makes it and the kept array to write it into."""
+
+    stored: Array | None
+    step: Step | None
+    target: Array | None
+
+
+def score(record: Record, chain: Mapping[str, Step | None], shape: Shape, dtype: str) -> Array | None:
+    """Run the chain (stage → step, None where it is given) over scores (head, query, key); returns what blends V.
+
+    Every block of rows goes through all steps before the next one, so that only kept stages take memory.
+    """
+    blends = "V" in record.known and "head_output" not in record.given and record.keeps("head_output", "output")
+    v = record.known["V"] if blends else None
+    made = {name: np.empty(shape, dtype) for name, step in chain.items() if step and record.keeps(name)}
+    links = _links(chain, record.given, made, needed=blends)
+    blended = None if v is None else np.empty((*shape[:2], v.shape[2]), dtype)
+
+    def work(block: Block) -> None:
+        scores = scratch = np.empty(0)
+        for link in links:
+            if link.stored is not None:
+                scores = block.of(link.stored)
+            elif link.step is not None:
+                if link.target is None and not scratch.size:
+                    scratch = np.empty(block.shape(shape), dtype)
+                scores = link.step(scores, block, scratch if link.target is None else block.of(link.target))
+        if blended is not None and v is not None:
+            np.matmul(scores, shared(v, block, shape[0]), out=block.of(blended))
+
+    if links:
+        _each(list(_blocks(shape)), work, threads=_cores() if np.prod(shape) >= THREADED else 1)
+    for before, (name, step) in zip(["", *chain], chain.items(), strict=False):
+        if not record.take(name) and step and name in made:
+            record.add(name, made[name], step.formula(before))
+    return blended
+
+
+def _links(
+    chain: Mapping[str, Step | None], given: Mapping[str, Array], made: Mapping[str, Array], *, needed: bool
+) -> list[_Link]:
+    """The arrays that have to be looked at, each with where it is written: into the next kept one, or nowhere."""
+    links: list[_Link] = []
+    target = None
+    for name in reversed(list(chain)):
+        step = chain[name]
+        target = made.get(name, target) if step else None
+        needed = needed or name in made
+        if needed:
+            links.append(_Link(None if step else given[name], step, target))
+        needed = needed and step is not None
+    return links[::-1]
+
+
+def _blocks(shape: Shape) -> Iterator[Block]:
+    """All heads at once where that is small, else whole heads, else bands of full rows of one head."""
+    heads, queries, keys = shape
+    together = max(1, min(heads, CELLS // max(1, queries * keys)))
+    rows = queries if queries * keys <= CELLS else min(256, max(96, CELLS // keys))
+    for head in range(0, heads, together):
+        for row in range(0, queries, max(1, rows)):
+            yield Block(slice(head, min(head + together, heads)), slice(row, min(row + rows, queries)))
+
+
+def _each(blocks: Sequence[Block], work: Callable[[Block], None], *, threads: int) -> None:
+    """Work on every block, on several threads where asked: NumPy lets go of the lock."""
+
+    def quietly(block: Block) -> None:
+        with np.errstate(all="ignore"):  # of this thread; NaN and infinities are noted, not warned of
+            work(block)
+
+    if threads == 1 or len(blocks) == 1:
+        for block in blocks:
+            quietly(block)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(quietly, blocks))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

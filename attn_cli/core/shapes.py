@@ -1,0 +1,95 @@
+"""Whether the arrays of one layer fit together; what does not is said with both shapes."""
+
+from collections.abc import Sequence
+
+from attn_cli.core.record import Record, by
+from attn_cli.core.spec import Conditions, Spec
+from attn_cli.core.steps import Shape
+from attn_cli.errors import SpecError
+from attn_cli.trace.stages import STAGES
+from attn_cli.trace.trace import Array
+
+
+def check_shapes(
+    record: Record, spec: Spec, conditions: Conditions, tokens: Sequence[str], context_tokens: Sequence[str] | None
+) -> Shape:
+    """How many heads, queries and keys there are; SpecError where two arrays, or arrays and tokens, disagree."""
+    known = {**record.given, **record.known}
+    sizes: dict[str, tuple[int, str]] = {}
+    for name, array in known.items():
+        if name in STAGES:
+            _agree(name, array, spec, sizes)
+    q, k = known.get("Q"), known.get("K")
+    if q is not None and k is not None and q.shape[2] != k.shape[2]:
+        raise SpecError(
+            f"Q and K do not fit: a query of width {q.shape[2]} cannot meet a key of width {k.shape[2]} "
+            f"(Q {by(q)}, K {by(k)})",
+            hint="Q and K, and so W_Q and W_K, must give each head the same width",
+        )
+    _check_ids(conditions, len(tokens), len(tokens if context_tokens is None else context_tokens))
+    queries = sizes["query"][0] if "query" in sizes else len(tokens)
+    own_keys = queries if "X" in known or "embedded" in known else len(tokens)
+    keys = sizes["key"][0] if "key" in sizes else own_keys if context_tokens is None else len(context_tokens)
+    _check_tokens(queries, keys, tokens, context_tokens)
+    _check_conditions((spec.heads, queries, keys), conditions)
+    return spec.heads, queries, keys
+
+
+def _agree(name: str, array: Array, spec: Spec, sizes: dict[str, tuple[int, str]]) -> None:
+    """Note the sizes of an array's axes; they must be those of the arrays before it."""
+    kind = STAGES[name]
+    axes = [axis for axis in (kind.heads, kind.rows, kind.columns) if axis is not None]
+    if array.ndim != len(axes):
+        raise SpecError(
+            f"{name} is {by(array)}: it needs {len(axes)} dimensions",
+            hint=f"its axes are {', '.join(axes)}".replace("query heads", "head").replace("key heads", "head"),
+        )
+    for axis, size in zip(axes, array.shape, strict=True):
+        if axis == "feature":
+            continue
+        heads = {"query heads": spec.heads, "key heads": spec.key_heads}.get(axis)
+        if heads is not None and size != heads:
+            raise SpecError(
+                f"{name} has {size} heads ({by(array)}), expected {heads}",
+                hint="set heads and kv_heads to what it holds",
+            )
+        found, where = sizes.setdefault(axis, (size, f"{name} is {by(array)}"))
+        if heads is None and found != size:
+            what = "queries" if axis == "query" else "keys"
+            raise SpecError(
+                f"{name} does not fit: {name} is {by(array)}, {size} {what}, and {where}, {found} {what}",
+                hint=f"give both as many {what}",
+            )
+
+
+def _check_tokens(queries: int, keys: int, tokens: Sequence[str], context_tokens: Sequence[str] | None) -> None:
+    wanted = [(tokens, max(queries, keys), "tokens", "rows")]
+    if context_tokens is not None:
+        wanted = [(tokens, queries, "tokens", "queries"), (context_tokens, keys, "context tokens", "keys")]
+    for labels, count, what, things in wanted:
+        if len(labels) != count:
+            raise SpecError(
+                f"{len(labels)} {what} cannot label {count} {things} ({queries} queries, {keys} keys)",
+                hint=f"give {count} {what}",
+            )
+
+
+def _check_conditions(shape: Shape, conditions: Conditions) -> None:
+    heads, queries, keys = shape
+    for mask in (conditions.hidden, conditions.bias):
+        if mask is not None and mask.shape not in ((queries, keys), shape):
+            raise SpecError(
+                f"attn_mask is {by(mask)}, and scores are {heads}×{queries}×{keys}",
+                hint=f"make attn_mask {queries}×{keys}, or {heads}×{queries}×{keys} for a mask of each head",
+            )
+    if conditions.sinks is not None and conditions.sinks.shape != (heads,):
+        raise SpecError(f"sinks are {conditions.sinks.size} numbers for {heads} heads", hint="give one to each head")
+
+
+def _check_ids(conditions: Conditions, tokens: int, context: int) -> None:
+    for ids, count, name in (
+        (conditions.position_ids, tokens, "position_ids"),
+        (conditions.position_ids_context, context, "position_ids_context"),
+    ):
+        if ids is not None and ids.shape != (count,):
+            raise SpecError(f"{name} are {ids.size} numbers for {count} tokens", hint="give one to each token")

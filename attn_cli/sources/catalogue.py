@@ -1,0 +1,99 @@
+"""What a document may hold: its keys, what they mean, and which of them nobody knows."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any
+
+from attn_cli.errors import DocumentError
+from attn_cli.trace.stages import PARTS, STAGES
+
+Document = Mapping[str, Any]
+
+INPUTS = MappingProxyType(
+    {
+        "tokens": "the text, cut into tokens; they name the keys, and the last of them the queries",
+        "context_tokens": "the tokens that are looked at, in cross-attention",
+        "text": "the text as it was written",
+        "embeddings": "token → vector",
+        "embedding_tokens": "in NPZ and safetensors: the tokens that the rows of embeddings belong to",
+        "X": "tokens × d_model, in the order of tokens, instead of embeddings",
+        "X_context": "context tokens × d_model, for cross-attention",
+    }
+)
+MATRICES = MappingProxyType(
+    {
+        "W_Q": "d_model × (heads · d_k), or heads × d_model × d_k",
+        "W_K": "d_model × (kv_heads · d_k), or kv_heads × d_model × d_k",
+        "W_V": "d_model × (kv_heads · d_v), or kv_heads × d_model × d_v",
+        "W_O": "(heads · d_v) × d_out; without it the heads stand side by side",
+    }
+)
+BIASES = MappingProxyType(
+    {"b_Q": "added to X · W_Q", "b_K": "added to X · W_K", "b_V": "added to X · W_V", "b_O": "added to … · W_O"}
+)
+LATER = MappingProxyType(
+    {
+        name: kind.meaning
+        for name, kind in STAGES.items()
+        if name not in (*PARTS, "X", "X_context", "embedded", "residual")
+    }
+)
+CONDITIONS = MappingProxyType(
+    {
+        "attn_mask": "queries × keys, or for each head: true, or a number to add, where a query may look; "
+        "false or null where not",
+        "sinks": "a number for each head that joins its softmax",
+        "position_embeddings": "positions × d_model, added to the embeddings",
+        "position_ids": "where each token stands, if not at 0, 1, 2, …",
+        "position_ids_context": "where each context token stands",
+    }
+)
+SETTINGS = MappingProxyType(
+    {
+        "heads": "how many query heads",
+        "kv_heads": "how many key/value heads they share; as many as heads unless set",
+        "dtype": "the arithmetic: float64, float32 or float16",
+        "mask": "who may look where, such as causal",
+        "positions": "how a token's place enters, such as rope",
+        "scale": "sqrt (1/√d_k), none, or a number",
+        "d_k": "the width of a head that made the scores, where a document starts with them",
+        "softcap": "scores are squeezed into ± this number; null for none",
+        "projections": "linear: matrices are stored out × in, as PyTorch's Linear does",
+    }
+)
+IGNORED = ("$schema", "comment")
+KEYS = (*INPUTS, *MATRICES, *BIASES, *LATER, *CONDITIONS, *SETTINGS, *IGNORED)
+
+
+def check_keys(document: Document, name: str) -> None:
+    """Refuse what is not understood; DocumentError says which key it may have been."""
+    for key in document:
+        if key not in KEYS:
+            near = get_close_matches(key, KEYS, n=1)
+            raise DocumentError(
+                f"{name}: unknown key {key!r}",
+                hint=f"did you mean {near[0]!r}?" if near else f"known: {', '.join(KEYS)}",
+            )
+
+
+def check_start(document: Document, name: str) -> None:
+    """Refuse a document that attention cannot start from: DocumentError says what is missing."""
+    if "embeddings" in document and "X" in document:
+        raise DocumentError(f"{name}: has both embeddings and X", hint="keep one of them")
+    if set(document) & {"scores", "scaled", "softcapped", "biased", "masked", "weights"}:
+        return
+    if "Q" in document and "K" in document:
+        return
+    embedded = {"embeddings", "X"} & set(document)
+    matrices = {"W_Q", "W_K", "W_V"} & set(document)
+    if not embedded and not matrices:
+        stages = {"Q", "K", "V"} & set(document)
+        what = f"lacks {'K' if 'Q' in document else 'Q'}" if stages else "holds nothing that attention could start from"
+        raise DocumentError(
+            f"{name}: {what}", hint="give embeddings or X with W_Q, W_K and W_V; or Q and K; or scores; or weights"
+        )
+    if not embedded:
+        raise DocumentError(f"{name}: lacks embeddings or X", hint="give each token a vector in embeddings")
+    if missing := [key for key in ("W_Q", "W_K", "W_V") if key not in document and key[-1:] not in document]:
+        raise DocumentError(f"{name}: lacks {missing[0]}", hint="embeddings need W_Q, W_K and W_V")

@@ -1,0 +1,53 @@
+"""Request: what to run attention on, and how, before anything is read."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from attn_cli.errors import AttnError, UsageError
+from attn_cli.sources.settings import PARSERS
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run attention on, and how; None where the document or the default decides.
+
+    `weights` is a path of a document, `-` for standard input; `unknown` is `random` or `zero`; `bare` names the stage
+    that a bare matrix is; `odd` lets NaN and infinities in.
+    """
+
+    text: str | None = None
+    context: str | None = None
+    weights: str | None = None
+    bare: str | None = None
+    tokenizer: str | None = None
+    seed: int | None = None
+    heads: int | None = None
+    kv_heads: int | None = None
+    dim: int | None = None
+    head_dim: int | None = None
+    mask: str | None = None
+    positions: str | None = None
+    scale: str | None = None
+    softcap: str | None = None
+    dtype: str | None = None
+    unknown: str | None = None
+    odd: bool = False
+
+    def overrides(self) -> dict[str, Any]:
+        """The settings that are asked for, parsed; UsageError where one is misspelled."""
+        chosen: dict[str, Any] = {}
+        for name, parse in PARSERS.items():
+            if (value := getattr(self, name)) is not None:
+                try:
+                    chosen[name] = parse(value)
+                except AttnError as error:
+                    raise UsageError(f"--{name}: {error.message}", hint=error.hint) from error
+        counts = {"heads": self.heads, "kv_heads": self.kv_heads}
+        return chosen | {name: count for name, count in counts.items() if count is not None}
+
+    def refuse(self, why: str, **options: object) -> None:
+        """UsageError for the first option that is given although it cannot act."""
+        for name, value in options.items():
+            if value is not None:
+                option = "--" + name.replace("_", "-")
+                raise UsageError(f"{option} cannot act here: {why}", hint=f"leave {option} out")

@@ -1,0 +1,121 @@
+"""Heatmaps on a screen: coloured cells or shades, small multiples for many heads, and the colour bar."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from attn_cli.views.axes import Panel, above, beside, key, row_labels
+from attn_cli.views.bar import bar_lines
+from attn_cli.views.boxes import Box, Line, flow
+from attn_cli.views.brush import Brush
+from attn_cli.views.folding import blocks
+from attn_cli.views.page import Grid, Look, Numbers, Picture
+from attn_cli.views.palette import palette_of
+from attn_cli.views.plans import MARGIN, Plan, plan_for
+from attn_cli.views.pooling import pooled
+from attn_cli.views.scale import scale_of
+from attn_cli.views.screen import Screen
+from attn_cli.views.styles import BOLD, FAINT, inks, style_of
+from attn_cli.views.table import numbers_lines
+from attn_cli.views.text import cells, fit, wrap
+
+SHORT = 2
+
+
+def picture_lines(block: Picture, look: Look, screen: Screen) -> Iterator[Line]:
+    """The lines of a picture: its matrices, then what must be known to read them, then the colour bar."""
+    grids = [grid for grid in block.grids if grid.values.size]
+    for grid in block.grids:
+        if not grid.values.size:
+            yield [(screen.spell(f"empty: {'×'.join(map(str, grid.values.shape))}"), None)]
+    if not grids:
+        return
+    plan = _plan(grids, look, screen)
+    panels = _panels(grids, plan)
+    shown = [panel.values for panel in panels]
+    signed = any(grid.signed for grid in grids)
+    palette = palette_of(look.palette, signed=signed)
+    scale = scale_of(shown, signed=signed, centred=palette.diverging)
+    brush = Brush(scale, palette, inks(palette, screen.colour, screen.signs.shades), screen)
+    if look.numbers:
+        # The usual four digits are too wide for a picture: two, unless the reader asked for another precision.
+        precision = SHORT if look.precision == Look().precision else look.precision
+        yield from numbers_lines(Numbers(tuple(grids)), replace(look, precision=precision), screen)
+    else:
+        boxes = [_box(panel, plan, brush, full=look.full) for panel in panels]
+        apart = bool(plan.label)
+        yield from flow(boxes, screen.width, MARGIN if apart else 1, between=int(apart))
+        for note in _notes(panels, plan, screen):
+            for text in wrap(screen.spell(note), screen.width, 2):
+                yield [(text, style_of(FAINT, screen.colour))]
+    yield []
+    yield from bar_lines(brush, shown, block.meaning, look.precision)
+
+
+def _plan(grids: Sequence[Grid], look: Look, screen: Screen) -> Plan:
+    rows = max(max(map(cells, row_labels(grid, screen))) for grid in grids[:1])
+    names = max((cells(name) for name in screen.labels(grids[0].columns or ())), default=2)
+    return plan_for(grids, rows, names, screen, full=look.full)
+
+
+def _panels(grids: Sequence[Grid], plan: Plan) -> list[Panel]:
+    cuts = [plan.pool(grid) for grid in grids]
+    values = [np.asarray(pooled(grid.values, *cut), dtype=np.float64) for grid, cut in zip(grids, cuts, strict=True)]
+    titles = [grid.title for grid in grids]
+    if max(map(cells, titles)) > min(array.shape[1] for array in values) * plan.cell + plan.label:
+        shared = len(_shared(titles))
+        titles = [title[shared:] for title in titles]
+    return [Panel(*parts) for parts in zip(grids, titles, values, cuts, strict=True)]
+
+
+def _shared(titles: Sequence[str]) -> str:
+    """The words that all titles begin with, if there are several titles."""
+    words = titles[0].split(" ")[:-1] if len(titles) > 1 else []
+    while words and not all(title.startswith(" ".join(words) + " ") for title in titles):
+        words.pop()
+    return " ".join(words) + " " if words else ""
+
+
+def _box(panel: Panel, plan: Plan, brush: Brush, *, full: bool) -> Box:
+    """One matrix with its title and labels."""
+    screen = brush.screen
+    lines: list[Line] = []
+    sizes: list[int] = []
+    count = panel.values.shape[1]
+    spans = blocks([plan.cell] * count, max(plan.cell, screen.width - plan.label)) if full else iter([(0, count)])
+    if panel.title:
+        room = screen.width if plan.label else max(count * plan.cell, 1)
+        text = fit(screen.spell(panel.title), room, screen.signs.more)
+        lines.append([(text, style_of(BOLD, screen.colour))])
+        sizes.append(cells(text))
+    for start, end in spans:
+        if start:
+            lines.append([])
+            sizes.append(0)
+        part = panel.values[:, start:end]
+        drawn = list(brush.halves(part) if plan.half else brush.cells(part, plan.cell))
+        if plan.label:
+            drawn = [[(label, None), *line] for label, line in zip(beside(panel, plan, screen), drawn, strict=True)]
+            drawn.insert(0, [(" " * plan.label + above(panel, start, end, plan, screen), None)])
+        lines += drawn
+        sizes += [plan.label + (end - start) * plan.cell] * len(drawn)
+        if plan.label:
+            sizes[-len(drawn)] = cells(drawn[0][0][0])
+    for text in wrap(screen.spell(panel.grid.note), screen.width) if panel.grid.note else ():
+        lines.append([(text, style_of(FAINT, screen.colour))])
+        sizes.append(cells(text))
+    return Box(tuple(lines), tuple(sizes))
+
+
+def _notes(panels: Sequence[Panel], plan: Plan, screen: Screen) -> Iterator[str]:
+    """What a reader must know: what titles are numbers of, which token a number is, what was pooled."""
+    first = panels[0]
+    if first.title != first.grid.title:
+        yield f"{first.grid.title} … {panels[-1].grid.title}, a number above each"
+    if words := key(first, plan, screen):
+        yield words
+    pools = sorted({panel.cut for panel in panels} - {(1, 1)})
+    if pools:
+        sizes = " or ".join(f"{down} × {across}" for down, across in pools)
+        yield f"each cell is the mean of {sizes}, --full shows all"

@@ -1,0 +1,85 @@
+"""Colours for numbers: from a share of a range to a level, and the colour of each level.
+
+viridis (CC0) is by Nathaniel Smith and Stéfan van der Walt, cividis (BSD-3-Clause) by Jamie Nuñez, Christopher Anderton
+and Ryan Renslow: both as Matplotlib publishes them, 32 of their 256 levels. diverging and gray are our own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from attn_cli.trace.trace import Array
+
+RGB = tuple[int, int, int]
+BLACK: RGB = (0, 0, 0)
+WHITE: RGB = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Levels from the lowest to the highest, and a few of the 16 terminal colours in the same order of brightness.
+
+    `ansi` pairs each background with the text colour that can be read on it. `diverging` palettes have 0 in the middle.
+    """
+
+    levels: tuple[RGB, ...]
+    ansi: tuple[tuple[int, int], ...]
+    diverging: bool = False
+
+
+def level_of(shares: Array, count: int) -> Array:
+    """The level 0 … count − 1 of each share in [0, 1]; what lies outside is taken to the nearer end."""
+    return np.clip(shares * count, 0, count - 1).astype(np.intp)
+
+
+def readable_on(background: RGB) -> RGB:
+    """Black or white, whichever stands out more from the background."""
+    light = luminance(background) + 0.05
+    return BLACK if light / 0.05 > 1.05 / light else WHITE
+
+
+def luminance(colour: RGB) -> float:
+    """The relative luminance of an sRGB colour, as WCAG 2 defines it: 0 for black, 1 for white."""
+    red, green, blue = (c / 3294.6 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def palette_of(name: str | None, *, signed: bool) -> Palette:
+    """The palette that was asked for, else the one that suits the numbers."""
+    return PALETTES[name or ("diverging" if signed else "viridis")]
+
+
+def _levels(table: str) -> tuple[RGB, ...]:
+    """Colours written as RRGGBB."""
+    return tuple((c[0], c[1], c[2]) for c in map(bytes.fromhex, table.split()))
+
+
+def _between(anchors: tuple[RGB, ...], count: int) -> tuple[RGB, ...]:
+    """Colours at even distances along the anchors."""
+    where = np.linspace(0, len(anchors) - 1, count)
+    channels = [np.interp(where, range(len(anchors)), channel) for channel in zip(*anchors, strict=True)]
+    return tuple((round(r), round(g), round(b)) for r, g, b in zip(*channels, strict=True))
+
+
+_VIRIDIS = _levels(
+    "440154 460c5f 47186a 482273 462d7c 443781 414186 3d4a89 39548b 355c8c 31648d 2e6c8e 2a758e 277c8e 24848d 228b8d "
+    "1f948b 1e9b89 1fa386 24aa82 2eb27c 39b976 47c06e 57c665 6bcd59 7ed24e 92d741 a7db33 bfdf24 d4e11a e9e419 fde724"
+)
+_CIVIDIS = _levels(
+    "00224d 00285b 002d69 043270 1c386e 283e6d 32446c 3b496b 454f6b 4d556c 545a6c 5b606e 63666f 6a6c71 717273 787876 "
+    "807e78 878478 8f8a77 979076 a09775 a89e73 b0a470 b8ab6d c2b269 cab964 d3c05f dbc759 e5cf50 eed747 f8de3b fde737"
+)
+_DIVERGING = _between(_levels("1b4f9c 5e93cf b5d2ea f4f4f4 f6c3a8 dc7454 a81c2e"), 31)
+_GRAY = _between(((24, 24, 24), (245, 245, 245)), 32)
+
+PALETTES: Mapping[str, Palette] = MappingProxyType(
+    {
+        "viridis": Palette(_VIRIDIS, ((4, 15), (6, 0), (10, 0), (11, 0))),
+        "cividis": Palette(_CIVIDIS, ((4, 15), (6, 0), (7, 0), (11, 0))),
+        "diverging": Palette(_DIVERGING, ((4, 15), (12, 0), (15, 0), (9, 0), (1, 15)), diverging=True),
+        "gray": Palette(_GRAY, ((0, 15), (8, 15), (7, 0), (15, 0))),
+    }
+)
+"""Every palette by the name that `--palette` takes."""

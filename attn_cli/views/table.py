@@ -1,0 +1,193 @@
+"""Tables of numbers on a screen, coloured by value and folded to its width."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import accumulate
+
+import numpy as np
+from rich.style import Style
+
+from attn_cli.trace.trace import Array
+from attn_cli.views.boxes import Box, Line, Piece, flow, runs
+from attn_cli.views.folding import ROWS, Fold, blocks, fold, fold_to, note_of, whole
+from attn_cli.views.numbers import Form, form_of
+from attn_cli.views.page import Grid, Look, Numbers
+from attn_cli.views.palette import palette_of
+from attn_cli.views.scale import Scale, scale_of
+from attn_cli.views.screen import Screen
+from attn_cli.views.styles import BOLD, FAINT, style_of, text_styles
+from attn_cli.views.text import cells, pad, wrap
+
+LABEL = 24
+GAP = 3
+LEFT_OUT = 3
+
+
+@dataclass(frozen=True)
+class Paint:
+    """How a number is written and coloured; `styles` is empty without colour, else one for each level and two more."""
+
+    form: Form
+    scale: Scale
+    styles: tuple[Style | None, ...]
+    screen: Screen
+
+    def levels(self, values: Array) -> list[list[int]]:
+        """The place in `styles` for each number (row, column)."""
+        if not self.styles:
+            return [[0] * values.shape[1]] * values.shape[0]
+        levels: list[list[int]] = self.scale.levels(values, len(self.styles) - 2).tolist()
+        return levels
+
+    def write(self, values: Array, widths: Sequence[int]) -> Iterator[str]:
+        """The rows as text, in signs that the screen has."""
+        for text in self.form.rows(values, widths):
+            yield text if self.screen.unicode else text.replace("  −∞", "-inf")
+
+
+def numbers_lines(block: Numbers, look: Look, screen: Screen) -> Iterator[Line]:
+    """The lines of a block of tables: side by side where they fit, in one format and on one colour scale."""
+    down = [whole(len(grid.values)) if look.full else fold(len(grid.values), ROWS) for grid in block.grids]
+    shown = [_rows(grid, rows) for grid, rows in zip(block.grids, down, strict=True)]
+    paint = painted(block, shown, look, screen)
+    boxes = [_box(grid, values, rows, paint, look) for grid, values, rows in zip(block.grids, shown, down, strict=True)]
+    yield from flow(boxes, screen.width, GAP)
+
+
+def painted(block: Numbers, shown: Sequence[Array], look: Look, screen: Screen) -> Paint:
+    """The format and the colours for all grids of a block."""
+    signed = any(grid.signed for grid in block.grids)
+    palette = palette_of(look.palette, signed=signed)
+    scale = scale_of(shown, signed=signed, centred=palette.diverging)
+    styles: tuple[Style | None, ...] = text_styles(palette, screen.colour)
+    if styles:
+        styles = (*styles, style_of(FAINT, screen.colour), style_of(BOLD, screen.colour))
+    return Paint(_form(shown, look.precision, screen.width), scale, styles, screen)
+
+
+def _rows(grid: Grid, down: Fold) -> Array:
+    values = np.asarray(grid.values)
+    if down.hidden:
+        values = values[down.places]
+    return values if values.dtype.kind == "f" else values.astype(np.float64)
+
+
+def _form(shown: Sequence[Array], precision: int, width: int) -> Form:
+    """One format for all, with fewer digits where not one column of it would fit."""
+    values = np.concatenate([array.ravel() for array in shown]) if shown else np.zeros(0)
+    form = form_of(values, precision)
+    while precision and form.width + 3 + LEFT_OUT + 2 > width:
+        precision -= 1
+        form = form_of(values, precision)
+    return form
+
+
+def _box(grid: Grid, values: Array, down: Fold, paint: Paint, look: Look) -> Box:
+    """One grid: title, table, and what was left out."""
+    screen = paint.screen
+    table, across = _measured(grid, values, down, paint, look)
+    room = screen.width - table.label - 1
+    lines: list[Line] = []
+    sizes: list[int] = []
+    for title in wrap(screen.spell(grid.title), screen.width) if grid.title else ():
+        lines.append([(title, style_of(BOLD, screen.colour))])
+        sizes.append(cells(title))
+    spans = blocks(table.widths, room) if look.full else [(0, len(table.columns))] if table.columns else []
+    for place, (start, end) in enumerate(spans):
+        if place:
+            lines.append([])
+            sizes.append(0)
+        part = table.between(start, end)
+        body = list(part.lines(paint))
+        size = table.label + 1 + sum(part.widths) + (LEFT_OUT if across.hidden else 0)
+        lines += body
+        sizes += [size] * len(body)
+    if not values.size:
+        empty = screen.spell(f"empty: {'×'.join(map(str, grid.values.shape))}")
+        lines.append([(empty, None)])
+        sizes.append(cells(empty))
+    for note in filter(None, (note_of(down, across), grid.note)):
+        for text in wrap(screen.spell(note), min(screen.width, max(*sizes, 30))):
+            lines.append([(text, style_of(FAINT, screen.colour))])
+            sizes.append(cells(text))
+    return Box(tuple(lines), tuple(sizes))
+
+
+def _measured(grid: Grid, values: Array, down: Fold, paint: Paint, look: Look) -> tuple["Table", Fold]:
+    """The table with the columns that fit, and the widths of all; and which columns are left out."""
+    screen = paint.screen
+    rows = screen.labels([grid.rows[i] for i in down.places])
+    count = values.shape[1]
+    columns = screen.labels(grid.columns) if grid.columns is not None else tuple(map(str, range(count)))
+    least = paint.form.width + 2
+    label = min(max(map(cells, rows), default=0), LABEL)
+    widths = [max(least, min(cells(name), LABEL) + 2) for name in columns]
+    if label + 1 + sum(widths) > screen.width:
+        label = min(label, max(1, min(max(screen.width // 5, 8), screen.width - 1 - least - LEFT_OUT)))
+        widths = [least] * count
+    across = whole(count) if look.full else fold_to(widths, screen.width - label - 1, LEFT_OUT)
+    if across.hidden:
+        values = values[:, across.places]
+        columns = tuple(columns[i] for i in across.places)
+        widths = [widths[i] for i in across.places]
+    after = across.first if across.hidden else None
+    below = down.first if down.hidden else None
+    return Table(values, rows, columns, tuple(widths), label, after, below), across
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is printed of one grid; a mark stands before column `after` and row `below` where some were left out."""
+
+    values: Array
+    rows: Sequence[str]
+    columns: Sequence[str]
+    widths: Sequence[int]
+    label: int
+    after: int | None
+    below: int | None
+
+    def between(self, start: int, end: int) -> "Table":
+        """The same rows, with columns start … end alone."""
+        if end - start == len(self.columns):
+            return self
+        columns, widths = self.columns[start:end], self.widths[start:end]
+        return replace(self, values=self.values[:, start:end], columns=columns, widths=widths)
+
+    def lines(self, paint: Paint) -> Iterator[Line]:
+        """The header and one line for each row."""
+        signs, faint = paint.screen.signs, style_of(FAINT, paint.screen.colour)
+        blank = (" " * (self.label + 1), None)
+        heads = map(partial(_head, more=signs.more), self.columns, self.widths)
+        yield [blank, *self._parted([(head, None) for head in heads], paint)]
+        ends = [0, *accumulate(self.widths)]
+        levels = paint.levels(self.values)
+        for place, text in enumerate(paint.write(self.values, self.widths)):
+            if place == self.below:
+                dots = [(signs.below.rjust(width - 1) + " ", faint) for width in self.widths]
+                yield [blank, *self._parted(dots, paint)]
+            label = pad(self.rows[place], self.label, more=signs.more) + " "
+            if self.after is None:
+                yield [(label, None), *_coloured(text, ends, levels[place], paint)]
+            else:
+                cut = self.after
+                left = _coloured(text, ends[: cut + 1], levels[place][:cut], paint)
+                right = _coloured(text, ends[cut:], levels[place][cut:], paint)
+                yield [(label, None), *left, (f" {signs.more} ", faint), *right]
+
+    def _parted(self, pieces: list[Piece], paint: Paint) -> list[Piece]:
+        if self.after is not None:
+            pieces.insert(self.after, (f" {paint.screen.signs.more} ", style_of(FAINT, paint.screen.colour)))
+        return pieces
+
+
+def _head(name: str, width: int, more: str) -> str:
+    return pad(name, width - 1, right=True, more=more) + " "
+
+
+def _coloured(text: str, ends: Sequence[int], levels: Sequence[int], paint: Paint) -> list[Piece]:
+    """A row of numbers, of which number j stands at ends[j] … ends[j + 1], in the styles of their levels."""
+    if not paint.styles:
+        return [(text[ends[0] : ends[-1]], None)]
+    return [(text[ends[a] : ends[b]], paint.styles[level]) for a, b, level in runs(levels)]

@@ -1,0 +1,84 @@
+"""A page on a terminal, as Rich segments that are laid out here: as wide as the console, coloured as it can."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+
+from attn_cli.views.boxes import Line, Piece
+from attn_cli.views.heat import picture_lines
+from attn_cli.views.page import Equation, Heading, Listing, Look, Numbers, Page, Picture, Prose
+from attn_cli.views.screen import Screen
+from attn_cli.views.table import numbers_lines
+from attn_cli.views.text import cells, fit
+from attn_cli.views.words import equation_lines, heading_lines, listing_lines, prose_lines
+
+Draw = Callable[[Any, Look, Screen], Iterator[Line]]
+
+DRAW: Mapping[type, Draw] = MappingProxyType(
+    {
+        Heading: heading_lines,
+        Prose: prose_lines,
+        Equation: equation_lines,
+        Numbers: numbers_lines,
+        Picture: picture_lines,
+        Listing: listing_lines,
+    }
+)
+TALL = (Numbers, Picture, Listing)
+NARROW = 40
+
+
+class TerminalPage:
+    """A page as a Rich renderable."""
+
+    def __init__(self, page: Page, look: Look) -> None:
+        self.page = page
+        self.look = look
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        screen = Screen(max(1, options.max_width), console.color_system, options.encoding)
+        for line in self.lines(screen):
+            yield from (Segment(text, style) for text, style in _finished(line, screen))
+            yield Segment.line()
+
+    def lines(self, screen: Screen) -> Iterator[Line]:
+        """The lines of all blocks: an empty one before a heading, and after what is more than words."""
+        before: type | None = None
+        for block in self.page:
+            kind = type(block)
+            if before is not None and (kind is Heading or before in TALL):
+                yield []
+            yield from DRAW[kind](block, self.look, screen)
+            before = kind
+
+
+def _finished(line: Line, screen: Screen) -> list[Piece]:
+    """A line ready to be printed: no spaces at its end but coloured ones, and never wider than the screen."""
+    pieces = list(line)
+    if screen.width < NARROW:
+        pieces = _cut(pieces, screen)
+    if screen.colour is None:
+        text = screen.last("".join(text for text, _ in pieces)).rstrip(" ")
+        return [(text, None)] if text else []
+    while pieces and (pieces[-1][1] is None or not pieces[-1][1].bgcolor):
+        text, style = pieces.pop()
+        if text := text.rstrip(" "):
+            pieces.append((text, style))
+            break
+    return pieces if screen.unicode else [(screen.last(text), style) for text, style in pieces]
+
+
+def _cut(pieces: list[Piece], screen: Screen) -> list[Piece]:
+    """On a very narrow screen: what does not fit ends in a mark."""
+    room, kept = screen.width, []
+    for text, style in pieces:
+        short = fit(text, room, screen.signs.more if room else "")
+        if short:
+            kept.append((short, style))
+        room -= cells(short)
+        if short != text:
+            break
+    return kept

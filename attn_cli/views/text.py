@@ -1,0 +1,149 @@
+r"""Text that is safe to print and measured in terminal cells, however hostile the token it came from.
+
+What a terminal would obey or not show (categories Cc, Cf, Cs, Zl, Zp, unusual spaces, marks that stand alone) is
+spelled out as `\x1b`, `\u202e` and so on; the joiner in an emoji family and selectors after a base character stay.
+Right-to-left letters stay too. Where a cell is laid out, `pad` and `wrap` put a LEFT-TO-RIGHT MARK (no cells wide) on
+both of its sides, so that a terminal which reorders text reorders inside the cell and never swaps columns.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+from unicodedata import bidirectional, category
+
+MARK = "\N{LEFT-TO-RIGHT MARK}"
+_OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
+
+
+def labels(tokens: Sequence[str]) -> tuple[str, ...]:
+    """How each token is shown: safe, with spaces at its ends as ␣, an empty one as ∅."""
+    return tuple(_label(token) for token in tokens)
+
+
+def safe(text: str) -> str:
+    """Text without anything that a terminal would obey or not show, plain spaces as they are."""
+    if text.isprintable() and text.isascii():
+        return text
+    return "".join(_spelled(cluster) for cluster in clusters(text))
+
+
+def cells(text: str) -> int:
+    """The terminal cells that safe text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def fit(label: str, width: int, more: str = "…") -> str:
+    """Cut safe text to a width in cells, ending in `…` if something was cut."""
+    if cells(label) <= width:
+        return label
+    room = width - cells(more)
+    if room < 0:
+        return ""
+    kept, used = [], 0
+    for cluster in clusters(label):
+        used += cells(cluster)
+        if used > room:
+            break
+        kept.append(cluster)
+    return "".join(kept) + more
+
+
+def pad(label: str, width: int, *, right: bool = False, more: str = "…") -> str:
+    """Safe text in exactly `width` cells, cut or filled up with spaces."""
+    label = fit(label, width, more)
+    space = " " * (width - cells(label))
+    return space + isolated(label) if right else isolated(label) + space
+
+
+def isolated(text: str) -> str:
+    """The same text, marked so that right-to-left letters in it do not reorder what stands beside it."""
+    if text.isascii() or not any(bidirectional(character) in _RIGHT_TO_LEFT for character in text):
+        return text
+    return f"{MARK}{text}{MARK}"
+
+
+def wrap(text: str, width: int, hanging: int = 0) -> Iterator[str]:
+    """Lines of safe text, broken between words; lines after the first are indented by `hanging` cells."""
+    hanging = min(hanging, width // 2)
+    line, used = "", 0
+    for word in _words(text):
+        space = len(word) - len(word.lstrip(" "))
+        if used and used + cells(word) > width:
+            yield line.rstrip(" ")
+            line, used = " " * hanging, hanging
+            word, space = word.lstrip(" "), 0  # noqa: PLW2901
+        while used + cells(word) > width:
+            head = _head(word, width - used)
+            yield line + isolated(head)
+            line, used, word, space = " " * hanging, hanging, word[len(head) :], 0  # noqa: PLW2901
+        line += word[:space] + isolated(word[space:])
+        used += cells(word)
+    if used or not text:
+        yield line.rstrip(" ")
+
+
+def clusters(text: str) -> list[str]:
+    """What a reader sees as single characters."""
+    if text.isascii():
+        return list(text)
+    return list(_patterns()[0].findall(text))
+
+
+def escape(character: str) -> str:
+    r"""The spelling of a character that is not shown as itself: `\n`, `\x1b`, `\u202e`."""
+    return character.encode("unicode_escape").decode("ascii")
+
+
+@lru_cache(maxsize=4096)
+def _label(token: str) -> str:
+    if not token:
+        return "∅"
+    inner = token.strip(" ")
+    before = len(token) - len(token.lstrip(" ")) if inner else len(token)
+    after = len(token) - len(token.rstrip(" ")) if inner else 0
+    return "␣" * before + safe(inner) + "␣" * after
+
+
+def _spelled(cluster: str) -> str:
+    _, emoji, alone = _patterns()
+    if emoji.fullmatch(cluster):
+        return cluster
+    if alone.match(cluster):
+        return "".join(map(escape, cluster))
+    return "".join(c if c == " " or category(c) not in _OBEYED else escape(c) for c in cluster)
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> tuple[Any, Any, Any]:
+    """A cluster; emoji that joiners make one; a cluster that begins with what takes no cell of its own."""
+    import regex
+
+    first = r"(?:\p{Emoji_Presentation}\p{Emoji_Modifier}?|\p{Extended_Pictographic}\ufe0f)"
+    later = r"\p{Extended_Pictographic}\p{Emoji_Modifier}?\ufe0f?"
+    none = r"[\p{M}\p{Default_Ignorable_Code_Point}\p{Emoji_Modifier}\u1160-\u11ff\ud7b0-\ud7fb]"
+    return regex.compile(r"\X"), regex.compile(rf"{first}(?:\u200d{later})+"), regex.compile(none)
+
+
+def _words(text: str) -> Iterator[str]:
+    """Words with the spaces before them; a percent sign stays with its number."""
+    start = 0
+    for end in range(1, len(text) + 1):
+        if end == len(text) or (text[end] == " " and text[end - 1] != " " and text[end : end + 2] != " %"):
+            yield text[start:end]
+            start = end
+
+
+def _head(word: str, width: int) -> str:
+    """As many whole clusters as fit, one at least."""
+    taken, used = "", 0
+    for cluster in clusters(word):
+        used += cells(cluster)
+        if taken and used > width:
+            break
+        taken += cluster
+    return taken
