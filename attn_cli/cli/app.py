@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.cli import explain, heatmap, init, schema
+from attn_cli.cli import compare, explain, heatmap, init, schema, why
 
 app = typer.Typer(
     name="attn",
@@ -16,6 +16,8 @@ app = typer.Typer(
 )
 app.command(name="explain")(explain.command)
 app.command(name="heatmap")(heatmap.command)
+app.command(name="why")(why.command)
+app.command(name="compare")(compare.command)
 app.command(name="init")(init.command)
 app.command(name="schema")(schema.command)
 

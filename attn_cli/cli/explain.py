@@ -29,4 +29,4 @@ def command(
 
     look = look_of(show)
     trace = trace_of(source, choice)
-    deliver(Result(trace, page, look, show))
+    deliver(Result(page, look, show, trace))

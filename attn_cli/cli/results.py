@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from attn_cli.cli.options import Show
 from attn_cli.cli.output import colour_system, width, write_file, write_stdout
@@ -16,12 +17,22 @@ from attn_cli.views.page import Look, Page
 
 @dataclass(frozen=True)
 class Result:
-    """A trace, and the page that shows it, made only if somebody looks."""
+    """The page that shows what was found, made only if somebody looks, and what a script reads.
 
-    trace: Trace
+    That is a trace, or for other findings a `document` of plain values.
+    """
+
     page: Callable[[], Page]
     look: Look
     show: Show
+    trace: Trace | None = None
+    document: Callable[[], Mapping[str, Any]] | None = None
+
+    def arrays(self) -> Trace:
+        """The trace; UsageError where the result is none, so that it has no arrays to write."""
+        if self.trace is None:
+            raise UsageError("this result is not a table of arrays", hint="choose terminal, json or markdown with -f")
+        return self.trace
 
 
 @dataclass(frozen=True)
@@ -34,26 +45,29 @@ class Format:
 
 def _json(result: Result) -> bytes:
     from attn_cli.trace.codec import trace_to_json
+    from attn_cli.trace.to_json import dumped, worded
 
-    return trace_to_json(result.trace)
+    if result.document is not None:
+        return dumped(worded(result.document())) + b"\n"
+    return trace_to_json(result.arrays())
 
 
 def _npz(result: Result) -> bytes:
     from attn_cli.trace.codec import trace_to_npz
 
-    return trace_to_npz(result.trace)
+    return trace_to_npz(result.arrays())
 
 
 def _safetensors(result: Result) -> bytes:
     from attn_cli.trace.codec import trace_to_safetensors
 
-    return trace_to_safetensors(result.trace)
+    return trace_to_safetensors(result.arrays())
 
 
 def _csv(result: Result) -> bytes:
     from attn_cli.trace.csv import trace_to_csv
 
-    return trace_to_csv(result.trace)
+    return trace_to_csv(result.arrays())
 
 
 def _markdown(result: Result) -> bytes:
@@ -81,7 +95,7 @@ def _terminal(result: Result) -> bytes:
     console = Console(
         file=screen,
         width=width(stream),
-        color_system=colour,  # type: ignore[arg-type]
+        color_system=colour,
         force_terminal=colour is not None,
         no_color=False,
         markup=False,

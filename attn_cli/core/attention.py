@@ -13,6 +13,7 @@ from attn_cli.core.scoring import score
 from attn_cli.core.shapes import check_shapes
 from attn_cli.core.spec import Conditions, Spec
 from attn_cli.core.steps import Match, Shape, Soften, Step, on_scores
+from attn_cli.errors import SpecError
 from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Array, Layer, aligned, frozen, read_only
 
@@ -60,12 +61,12 @@ def attend(
     spec, conditions = spec or Spec(), conditions or Conditions()
     matrices = projections.given() if projections else {}
     cross = context_tokens is not None
-    record = Record({name: _typed(array, spec.dtype) for name, array in given.items()}, _keeping(keep))
+    record = Record({name: _typed(name, array, spec.dtype) for name, array in given.items()}, _keeping(keep))
     with np.errstate(all="ignore"):
         check_shapes(record, spec, conditions, tokens, context_tokens)
         own, context = _places(spec, conditions, len(tokens), len(context_tokens or tokens), cross)
         place(record, spec, conditions, own, context)
-        project(record, spec, matrices)
+        project(record, spec, matrices, cross=cross)
         heads, queries, keys = shape = check_shapes(record, spec, conditions, tokens, context_tokens)
         places = {"Q": _some(own, queries, spec, cross), "K": _some(context, keys, spec, cross)}
         rotate(record, spec, places)
@@ -73,7 +74,6 @@ def attend(
         record_parts(record, spec, conditions, matrices, places)
         _put_together(record, heads, matrices)
     from_start = spec.mask.from_start or cross
-    q = record.latest("Q")
     return Layer(
         stages=tuple(stage for stage in record.stages if keep is None or stage.name in keep),
         query_tokens=aligned(tokens, queries, from_start=from_start),
@@ -82,7 +82,7 @@ def attend(
         kv_heads=spec.key_heads,
         head_index=tuple(range(spec.heads)),
         kv_head_index=tuple(range(spec.key_heads)),
-        settings=spec.settings(spec.d_k if q is None else q.shape[2]),
+        settings=spec.settings(_width(record, spec)),
         kind="cross" if cross else "self",
         keys="context_tokens" if cross else "tokens",
     )
@@ -114,16 +114,17 @@ def _score(record: Record, spec: Spec, conditions: Conditions, shape: Shape, pla
     if conditions.sinks is not None and "weights" not in record.given:
         soften = Soften(conditions.sinks.astype(spec.dtype), np.empty(shape[:2], spec.dtype))
     match = Match(record.known[q], record.known[k], (q, k)) if q and k else None
-    width = spec.d_k if match is None else match.q.shape[2]
     steps: list[Step] = [
         *([match] if match else []),
-        *on_scores(spec, conditions, width, places["Q"], places["K"]),
+        *on_scores(spec, conditions, _width(record, spec), places["Q"], places["K"]),
         soften,
     ]
     made = {step.name: step for step in steps}
     names = [name for name in CHAIN if name in made or name in record.given]
     while names and names[0] != "scores" and names[0] not in record.given:
         del names[0]
+    if spec.scale == "sqrt" and _width(record, spec) is None and "scores" in names and names[1] not in record.given:
+        raise SpecError("scores need d_k, or a scale", hint='add "d_k": 64, or "scale": "none"')
     chain = {name: None if name in record.given else made[name] for name in names}
     if not chain or not record.keeps(*chain, "sink_weight", "head_output", "output"):
         return
@@ -136,6 +137,12 @@ def _score(record: Record, spec: Spec, conditions: Conditions, shape: Shape, pla
         record.add("head_output", blended, f"head_output = weights · V   {shapes}{each}")
 
 
+def _width(record: Record, spec: Spec) -> int | None:
+    """The width of a head, as far as the queries show it or the spec says it."""
+    q = record.matched("Q")
+    return spec.d_k if q is None else record.known[q].shape[2]
+
+
 def _put_together(record: Record, heads: int, matrices: Mapping[str, Array]) -> None:
     """Head outputs side by side, and through W_O where there is one."""
     if record.take("output") or "head_output" not in record.known:
@@ -145,7 +152,9 @@ def _put_together(record: Record, heads: int, matrices: Mapping[str, Array]) -> 
     record.add("output", output, f"output = {formula}")
 
 
-def _typed(array: Array, dtype: str) -> Array:
+def _typed(name: str, array: Array, dtype: str) -> Array:
     """The caller's array, read-only, in the dtype of the arithmetic."""
     array = np.asarray(array)
+    if array.dtype.kind not in "fiub":
+        raise SpecError(f"{name} holds {array.dtype}, not numbers", hint="give an array of floats")
     return read_only(array) if array.dtype == dtype else frozen(array.astype(dtype))

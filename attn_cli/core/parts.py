@@ -29,7 +29,7 @@ def record_parts(
         parts = {"content": content, "position": scaled - content}
     if (slopes := spec.positions.slopes(spec.heads)) is not None and total is not capped:
         everywhere = Block(slice(0, total.shape[0]), slice(0, total.shape[1]))
-        bias = alibi(slopes.astype(spec.dtype), places["Q"].astype(spec.dtype), places["K"].astype(spec.dtype))
+        bias = alibi(slopes.astype(spec.dtype), places["Q"], places["K"])
         parts["position"] = parts.get("position", 0) + bias(everywhere)
     if capped is not scaled:
         parts["capping"] = capped - scaled

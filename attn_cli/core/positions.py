@@ -66,8 +66,9 @@ class Rope(Positions):
                 f"rope cannot turn {dim} features of a head of width {width}: they go in pairs",
                 hint="choose an even width of heads (--head-dim), or turn some of them (rope:dim=2)",
             )
-        angles = positions.astype(x.dtype)[:, np.newaxis] / x.dtype.type(self.factor) * self._speeds(dim, x.dtype)
-        cos, sin = np.cos(angles), np.sin(angles)  # (token, pair)
+        wide = np.promote_types(x.dtype, np.float32)  # float16 cannot tell position 2049 from 2048
+        angles = positions.astype(wide)[:, np.newaxis] / wide.type(self.factor) * self._speeds(dim, wide)
+        cos, sin = np.cos(angles).astype(x.dtype), np.sin(angles).astype(x.dtype)  # (token, pair)
         pairs = (
             (slice(0, dim // 2), slice(dim // 2, dim)) if self.style == "half" else (slice(0, dim, 2), slice(1, dim, 2))
         )
@@ -82,7 +83,7 @@ class Rope(Positions):
         if dtype == np.float64:
             return np.asarray(1 / self.base ** (np.arange(0, dim, 2) / dim))
         exponents = (np.arange(0, dim, 2, dtype="f4") / np.float32(dim)).astype("f8")
-        return np.asarray(np.float32(1) / np.power(np.float64(self.base), exponents).astype("f4")).astype(dtype)
+        return np.asarray(np.float32(1) / np.power(np.float64(self.base), exponents).astype("f4"))
 
 
 @dataclass(frozen=True)

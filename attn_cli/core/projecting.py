@@ -14,6 +14,7 @@ Matrices = Mapping[str, Array]
 
 def place(record: Record, spec: Spec, conditions: Conditions, positions: Array, context_positions: Array) -> None:
     """Embeddings to X, and the context's likewise, with what positions add; without that X is what was embedded."""
+    record.take("residual")
     sides = (("embedded", "X", positions), ("embedded_context", "X_context", context_positions))
     for before, name, places in sides:
         embedded = record.given.get(before)
@@ -25,8 +26,10 @@ def place(record: Record, spec: Spec, conditions: Conditions, positions: Array, 
         elif vectors is None:
             record.take(name, before)
         else:
-            words = "sin, cos of position" if conditions.position_embeddings is None else "position_embeddings"
-            record.add(name, embedded + vectors, f"{name} = embedded + {words}   {by(embedded)}")
+            scheme = [] if spec.positions.added(places[:1], 1) is None else ["sin, cos of position"]
+            table = [] if conditions.position_embeddings is None else ["position_embeddings"]
+            words = " + ".join(["embedded", *scheme, *table])
+            record.add(name, embedded + vectors, f"{name} = {words}   {by(embedded)}")
 
 
 def _added(x: Array, spec: Spec, conditions: Conditions, positions: Array) -> Array | None:
@@ -34,9 +37,9 @@ def _added(x: Array, spec: Spec, conditions: Conditions, positions: Array) -> Ar
     vectors = spec.positions.added(positions, x.shape[1])
     table = conditions.position_embeddings
     if table is not None:
-        if table.shape[1] != x.shape[1]:
+        if table.shape[1:] != x.shape[1:]:
             raise SpecError(
-                f"position_embeddings are {table.shape[1]} wide, embeddings {x.shape[1]}", hint="make them equally wide"
+                f"position_embeddings are {by(table)}, and embeddings {by(x)}", hint="make them equally wide"
             )
         if len(positions) and not 0 <= positions.min() <= positions.max() < len(table):
             raise SpecError(
@@ -47,15 +50,19 @@ def _added(x: Array, spec: Spec, conditions: Conditions, positions: Array) -> Ar
     return None if vectors is None else vectors.astype(x.dtype, copy=False)
 
 
-def project(record: Record, spec: Spec, matrices: Matrices) -> None:
-    """X, or for keys and values the context's X, to Q, K and V (head, token, feature)."""
+def project(record: Record, spec: Spec, matrices: Matrices, *, cross: bool) -> None:
+    """X, or for keys and values of cross-attention the context's X, to Q, K and V (head, token, feature)."""
     for name in "QKV":
-        source = "X_context" if name != "Q" and "X_context" in record.known else "X"
-        if record.take(name) or source not in record.known or f"W_{name}" not in matrices:
+        source = "X_context" if cross and name != "Q" else "X"
+        if record.take(name) or f"W_{name}" not in matrices:
+            continue
+        if source not in record.known:
+            if "X" in record.known:
+                raise SpecError(f"{name} is made from X_context, which is missing", hint="give the context its vectors")
             continue
         heads = spec.heads if name == "Q" else spec.key_heads
         projected, formula = linear(source, record.known[source], name, matrices)
-        if projected.shape[1] % heads:
+        if projected.shape[1] % heads or not projected.size:
             raise SpecError(
                 f"W_{name} has {projected.shape[1]} columns, which {heads} heads cannot share evenly",
                 hint=f"give W_{name} a multiple of {heads} columns, or choose another number of heads",
@@ -81,16 +88,16 @@ def linear(left: str, x: Array, name: str, matrices: Matrices) -> tuple[Array, s
     """x · W_name + b_name with its formula; a copy of x where there is neither."""
     formula, shapes, y = left, by(x), x
     if (matrix := matrices.get(f"W_{name}")) is not None:
-        if matrix.shape[0] != x.shape[1]:
+        if matrix.ndim != 2 or matrix.shape[0] != x.shape[1]:
             raise SpecError(
                 f"W_{name} does not fit {left}: {left} is {by(x)}, W_{name} is {by(matrix)}",
-                hint=f"W_{name} needs {x.shape[1]} rows, one for each column of {left}",
+                hint=f"W_{name} needs {x.shape[1]} rows, one for each column of {left}, and no third dimension",
             )
         formula, shapes, y = f"{left} · W_{name}", f"{by(x)} · {by(matrix)}", x @ matrix.astype(x.dtype, copy=False)
     if (bias := matrices.get(f"b_{name}")) is not None:
         if bias.shape != y.shape[1:]:
             raise SpecError(
-                f"b_{name} does not fit: it has {bias.size} numbers, {formula} has {y.shape[1]} columns",
+                f"b_{name} does not fit: it is {by(bias)}, and {formula} is {by(y)}",
                 hint=f"b_{name} needs {y.shape[1]} numbers",
             )
         formula, shapes, y = f"{formula} + b_{name}", f"{shapes} + {bias.size}", y + bias.astype(x.dtype, copy=False)

@@ -52,4 +52,4 @@ class Record:
 
 def by(array: Array) -> str:
     """A shape in words: 3×4."""
-    return "×".join(map(str, array.shape))
+    return "×".join(map(str, array.shape)) or "one number"

@@ -31,7 +31,7 @@ def score(record: Record, chain: Mapping[str, Step | None], shape: Shape, dtype:
     blends = "V" in record.known and "head_output" not in record.given and record.keeps("head_output", "output")
     v = record.known["V"] if blends else None
     made = {name: np.empty(shape, dtype) for name, step in chain.items() if step and record.keeps(name)}
-    links = _links(chain, record.given, made, needed=blends)
+    links = _links(chain, record.given, made, needed=blends or record.keeps("sink_weight"))
     blended = None if v is None else np.empty((*shape[:2], v.shape[2]), dtype)
 
     def work(block: Block) -> None:

@@ -31,6 +31,9 @@ class Spec:
     d_k: int | None = None
 
     def __post_init__(self) -> None:
+        if self.heads < 1 or self.key_heads < 1:
+            raise SpecError(f"{min(self.heads, self.key_heads)} heads cannot attend", hint="choose 1 or more")
+        parse_dtype(self.dtype)
         if self.heads % self.key_heads:
             divisors = ", ".join(str(i) for i in range(1, self.heads + 1) if self.heads % i == 0)
             raise SpecError(

@@ -75,7 +75,7 @@ def _value(text: str, hint: Any, where: str, help_: str) -> Any:
         return text
     if kinds[0] is float:
         return positive(text, where, help_)
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) < 10**9):
+    if not (text.isascii() and text.isdigit() and 0 < len(text.lstrip("0")) < 10):
         raise SpecError(f"{where}: expected a whole number from 1, found {text!r}", hint=help_)
     return int(text)
 
@@ -89,9 +89,11 @@ def positive(text: str | float, where: str, help_: str) -> float:
 
 
 def finite(text: str | float) -> float | None:
-    """A finite number, None where it is not one; Python's `1_000` is not one."""
+    """A finite number, None where it is not one; Python's `1_000` and digits of other scripts are not."""
+    if isinstance(text, str) and ("_" in text or not text.isascii()):
+        return None
     try:
         number = float(text)
     except (ValueError, OverflowError):
         return None
-    return None if not math.isfinite(number) or (isinstance(text, str) and "_" in text) else number
+    return number if math.isfinite(number) else None

@@ -175,10 +175,11 @@ def hides(mask: Mask, queries: int, keys: int) -> bool:
 
 
 def alibi(slopes: Array, queries: Array, keys: Array) -> Term:
-    """−slope × distance, a slope for each head, for the positions of queries and keys."""
+    """−slope × distance, a slope for each head, for the positions of queries and keys, in the dtype of the slopes."""
+    queries, keys = queries.astype(np.float64), keys.astype(np.float64)  # float16 cannot tell 2049 from 2048
 
     def term(block: Block) -> Array:
-        distance = abs(queries[block.rows, np.newaxis] - keys)  # (query, key)
+        distance = abs(queries[block.rows, np.newaxis] - keys).astype(slopes.dtype, copy=False)  # (query, key)
         product: Array = -slopes[block.heads, np.newaxis, np.newaxis] * distance
         return product
 
@@ -199,7 +200,7 @@ def on_scores(spec: Spec, conditions: Conditions, d_k: int | None, queries: Arra
         steps.append(Softcap(spec.softcap))
     terms: dict[str, Term] = {}
     if (slopes := spec.positions.slopes(spec.heads)) is not None:
-        terms["ALiBi"] = alibi(slopes.astype(spec.dtype), queries.astype(spec.dtype), keys.astype(spec.dtype))
+        terms["ALiBi"] = alibi(slopes.astype(spec.dtype), queries, keys)
     if conditions.bias is not None:
         terms["attn_mask"] = added(conditions.bias.astype(spec.dtype, copy=False))
     if terms:

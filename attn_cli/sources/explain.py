@@ -20,6 +20,7 @@ from attn_cli.trace.trace import Layer, Trace, aligned
 
 RANDOM_NOTE = "random weights: the pattern shows how attention works, not what a trained model does"
 VERY_NEGATIVE = -1000.0
+ALL_STAGES = frozenset(STAGES)
 
 
 def explain(
@@ -47,21 +48,29 @@ def explain(
 
 
 def run(request: Request, *, heads: str | None = None, stages: Collection[str] | None = None) -> Trace:
-    """The trace that a request asks for, with only some heads (`0`, `-1`, `0-2`) and stages where given."""
+    """The trace that a request asks for, with only some heads (`0`, `-1`, `0-2`) and stages where given.
+
+    SelectionError where one of them is not there; ALL_STAGES, or None without the parts of scores, ask for what is.
+    """
     check_stages(stages)
     found = read(request)
-    if isinstance(found, Trace):
-        trace = found
-        there = {stage.name for layer in trace.layers for stage in layer.stages}
-        if stages is not None and (missing := [name for name in stages if name not in there]):
-            raise SelectionError(
-                f"this trace has no stage {missing[0]!r}", hint=f"it has {', '.join(s for s in STAGES if s in there)}"
-            )
-    else:
-        trace = _attended(request, found, stages)
+    trace = found if isinstance(found, Trace) else _attended(request, found, stages)
+    there = {stage.name for layer in trace.layers for stage in layer.stages}
+    if stages is not None and stages is not ALL_STAGES:
+        for name in stages:
+            if name not in there and (name not in PARTS or not there & set(PARTS)):
+                known = ", ".join(stage for stage in STAGES if stage in there) or "other stages"
+                what = "this trace" if isinstance(found, Trace) else "this attention"
+                raise SelectionError(f"{what} has no stage {name!r}", hint=_there(found, known))
     return replace(
         trace, layers=tuple(layer.select(indices(heads, layer.heads, "head"), stages) for layer in trace.layers)
     )
+
+
+def _there(found: Trace | Parameters, known: str) -> str:
+    if isinstance(found, Trace):
+        return f"it has {known}"
+    return "attn explain without --stage shows the stages that it has"
 
 
 def read(request: Request) -> Trace | Parameters:
@@ -91,10 +100,6 @@ def read(request: Request) -> Trace | Parameters:
 
 def _attended(request: Request, parameters: Parameters, stages: Collection[str] | None) -> Trace:
     layer = parameters.attended(stages)
-    if stages is not None and (missing := [name for name in stages if name not in layer and name not in PARTS]):
-        raise SelectionError(
-            f"this attention takes no step {missing[0]!r}", hint="attn explain without --stage shows the steps it takes"
-        )
     random = request.weights is None
     source = {"kind": "random", "seed": request.seed or 0} if random else {"kind": "document", "path": request.weights}
     notes = [RANDOM_NOTE] if random else []

@@ -29,7 +29,7 @@ def _pieces(trace: Trace) -> Iterator[bytes]:
     described = describe(trace)
     for opening, (key, value) in zip(_before(b"{"), described.items(), strict=False):
         yield b'%s"%s":' % (opening, key.encode())
-        if key != "layers":
+        if key != "layers" or not value:
             yield dumped(value)
             continue
         for start, layer, keys in zip(_before(b"["), trace.layers, value, strict=False):
@@ -81,6 +81,15 @@ def dumped(value: Any) -> bytes:
             joined = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
             return dumped(joined) if joined != value else json.dumps(value).encode()
         return json.dumps(value).encode()
+
+
+def worded(value: Any) -> Any:
+    """Plain values with NaN and infinities as words, for what is not a trace."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return _word(value, hidden=False)[1:-1].decode()
+    if isinstance(value, dict):
+        return {key: worded(item) for key, item in value.items()}
+    return [worded(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _before(bracket: bytes) -> Iterator[bytes]:

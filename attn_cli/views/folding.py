@@ -62,12 +62,11 @@ def blocks(widths: Sequence[int], room: int) -> Iterator[tuple[int, int]]:
         yield start, len(widths)
 
 
-def left_out(fold: Fold, things: str) -> str:
-    """How many are not shown, in words."""
-    return f"… {fold.hidden:,} more {things if fold.hidden != 1 else things.removesuffix('s')}" if fold.hidden else ""
-
-
 def note_of(rows: Fold, columns: Fold) -> str:
     """What was left out, and how to see it; empty if nothing was."""
-    parts = [part for part in (left_out(rows, "rows"), left_out(columns, "columns")) if part]
-    return f"{' and '.join(parts)}, --full shows all" if parts else ""
+    parts = [_left_out(fold.hidden, thing) for fold, thing in ((rows, "row"), (columns, "column")) if fold.hidden]
+    return f"… {' and '.join(parts)}, --full shows all" if parts else ""
+
+
+def _left_out(count: int, thing: str) -> str:
+    return f"{count:,} more {thing}" + ("" if count == 1 else "s")

@@ -1,5 +1,6 @@
 """Heatmaps on a screen: coloured cells or shades, small multiples for many heads, and the colour bar."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from attn_cli.views.brush import Brush
 from attn_cli.views.folding import blocks
 from attn_cli.views.page import Grid, Look, Numbers, Picture
 from attn_cli.views.palette import palette_of
-from attn_cli.views.plans import MARGIN, Plan, plan_for
+from attn_cli.views.plans import MARGIN, Labels, Plan, plan_for
 from attn_cli.views.pooling import pooled
 from attn_cli.views.scale import scale_of
 from attn_cli.views.screen import Screen
@@ -39,42 +40,56 @@ def picture_lines(block: Picture, look: Look, screen: Screen) -> Iterator[Line]:
     scale = scale_of(shown, signed=signed, centred=palette.diverging)
     brush = Brush(scale, palette, inks(palette, screen.colour, screen.signs.shades), screen)
     if look.numbers:
-        # The usual four digits are too wide for a picture: two, unless the reader asked for another precision.
-        precision = SHORT if look.precision == Look().precision else look.precision
-        yield from numbers_lines(Numbers(tuple(grids)), replace(look, precision=precision), screen)
+        yield from numbers_lines(Numbers(tuple(grids)), in_picture(look), screen)
+        yield []
     else:
         boxes = [_box(panel, plan, brush, full=look.full) for panel in panels]
         apart = bool(plan.label)
         yield from flow(boxes, screen.width, MARGIN if apart else 1, between=int(apart))
+        yield []
         for note in _notes(panels, plan, screen):
             for text in wrap(screen.spell(note), screen.width, 2):
                 yield [(text, style_of(FAINT, screen.colour))]
-    yield []
     yield from bar_lines(brush, shown, block.meaning, look.precision)
 
 
+def in_picture(look: Look) -> Look:
+    """How numbers look in cells: with two digits, unless the reader asked for other than the usual four."""
+    return replace(look, precision=SHORT) if look.precision == Look().precision else look
+
+
 def _plan(grids: Sequence[Grid], look: Look, screen: Screen) -> Plan:
-    rows = max(max(map(cells, row_labels(grid, screen))) for grid in grids[:1])
-    names = max((cells(name) for name in screen.labels(grids[0].columns or ())), default=2)
-    return plan_for(grids, rows, names, screen, full=look.full)
+    first = grids[0]
+    names = (screen.labels(first.rows), row_labels(first, screen), screen.labels(first.columns or ()))
+    labels = Labels(*(max(map(cells, tokens), default=2) for tokens in names))
+    return plan_for(grids, labels, screen, full=look.full)
 
 
 def _panels(grids: Sequence[Grid], plan: Plan) -> list[Panel]:
     cuts = [plan.pool(grid) for grid in grids]
     values = [np.asarray(pooled(grid.values, *cut), dtype=np.float64) for grid, cut in zip(grids, cuts, strict=True)]
-    titles = [grid.title for grid in grids]
-    if max(map(cells, titles)) > min(array.shape[1] for array in values) * plan.cell + plan.label:
-        shared = len(_shared(titles))
-        titles = [title[shared:] for title in titles]
+    room = min(array.shape[1] for array in values) * plan.cell + plan.label
+    titles = short_titles([grid.title for grid in grids], room)
     return [Panel(*parts) for parts in zip(grids, titles, values, cuts, strict=True)]
 
 
-def _shared(titles: Sequence[str]) -> str:
-    """The words that all titles begin with, if there are several titles."""
+def short_titles(titles: Sequence[str], room: int) -> Sequence[str]:
+    """Titles as they are if they fit into `room` cells; else without shared words, else their numbers alone: 3.11."""
+    shared = _shared(titles)
+    without = [title[shared:] for title in titles]
+    numbers = [".".join(re.findall(r"\d+", title)) for title in titles]
+    for names in (titles, without, numbers):
+        if max(map(cells, names)) <= room and len(set(names)) == len(set(titles)):
+            return names
+    return without if all(without) else titles
+
+
+def _shared(titles: Sequence[str]) -> int:
+    """How many characters of words all titles begin with, if there are several titles."""
     words = titles[0].split(" ")[:-1] if len(titles) > 1 else []
     while words and not all(title.startswith(" ".join(words) + " ") for title in titles):
         words.pop()
-    return " ".join(words) + " " if words else ""
+    return len(" ".join(words)) + 1 if words else 0
 
 
 def _box(panel: Panel, plan: Plan, brush: Brush, *, full: bool) -> Box:
@@ -112,7 +127,7 @@ def _notes(panels: Sequence[Panel], plan: Plan, screen: Screen) -> Iterator[str]
     """What a reader must know: what titles are numbers of, which token a number is, what was pooled."""
     first = panels[0]
     if first.title != first.grid.title:
-        yield f"{first.grid.title} … {panels[-1].grid.title}, a number above each"
+        yield f"{first.title} is {first.grid.title}"
     if words := key(first, plan, screen):
         yield words
     pools = sorted({panel.cut for panel in panels} - {(1, 1)})

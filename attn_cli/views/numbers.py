@@ -1,5 +1,6 @@
 """How numbers are written: one format for a whole table, so that points stand below each other."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,15 +9,20 @@ import numpy as np
 from attn_cli.trace.trace import Array
 
 LARGE = 1e6
+_SHORT = re.compile(r" ([-\d.]+e[+-])(\d\d)(?!\d)")
 
 
 @dataclass(frozen=True)
 class Form:
-    """Fixed-point (`f`) or scientific (`e`) with `precision` digits, and the cells of the widest number."""
+    """Fixed-point (`f`) or scientific (`e`) with `precision` digits, and the cells of the widest number.
+
+    `long` is set where an exponent has three digits, so that all are written with three.
+    """
 
     kind: str
     precision: int
     width: int
+    long: bool = False
 
     def write(self, value: float) -> str:
         """One number, as short as the form allows."""
@@ -34,6 +40,8 @@ class Form:
             # A cell ends after its digits, so that this can only be a whole number: -10.0000 does not hold it.
             zero = f"{0:.{self.precision}f}"
             text = text.replace(f"-{zero}", f" {zero}")
+        if self.long:
+            text = _SHORT.sub(r"\g<1>0\g<2>", text)
         return text.replace("-inf", "  −∞").replace("nan", "NaN") if "n" in text else text
 
 
@@ -47,13 +55,10 @@ def form_of(values: Array, precision: int) -> Form:
     largest = max(-low, high)
     tiny = precision > 0 and 0 < largest < 10.0 ** -min(precision, 3)
     if largest >= LARGE or tiny:
-        return Form("e", precision, max(strange, precision + _exponent(finite) + (2 if precision else 1) + (low < 0)))
+        sizes = np.abs(finite[finite != 0])
+        long = bool(sizes.max() >= 1e99 or sizes.min() < 1e-98)
+        width = (low < 0) + 1 + bool(precision) + precision + 4 + long
+        return Form("e", precision, max(strange, width), long)
     form = Form("f", precision, 1)
     ends = [form._tidy(f"{end:.{precision}f}").strip() for end in (low, high)]
     return Form("f", precision, max(strange, *map(len, ends)))
-
-
-def _exponent(finite: Array) -> int:
-    """How many characters the widest exponent takes: e-07 or e+100."""
-    sizes = np.abs(finite[finite != 0])
-    return 5 if sizes.max() >= 1e99 or sizes.min() < 1e-98 else 4

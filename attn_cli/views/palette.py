@@ -31,7 +31,8 @@ class Palette:
 
 def level_of(shares: Array, count: int) -> Array:
     """The level 0 … count − 1 of each share in [0, 1]; what lies outside is taken to the nearer end."""
-    return np.clip(shares * count, 0, count - 1).astype(np.intp)
+    levels: Array = np.clip(shares * count, 0, count - 1).astype(np.intp)
+    return levels
 
 
 def readable_on(background: RGB) -> RGB:

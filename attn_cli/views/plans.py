@@ -11,7 +11,17 @@ LINES = 48
 LABEL = 16
 WIDE = 12
 MARGIN = 2
+ENDLESS = 10**9
 THUMBS = (32, 24, 16, 12, 8, 6, 4)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The cells that the longest labels take: of rows, of rows with their numbers, of columns."""
+
+    rows: int
+    numbered: int
+    columns: int
 
 
 @dataclass(frozen=True)
@@ -46,36 +56,39 @@ class Plan:
         return lines + bool(grid.title) + bool(self.label), width * self.cell + self.label
 
 
-def plan_for(grids: Sequence[Grid], labels: int, names: int, screen: Screen, *, full: bool) -> Plan:
-    """The plan for grids whose row labels take `labels` cells and whose column labels take `names`."""
-    most = max(grid.values.shape[1] for grid in grids)
-    label = min(labels, LABEL, max(4, screen.width // 4)) + 1
-    halves = screen.signs.halves and not screen.shaded
-    endless = 10**9
+def plan_for(grids: Sequence[Grid], labels: Labels, screen: Screen, *, full: bool) -> Plan:
+    """The first plan that shows all of the grids in a screen or two; with `full` nothing is pooled."""
+    most = min(LABEL, max(4, screen.width // 4))
+    label = min(labels.numbered, most) + 1
     if full:
-        return Plan(2, False, label, endless, endless)
-    plans = list(_plans(grids, label, names, halves, screen.width))
-    for plan in plans:
-        whole = plan.label == 0 or all(plan.pool(grid) == (1, 1) for grid in grids) or len(grids) == 1
-        if whole and _lines(plan, grids, screen.width) <= LINES and most:
-            return plan
-    return plans[-1]
+        return Plan(2, False, label, ENDLESS, ENDLESS)
+    halves = screen.signs.halves and not screen.shaded
+    plans = [*_wide(grids, min(labels.rows, most) + 1, labels.columns, screen.width)]
+    plans += _plans(grids, label, halves, screen.width)
+    lines = LINES if halves else 2 * LINES
+    return next((plan for plan in plans if _lines(plan, grids, screen.width) <= lines), plans[-1])
 
 
-def _plans(grids: Sequence[Grid], label: int, names: int, halves: bool, width: int) -> Iterator[Plan]:
+def _wide(grids: Sequence[Grid], label: int, names: int, width: int) -> Iterator[Plan]:
+    """For one small matrix: cells as wide as the labels of its columns."""
+    rows, columns = grids[0].values.shape
+    cell = min(names, WIDE) + 2
+    if len(grids) == 1 and label + columns * cell <= width:
+        yield Plan(cell, False, label, rows, columns, wide=True)
+
+
+def _plans(grids: Sequence[Grid], label: int, halves: bool, width: int) -> Iterator[Plan]:
+    """Labelled cells, large and small; one pooled matrix with labels; pictures without."""
     room = max(1, width - label)
     most = max(grid.values.shape[1] for grid in grids)
     tallest = max(grid.values.shape[0] for grid in grids)
-    if len(grids) == 1:
-        cell = min(names, WIDE) + 2
-        if most * cell <= room and tallest <= LINES:
-            yield Plan(cell, False, label, tallest, most, wide=True)
     if most * 2 <= room:
-        yield Plan(2, False, label, max(1, tallest), max(1, most))
+        yield Plan(2, False, label, tallest, most)
     if most <= room:
-        yield Plan(1, halves, label, max(1, tallest), max(1, most))
+        yield Plan(1, halves, label, tallest, most)
     if len(grids) == 1:
-        yield Plan(1, halves, label, 2 * (LINES - 4) if halves else LINES - 4, room)
+        number = min(label, len(str(tallest - 1)) + 1)
+        yield Plan(1, halves, number, 2 * (LINES - 4) if halves else LINES - 4, max(1, width - number))
     for edge in THUMBS:
         yield Plan(1, halves, 0, edge if halves else edge // 2, min(edge, width))
 

@@ -8,7 +8,8 @@ from attn_cli.views.page import Block, Prose
 
 def provenance(trace: Trace, again: str | None) -> Iterator[Block]:
     """One line of what came in, then the notes, then how to see it again."""
-    parts = [_count(len(trace.tokens), "token")]
+    looked = [] if trace.context_tokens is None else [f"looking at {_count(len(trace.context_tokens), 'token')}"]
+    parts = [_count(len(trace.tokens), "token"), *looked]
     if trace.layers:
         parts += _sizes(trace.layers[0])
     parts.append(_origin(trace))
@@ -27,8 +28,9 @@ def _sizes(layer: Layer) -> Iterator[str]:
     yield _count(layer.heads, "head") + width + shared
     if layer.head_index != tuple(range(layer.heads)):
         yield "shown: head " + ", ".join(map(str, layer.head_index))
-    if layer.settings.mask != "none":
-        yield f"mask {layer.settings.mask}"
+    for name in ("mask", "positions"):
+        if (spelled := getattr(layer.settings, name)) != "none":
+            yield f"{name} {spelled}"
     yield layer.settings.dtype
 
 

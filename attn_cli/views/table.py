@@ -22,6 +22,7 @@ from attn_cli.views.text import cells, pad, wrap
 LABEL = 24
 GAP = 3
 LEFT_OUT = 3
+NOTE = 40
 
 
 @dataclass(frozen=True)
@@ -44,96 +45,6 @@ class Paint:
         """The rows as text, in signs that the screen has."""
         for text in self.form.rows(values, widths):
             yield text if self.screen.unicode else text.replace("  −∞", "-inf")
-
-
-def numbers_lines(block: Numbers, look: Look, screen: Screen) -> Iterator[Line]:
-    """The lines of a block of tables: side by side where they fit, in one format and on one colour scale."""
-    down = [whole(len(grid.values)) if look.full else fold(len(grid.values), ROWS) for grid in block.grids]
-    shown = [_rows(grid, rows) for grid, rows in zip(block.grids, down, strict=True)]
-    paint = painted(block, shown, look, screen)
-    boxes = [_box(grid, values, rows, paint, look) for grid, values, rows in zip(block.grids, shown, down, strict=True)]
-    yield from flow(boxes, screen.width, GAP)
-
-
-def painted(block: Numbers, shown: Sequence[Array], look: Look, screen: Screen) -> Paint:
-    """The format and the colours for all grids of a block."""
-    signed = any(grid.signed for grid in block.grids)
-    palette = palette_of(look.palette, signed=signed)
-    scale = scale_of(shown, signed=signed, centred=palette.diverging)
-    styles: tuple[Style | None, ...] = text_styles(palette, screen.colour)
-    if styles:
-        styles = (*styles, style_of(FAINT, screen.colour), style_of(BOLD, screen.colour))
-    return Paint(_form(shown, look.precision, screen.width), scale, styles, screen)
-
-
-def _rows(grid: Grid, down: Fold) -> Array:
-    values = np.asarray(grid.values)
-    if down.hidden:
-        values = values[down.places]
-    return values if values.dtype.kind == "f" else values.astype(np.float64)
-
-
-def _form(shown: Sequence[Array], precision: int, width: int) -> Form:
-    """One format for all, with fewer digits where not one column of it would fit."""
-    values = np.concatenate([array.ravel() for array in shown]) if shown else np.zeros(0)
-    form = form_of(values, precision)
-    while precision and form.width + 3 + LEFT_OUT + 2 > width:
-        precision -= 1
-        form = form_of(values, precision)
-    return form
-
-
-def _box(grid: Grid, values: Array, down: Fold, paint: Paint, look: Look) -> Box:
-    """One grid: title, table, and what was left out."""
-    screen = paint.screen
-    table, across = _measured(grid, values, down, paint, look)
-    room = screen.width - table.label - 1
-    lines: list[Line] = []
-    sizes: list[int] = []
-    for title in wrap(screen.spell(grid.title), screen.width) if grid.title else ():
-        lines.append([(title, style_of(BOLD, screen.colour))])
-        sizes.append(cells(title))
-    spans = blocks(table.widths, room) if look.full else [(0, len(table.columns))] if table.columns else []
-    for place, (start, end) in enumerate(spans):
-        if place:
-            lines.append([])
-            sizes.append(0)
-        part = table.between(start, end)
-        body = list(part.lines(paint))
-        size = table.label + 1 + sum(part.widths) + (LEFT_OUT if across.hidden else 0)
-        lines += body
-        sizes += [size] * len(body)
-    if not values.size:
-        empty = screen.spell(f"empty: {'×'.join(map(str, grid.values.shape))}")
-        lines.append([(empty, None)])
-        sizes.append(cells(empty))
-    for note in filter(None, (note_of(down, across), grid.note)):
-        for text in wrap(screen.spell(note), min(screen.width, max(*sizes, 30))):
-            lines.append([(text, style_of(FAINT, screen.colour))])
-            sizes.append(cells(text))
-    return Box(tuple(lines), tuple(sizes))
-
-
-def _measured(grid: Grid, values: Array, down: Fold, paint: Paint, look: Look) -> tuple["Table", Fold]:
-    """The table with the columns that fit, and the widths of all; and which columns are left out."""
-    screen = paint.screen
-    rows = screen.labels([grid.rows[i] for i in down.places])
-    count = values.shape[1]
-    columns = screen.labels(grid.columns) if grid.columns is not None else tuple(map(str, range(count)))
-    least = paint.form.width + 2
-    label = min(max(map(cells, rows), default=0), LABEL)
-    widths = [max(least, min(cells(name), LABEL) + 2) for name in columns]
-    if label + 1 + sum(widths) > screen.width:
-        label = min(label, max(1, min(max(screen.width // 5, 8), screen.width - 1 - least - LEFT_OUT)))
-        widths = [least] * count
-    across = whole(count) if look.full else fold_to(widths, screen.width - label - 1, LEFT_OUT)
-    if across.hidden:
-        values = values[:, across.places]
-        columns = tuple(columns[i] for i in across.places)
-        widths = [widths[i] for i in across.places]
-    after = across.first if across.hidden else None
-    below = down.first if down.hidden else None
-    return Table(values, rows, columns, tuple(widths), label, after, below), across
 
 
 @dataclass(frozen=True)
@@ -180,6 +91,110 @@ class Table:
         if self.after is not None:
             pieces.insert(self.after, (f" {paint.screen.signs.more} ", style_of(FAINT, paint.screen.colour)))
         return pieces
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A grid as a table, and which of its columns and rows that shows."""
+
+    grid: Grid
+    table: Table
+    across: Fold
+    down: Fold
+
+
+def numbers_lines(block: Numbers, look: Look, screen: Screen) -> Iterator[Line]:
+    """The lines of a block of tables: side by side where they fit, in one format and on one colour scale."""
+    layouts, paint = laid_out(block, look, screen)
+    yield from flow([_box(layout, paint, full=look.full) for layout in layouts], screen.width, GAP)
+
+
+def laid_out(block: Numbers, look: Look, screen: Screen) -> tuple[list[Layout], Paint]:
+    """Each grid as a table folded to the screen, and the format and colours of them all."""
+    folds = [whole(len(grid.values)) if look.full else fold(len(grid.values), ROWS) for grid in block.grids]
+    shown = [_rows(grid, rows) for grid, rows in zip(block.grids, folds, strict=True)]
+    paint = painted(block, shown, look, screen)
+    parts = zip(block.grids, shown, folds, strict=True)
+    return [_measured(grid, values, down, paint, full=look.full) for grid, values, down in parts], paint
+
+
+def painted(block: Numbers, shown: Sequence[Array], look: Look, screen: Screen) -> Paint:
+    """The format and the colours for all grids of a block."""
+    signed = any(grid.signed for grid in block.grids)
+    palette = palette_of(look.palette, signed=signed)
+    scale = scale_of(shown, signed=signed, centred=palette.diverging)
+    styles: tuple[Style | None, ...] = text_styles(palette, screen.colour)
+    if styles:
+        styles = (*styles, style_of(FAINT, screen.colour), style_of(BOLD, screen.colour))
+    return Paint(_form(shown, look.precision, screen.width), scale, styles, screen)
+
+
+def _rows(grid: Grid, down: Fold) -> Array:
+    values = np.asarray(grid.values)
+    if down.hidden:
+        values = values[down.places]
+    return values if values.dtype.kind == "f" else values.astype(np.float64)
+
+
+def _form(shown: Sequence[Array], precision: int, width: int) -> Form:
+    """One format for all, with fewer digits where not one column of it would fit."""
+    values = np.concatenate([array.ravel() for array in shown]) if shown else np.zeros(0)
+    form = form_of(values, precision)
+    while precision and form.width + 3 + LEFT_OUT + 2 > width:
+        precision -= 1
+        form = form_of(values, precision)
+    return form
+
+
+def _box(layout: Layout, paint: Paint, *, full: bool) -> Box:
+    """One grid: title, table, and what was left out."""
+    screen, table = paint.screen, layout.table
+    lines: list[Line] = []
+    sizes: list[int] = []
+    for title in wrap(screen.spell(layout.grid.title), screen.width) if layout.grid.title else ():
+        lines.append([(title, style_of(BOLD, screen.colour))])
+        sizes.append(cells(title))
+    count = len(table.columns) if table.values.size else 0
+    room = screen.width - table.label - 1
+    for start, end in blocks(table.widths[:count], room) if full else [(0, count)] * bool(count):
+        if start:
+            lines.append([])
+            sizes.append(0)
+        part = table.between(start, end)
+        body = list(part.lines(paint))
+        lines += body
+        sizes += [table.label + 1 + sum(part.widths) + (LEFT_OUT if part.after is not None else 0)] * len(body)
+    if not table.values.size:
+        empty = screen.spell(f"empty: {'×'.join(map(str, layout.grid.values.shape))}")
+        lines.append([(empty, None)])
+        sizes.append(cells(empty))
+    for note in filter(None, (note_of(layout.down, layout.across), layout.grid.note)):
+        for text in wrap(screen.spell(note), min(screen.width, max(*sizes, NOTE))):
+            lines.append([(text, style_of(FAINT, screen.colour))])
+            sizes.append(cells(text))
+    return Box(tuple(lines), tuple(sizes))
+
+
+def _measured(grid: Grid, values: Array, down: Fold, paint: Paint, *, full: bool) -> Layout:
+    """The rows that were chosen and the columns that fit."""
+    screen = paint.screen
+    rows = screen.labels([grid.rows[i] for i in down.places])
+    count = values.shape[1]
+    columns = screen.labels(grid.columns) if grid.columns is not None else tuple(map(str, range(count)))
+    least = paint.form.width + 2
+    label = min(max(map(cells, rows), default=0), LABEL)
+    widths = [max(least, min(cells(name), LABEL) + 2) for name in columns]
+    if label + 1 + sum(widths) > screen.width:
+        label = min(label, max(1, min(max(screen.width // 5, 8), screen.width - 1 - least - LEFT_OUT)))
+        widths = [least] * count
+    across = whole(count) if full else fold_to(widths, screen.width - label - 1, LEFT_OUT)
+    if across.hidden:
+        values = values[:, across.places]
+        columns = tuple(columns[i] for i in across.places)
+        widths = [widths[i] for i in across.places]
+    after = across.first if across.hidden else None
+    below = down.first if down.hidden else None
+    return Layout(grid, Table(values, rows, columns, tuple(widths), label, after, below), across, down)
 
 
 def _head(name: str, width: int, more: str) -> str:

@@ -45,11 +45,13 @@ class TerminalPage:
             yield Segment.line()
 
     def lines(self, screen: Screen) -> Iterator[Line]:
-        """The lines of all blocks: an empty one before a heading, and after what is more than words."""
+        """The lines of all blocks: an empty one before a heading, and after what is more than prose."""
         before: type | None = None
         for block in self.page:
             kind = type(block)
-            if before is not None and (kind is Heading or before in TALL):
+            if before is not None and (
+                kind is Heading or before in TALL or (before is Equation and kind is not Equation)
+            ):
                 yield []
             yield from DRAW[kind](block, self.look, screen)
             before = kind

@@ -69,7 +69,7 @@ def isolated(text: str) -> str:
 
 def wrap(text: str, width: int, hanging: int = 0) -> Iterator[str]:
     """Lines of safe text, broken between words; lines after the first are indented by `hanging` cells."""
-    hanging = min(hanging, width // 2)
+    hanging = max(0, min(hanging, width // 2, width - 2))  # a wide character needs two cells
     line, used = "", 0
     for word in _words(text):
         space = len(word) - len(word.lstrip(" "))
@@ -121,7 +121,7 @@ def _spelled(cluster: str) -> str:
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[Any, Any, Any]:
     """A cluster; emoji that joiners make one; a cluster that begins with what takes no cell of its own."""
-    import regex
+    import regex  # type: ignore[import-untyped]
 
     first = r"(?:\p{Emoji_Presentation}\p{Emoji_Modifier}?|\p{Extended_Pictographic}\ufe0f)"
     later = r"\p{Extended_Pictographic}\p{Emoji_Modifier}?\ufe0f?"

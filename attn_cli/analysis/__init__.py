@@ -1,0 +1,1 @@
+"""What a trace means: numbers in, numbers out."""

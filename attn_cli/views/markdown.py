@@ -1,0 +1,129 @@
+"""A page as Markdown: headings, tables as GitHub reads them, pictures as code."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate, groupby, pairwise
+from types import MappingProxyType
+from typing import Any
+
+from attn_cli.views.boxes import Line
+from attn_cli.views.folding import note_of
+from attn_cli.views.heat import in_picture, picture_lines
+from attn_cli.views.page import Equation, Heading, Listing, Look, Numbers, Page, Picture, Prose
+from attn_cli.views.screen import Screen
+from attn_cli.views.table import Layout, Paint, Table, laid_out
+from attn_cli.views.text import safe
+
+WIDTH = 80
+_SCREEN = Screen(WIDTH)
+_INLINE = re.compile(r"[\\`*_\[\]<>|~&$#]|:(?=//)|(?<=[wW]{3})\.")
+_FIRST = re.compile(r"[-+=]|(?<=\d)[.)]")
+
+
+def page_to_markdown(page: Page, look: Look) -> str:
+    """The whole page; large tables are folded as on a screen of 80 cells unless `look.full`."""
+    parts: list[str] = []
+    for kind, blocks in groupby(page, type):
+        parts += WRITE[kind](tuple(blocks), look)
+    return "\n\n".join(parts) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Safe text in which nothing means anything to Markdown."""
+    return _INLINE.sub(lambda found: "\\" + found[0], safe(text))
+
+
+def _paragraph(text: str) -> str:
+    """Text that may stand at the start of a line."""
+    text = escaped(text.strip(" "))
+    start = re.match(r"\d*", text)
+    return (
+        text if start is None else start[0] + _FIRST.sub(r"\\\g<0>", text[start.end() :][:1]) + text[start.end() + 1 :]
+    )
+
+
+def _headings(blocks: Sequence[Heading], look: Look) -> Iterator[str]:
+    return (f"## {escaped(block.text)}" for block in blocks)
+
+
+def _prose(blocks: Sequence[Prose], look: Look) -> Iterator[str]:
+    return (_paragraph(block.text) for block in blocks)
+
+
+def _equations(blocks: Sequence[Equation], look: Look) -> Iterator[str]:
+    yield fenced([safe(block.text) for block in blocks])
+
+
+def _numbers(blocks: Sequence[Numbers], look: Look) -> Iterator[str]:
+    for block in blocks:
+        layouts, paint = laid_out(block, look, _SCREEN)
+        for layout in layouts:
+            yield from _layout(layout, paint)
+
+
+def _layout(layout: Layout, paint: Paint) -> Iterator[str]:
+    grid, table = layout.grid, layout.table
+    if grid.title:
+        yield f"**{escaped(grid.title)}**"
+    if table.values.size:
+        yield _table(table, list(paint.write(table.values, table.widths)))
+    else:
+        yield f"empty: {'×'.join(map(str, grid.values.shape))}"
+    yield from (f"*{escaped(note)}*" for note in (note_of(layout.down, layout.across), grid.note) if note)
+
+
+def _table(table: Table, lines: Sequence[str]) -> str:
+    ends = [0, *accumulate(table.widths)]
+    rows = [[line[a:b].strip() for a, b in pairwise(ends)] for line in lines]
+    head, marks = [escaped(name) for name in table.columns], ["---:"] * len(table.columns)
+    if table.after is not None:
+        for row, gap in ((head, "…"), (marks, "---"), *((row, "…") for row in rows)):
+            row.insert(table.after, gap)
+    named = [[escaped(name), *row] for name, row in zip(table.rows, rows, strict=True)]
+    if table.below is not None:
+        named.insert(table.below, ["⋮"] * len(named[0]))
+    return "\n".join(map(_row, [["", *head], ["---", *marks], *named]))
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _pictures(blocks: Sequence[Picture], look: Look) -> Iterator[str]:
+    for block in blocks:
+        if look.numbers:
+            yield from _numbers([Numbers(block.grids)], in_picture(look))
+        else:
+            yield fenced([_plain(line) for line in picture_lines(block, look, _SCREEN)])
+
+
+def _plain(line: Line) -> str:
+    return "".join(text for text, _ in line).rstrip(" ")
+
+
+def _listings(blocks: Sequence[Listing], look: Look) -> Iterator[str]:
+    for block in blocks:
+        marks = ["---:" if column in block.right else "---" for column in range(len(block.header))]
+        rows = [list(map(escaped, row)) for row in (block.header, *block.rows)]
+        yield "\n".join(map(_row, [rows[0], marks, *rows[1:]]))
+
+
+def fenced(lines: Sequence[str]) -> str:
+    """A block of code, fenced by more backticks than any line has in a row."""
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([fence + "text", *lines, fence])
+
+
+Write = Callable[[Any, Look], Iterator[str]]
+
+WRITE: Mapping[type, Write] = MappingProxyType(
+    {
+        Heading: _headings,
+        Prose: _prose,
+        Equation: _equations,
+        Numbers: _numbers,
+        Picture: _pictures,
+        Listing: _listings,
+    }
+)

@@ -1,0 +1,43 @@
+"""The same environment for every test, and golden files."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# Typer reads some of these while it is imported: a fixture would come too late.
+for _name in (
+    "GITHUB_ACTIONS",
+    "TERMINAL_WIDTH",
+    "FORCE_COLOR",
+    "PY_COLORS",
+    "NO_COLOR",
+    "COLUMNS",
+    "COLORTERM",
+    "ATTN_PRECISION",
+    "ATTN_PALETTE",
+    "ATTN_COLOR",
+):
+    os.environ.pop(_name, None)
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files; read the diff")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with the golden file of that name, or rewrite it with --update-golden."""
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(text.encode())
+        assert path.exists(), f"{path} is missing: run pytest --update-golden and read what it wrote"
+        assert text == path.read_bytes().decode()
+
+    return compare

@@ -1,0 +1,100 @@
+"""Folding, flowing and pooling by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attn_cli.views.boxes import Box, flow, runs
+from attn_cli.views.folding import Fold, blocks, fold, fold_to, note_of, whole
+from attn_cli.views.pooling import blocks_for, pooled
+from attn_cli.views.scale import Scale, scale_of
+
+
+def test_the_first_and_the_last_rows_are_shown() -> None:
+    assert fold(10, 5) == Fold(10, 3, 2)
+    assert fold(10, 5).places == [0, 1, 2, 8, 9]
+    assert fold(5, 5) == whole(5)
+
+
+def test_columns_fold_to_the_room_there_is() -> None:
+    assert fold_to([5] * 4, 20, 3) == whole(4)
+    assert fold_to([5] * 5, 20, 3) == Fold(5, 2, 1)
+    assert fold_to([5] * 5, 4, 3) == Fold(5, 1, 0)
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=20), st.integers(12, 60))
+def test_folded_columns_never_take_more_than_the_room(widths: list[int], room: int) -> None:
+    folded = fold_to(widths, room, 3)
+    assert sum(widths[place] for place in folded.places) + (3 if folded.hidden else 0) <= room
+    assert folded.first >= 1
+
+
+@given(st.lists(st.integers(1, 9), max_size=20), st.integers(9, 30))
+def test_blocks_of_columns_fit_and_leave_nothing_out(widths: list[int], room: int) -> None:
+    found = list(blocks(widths, room))
+    assert [place for start, end in found for place in range(start, end)] == list(range(len(widths)))
+    assert all(sum(widths[start:end]) <= room for start, end in found)
+
+
+def test_the_note_counts_what_is_not_shown() -> None:
+    assert note_of(whole(3), whole(3)) == ""
+    assert note_of(fold(10_000, 24), whole(3)) == "… 9,976 more rows, --full shows all"
+    assert note_of(fold(25, 24), fold(9, 5)) == "… 1 more row and 4 more columns, --full shows all"
+
+
+def test_neighbours_of_one_style_are_one_run() -> None:
+    assert list(runs([1, 1, 2, 1])) == [(0, 2, 1), (2, 3, 2), (3, 4, 1)]
+    assert list(runs([])) == []
+
+
+def test_boxes_stand_side_by_side_where_they_fit() -> None:
+    box = Box(([("ab", None)], [("c", None)]), (2, 1))
+    short = Box(([("xy", None)],), (2,))
+    lines = ["".join(text for text, _ in line) for line in flow([short, box, box], 7)]
+    assert lines == ["xy   ab", "     c", "", "ab", "c"]
+
+
+def test_blocks_of_cells_become_their_mean() -> None:
+    values = np.arange(15.0).reshape(3, 5)
+    np.testing.assert_allclose(pooled(values, 2, 2), [[3, 5, 6.5], [10.5, 12.5, 14]])
+
+
+def test_hidden_cells_do_not_count_in_a_mean_and_nan_stays() -> None:
+    hidden = -np.inf
+    values = np.array([[1, hidden, hidden, hidden], [3, 8, hidden, hidden], [np.nan, 1, 2, np.inf]])
+    np.testing.assert_array_equal(pooled(values, 2, 2), [[4, hidden], [np.nan, np.inf]])
+
+
+@given(st.integers(1, 23), st.integers(1, 23), st.integers(1, 5), st.integers(1, 5))
+def test_pooling_is_the_mean_of_each_block_in_plain_loops(n: int, m: int, rows: int, columns: int) -> None:
+    values = np.random.default_rng(n * m).random((n, m))
+    values[values < 0.2] = -np.inf
+    found = pooled(values, rows, columns)
+    for i in range(found.shape[0]):
+        for j in range(found.shape[1]):
+            block = values[i * rows : (i + 1) * rows, j * columns : (j + 1) * columns]
+            seen = block[np.isfinite(block)]
+            np.testing.assert_allclose(found[i, j], seen.mean() if seen.size else -np.inf)
+
+
+@pytest.mark.parametrize(
+    ("shape", "blocks_"), [((10, 10), (1, 1)), ((500, 100), (10, 10)), ((500, 20), (10, 1)), ((1000, 500), (25, 25))]
+)
+def test_a_square_block_keeps_diagonals_straight(shape: tuple[int, int], blocks_: tuple[int, int]) -> None:
+    assert blocks_for(shape, 50, 20) == blocks_
+
+
+def test_a_scale_begins_at_zero_or_has_it_in_the_middle() -> None:
+    values = [np.array([[0.2, 0.6, np.nan, -np.inf, np.inf]])]
+    assert scale_of(values, signed=False, centred=False) == Scale(0, 0.6)
+    assert scale_of(values, signed=True, centred=True) == Scale(-0.6, 0.6)
+    assert scale_of(values, signed=True, centred=False) == Scale(0.2, 0.6)
+    assert scale_of([np.zeros((2, 2))], signed=False, centred=False) == Scale(0, 1)
+
+
+def test_levels_tell_hidden_cells_and_nan_from_numbers() -> None:
+    values = np.array([[0, 0.5, 1, -np.inf, np.nan, np.inf]])
+    assert Scale(0, 1).levels(values, 4).tolist() == [[0, 2, 3, 4, 5, 3]]
+    assert Scale(0, 0).levels(np.zeros((1, 1)), 5).tolist() == [[2]]
+    assert Scale(-1e308, 1e308).levels(np.array([[-1e308, 1e308]]), 4).tolist() == [[0, 3]]
