@@ -1,0 +1,1 @@
+"""Checkpoints: real models, read from their folders and run with NumPy."""

@@ -1,0 +1,124 @@
+"""One layer of a model: norms, attention through the core's steps, feed-forward, residuals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from attn_cli.core.attention import weigh
+from attn_cli.core.masks import NoMask
+from attn_cli.core.ops import join_heads, split_heads
+from attn_cli.core.record import Record, by
+from attn_cli.core.spec import Conditions, Spec
+from attn_cli.errors import DocumentError
+from attn_cli.models.plan import LayerPlan
+from attn_cli.models.weights import Weights
+from attn_cli.trace.trace import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a layer of attention works on: its plan and weights, where queries and keys stand, and a bias if given.
+
+    `context` (key, d_model) is what is looked at in cross-attention, None for x itself.
+    """
+
+    plan: LayerPlan
+    weights: Weights
+    queries: Array
+    keys: Array
+    bias: Array | None = None
+    context: Array | None = None
+    side: str = ""
+
+
+def attention(record: Record, run: Run, x: Array) -> Array:
+    """x (query, d_model) to the output (query, d_model), each stage recorded; `record` must keep the output."""
+    plan = run.plan
+    normed = x is not record.known["residual"]
+    record.add("X", x, f"X = norm(residual)   {by(x)}" if normed else f"X = residual   {by(x)}")
+    looked = x if run.context is None else run.context
+    if run.context is not None:
+        record.add("X_context", looked, "X_context = what the encoder made")
+    _project(record, run, x, looked)
+    if plan.head_norm is not None and not plan.head_norm.after_rotation:
+        _norm_heads(record, run)
+    _rotate(record, run)
+    if plan.head_norm is not None and plan.head_norm.after_rotation:
+        _norm_heads(record, run)
+    spec, conditions = spec_of(plan, cross=run.context is not None), _conditions(run, len(x), len(looked))
+    shape = (plan.heads, len(x), len(looked))
+    weigh(record, spec, conditions, shape, {"Q": run.queries, "K": run.keys})
+    if "head_output" not in record.known:
+        return x  # nobody asked for it, and nothing comes after
+    joined = join_heads(record.known["head_output"])
+    output = run.weights.apply(run.side + "o", joined)
+    return record.add("output", output, f"output = heads side by side · W_O   {by(joined)} → {by(output)}")
+
+
+def spec_of(plan: LayerPlan, *, cross: bool = False) -> Spec:
+    """The settings of a layer; positions and biases act elsewhere, and nothing is hidden from cross-attention."""
+    return Spec(
+        heads=plan.heads,
+        kv_heads=plan.kv_heads,
+        mask=NoMask() if cross else plan.mask,
+        scale=plan.scale,
+        softcap=plan.softcap,
+        dtype="float32",
+    )
+
+
+def _project(record: Record, run: Run, x: Array, looked: Array) -> None:
+    plan = run.plan
+    widths = {"Q": (plan.heads, plan.d_k), "K": (plan.kv_heads, plan.d_k), "V": (plan.kv_heads, plan.d_v)}
+    for name, (heads, width) in widths.items():
+        source = x if name == "Q" else looked
+        key = run.side + name.lower()
+        projected = run.weights.apply(key, source)
+        if projected.shape[1] != heads * width:
+            raise DocumentError(
+                f"{run.weights.named(key)} makes {projected.shape[1]} numbers a token, "
+                f"config.json says {heads} heads of width {width}",
+                hint="config.json and the weights contradict each other",
+            )
+        if plan.clip is not None:
+            projected = np.clip(projected, -plan.clip, plan.clip)
+        left = "X" if name == "Q" or run.context is None else "X_context"
+        bias = f" + b_{name}" if run.weights.find(key, "bias") is not None else ""
+        shapes = f"{by(source)} → {by(projected)}"
+        array = split_heads(projected, heads)
+        record.add(name, array, f"{name} = {left} · W_{name}{bias}   {shapes}, {heads} heads of {by(array[0])}")
+
+
+def _norm_heads(record: Record, run: Run) -> None:
+    head_norm = run.plan.head_norm
+    assert head_norm is not None
+    for name in "QK":
+        before = record.known[record.matched(name) or name]
+        module = f"{run.side}{name.lower()}_norm"
+        if head_norm.over == "head":
+            normed = np.stack([run.weights.normed(head_norm.norm, module, head) for head in before])
+        else:
+            normed = split_heads(run.weights.normed(head_norm.norm, module, join_heads(before)), len(before))
+        record.add(
+            f"{name}_normed", normed.astype(np.float32, copy=False), f"{name}_normed = norm({name})   {by(normed[0])}"
+        )
+
+
+def _rotate(record: Record, run: Run) -> None:
+    if run.plan.rotary is None or run.context is not None:
+        return
+    for name, positions in (("Q", run.queries), ("K", run.keys)):
+        before = record.matched(name) or name
+        turned = run.plan.rotary(record.known[before], positions)
+        record.add(f"{name}_rotated", turned, f"{name}_rotated = rotate({before}, position)   {by(turned[0])}")
+
+
+def _conditions(run: Run, queries: int, keys: int) -> Conditions:
+    plan = run.plan
+    bias = run.bias
+    if plan.slopes is not None and run.context is None:
+        distance = np.abs(run.queries[:, np.newaxis] - run.keys)
+        away = (-plan.slopes(plan.heads)[:, np.newaxis, np.newaxis] * distance).astype(np.float32)
+        bias = away if bias is None else bias + away
+    sinks = run.weights.find("sinks") if plan.sinks else None
+    return Conditions(bias=bias, sinks=None if sinks is None else sinks.copy())

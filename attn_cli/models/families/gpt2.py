@@ -1,0 +1,66 @@
+"""GPT-2 (Radford et al. 2019): learned positions, LayerNorm first, matrices stored in × out with Q, K, V in one."""
+
+from attn_cli.core.masks import Causal
+from attn_cli.models.arithmetic import Norm, activation
+from attn_cli.models.config import Config
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.feed import Plain
+from attn_cli.models.plan import LayerPlan, StackPlan, Unembedding
+from attn_cli.models.weights import Names, Part, third
+
+
+def read(config: Config) -> Architecture:
+    width, heads = config.whole("n_embd"), config.whole("n_head")
+    config.must_be("add_cross_attention", False)
+    scaled = config.flag("scale_attn_weights", True)
+    by_layer = config.flag("scale_attn_by_inverse_layer_idx", False)
+    norm = Norm("layer", config.number("layer_norm_epsilon", 1e-5))
+    feed = Plain(activation(config.word("activation_function", "gelu_new")))
+
+    def layer(number: int) -> LayerPlan:
+        scale = (width // heads) ** -0.5 if scaled else 1.0
+        return LayerPlan(
+            heads=heads,
+            kv_heads=heads,
+            d_k=width // heads,
+            d_v=width // heads,
+            norm=norm,
+            norms=("before_attention", "before_mlp"),
+            feed=feed,
+            mask=Causal(),
+            scale=scale / (number + 1) if by_layer else "sqrt" if scaled else "none",
+        )
+
+    stack = StackPlan(
+        layers=tuple(map(layer, range(config.whole("n_layer")))),
+        names=NAMES,
+        table="learned",
+        final_norm=norm,
+        max_positions=config.whole("n_positions"),
+    )
+    return Architecture((stack,), Unembedding(tied=config.flag("tie_word_embeddings", True)))
+
+
+NAMES: Names = {
+    "embed": "wte",
+    "positions": "wpe",
+    "before_attention": "h.{i}.ln_1",
+    **{name: Part("h.{i}.attn.c_attn", cut=third(place), transposed=True) for place, name in enumerate("qkv")},
+    "o": Part("h.{i}.attn.c_proj", transposed=True),
+    "before_mlp": "h.{i}.ln_2",
+    "up": Part("h.{i}.mlp.c_fc", transposed=True),
+    "down": Part("h.{i}.mlp.c_proj", transposed=True),
+    "final_norm": "ln_f",
+    "unembed": "/lm_head",
+}
+
+FAMILY = Family(
+    types=("gpt2",),
+    read=read,
+    prefixes=("transformer.", ""),
+    harmless_keys=(
+        "n_ctx", "n_inner", "resid_pdrop", "embd_pdrop", "attn_pdrop", "reorder_and_upcast_attn", "summary_type",
+        "summary_use_proj", "summary_activation", "summary_proj_to_labels", "summary_first_dropout",
+    ),
+    harmless_tensors=(r".*\.attn\.(bias|masked_bias)",),
+)  # fmt: skip

@@ -1,0 +1,33 @@
+"""Family: what one kind of checkpoint is, as data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from attn_cli.models.config import Config
+from attn_cli.models.plan import StackPlan, Unembedding
+
+
+@dataclass(frozen=True, eq=False)
+class Architecture:
+    """What a config says: what each stack computes, and how logits are made of the last one's state.
+
+    `stacks` is one stack, or an encoder and a decoder. `unembedding` is None where the model is no language model.
+    """
+
+    stacks: tuple[StackPlan, ...]
+    unembedding: Unembedding | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """A kind of checkpoint: the `model_type`s it serves and how their configs are read.
+
+    `prefixes` are what tensor names may begin with, the first that fits; `harmless_keys` of the config and
+    `harmless_tensors` (patterns) change nothing that attn computes.
+    """
+
+    types: tuple[str, ...]
+    read: Callable[[Config], Architecture]
+    prefixes: tuple[str, ...] = ("model.", "")
+    harmless_keys: tuple[str, ...] = ()
+    harmless_tensors: tuple[str, ...] = ()

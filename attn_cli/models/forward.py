@@ -1,0 +1,135 @@
+"""The forward pass as a stream: one layer's stages at a time, and nothing after the last one that is looked at."""
+
+from collections.abc import Collection, Generator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from attn_cli.core.record import Record
+from attn_cli.models.block import Run, attention, spec_of
+from attn_cli.models.plan import LayerPlan, Slot, StackPlan
+from attn_cli.models.tensors import Tensors
+from attn_cli.models.weights import Names, Weights
+from attn_cli.trace.trace import Array, Layer
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where weights come from: a checkpoint's tensors, and a family's names for them."""
+
+    tensors: Tensors
+    names: Names
+    prefix: str
+
+    def layer(self, number: int | None) -> Weights:
+        return Weights(self.tensors, self.names, self.prefix, number)
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What a decoder looks at: the encoder's last state (key, d_model) and its tokens."""
+
+    state: Array
+    tokens: tuple[str, ...]
+
+
+Stream = Generator[Layer, None, Array]
+
+
+def layers(
+    source: Source,
+    stack: StackPlan,
+    x: Array,
+    tokens: Sequence[str],
+    keep: Collection[str],
+    looked: Looked | None = None,
+) -> Stream:
+    """Every attention of a stack in its order, each Layer with the stages in `keep`; returns the last state.
+
+    The consumer stops when it has seen enough: what comes after an attention is computed when the next is asked for.
+    """
+    shared: dict[str, Array | None] = {}
+    for number, plan in enumerate(stack.layers):
+        name = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
+        labels = Labels(name, number, tuple(tokens), looked.tokens if looked else ())
+        x = yield from _through(plan, source.layer(number), x, labels, keep, looked, shared)
+    if stack.final_norm is None:
+        return x
+    return source.layer(None).normed(stack.final_norm, "final_norm", x)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a layer is called, and the tokens of its rows; `looked` are those of what it looks at, across."""
+
+    name: str
+    number: int
+    tokens: tuple[str, ...]
+    looked: tuple[str, ...]
+
+
+def _through(
+    plan: LayerPlan,
+    weights: Weights,
+    x: Array,
+    labels: Labels,
+    keep: Collection[str],
+    looked: Looked | None,
+    shared: dict[str, Array | None],
+) -> Stream:
+    """The residual stream (token, d_model) through one layer."""
+
+    def normed(slot: Slot, value: Array) -> Array:
+        return weights.normed(plan.norm, slot, value) if slot in plan.norms else value
+
+    def attended(before: Array, side: str) -> Generator[Layer, None, Array]:
+        record = Record({}, {*keep, "output"})
+        record.add("residual", x, "")
+        queries = np.arange(len(x))
+        keys = queries if not side else np.arange(len(looked.state) if looked else 0)
+        bias = None if side or plan.relative is None else _bias(plan, weights, queries, shared)
+        run = Run(plan, weights, queries, keys, bias, looked.state if side and looked else None, side)
+        output = attention(record, run, before)
+        yield _layer(plan, record, labels, keep, cross=bool(side))
+        return output
+
+    scale = np.float32(plan.residual_scale)
+    before = normed("before_attention", x)
+    output = yield from attended(before, "")
+    added = normed("after_attention", output) * scale
+    if plan.parallel:
+        fed = plan.feed(normed("before_mlp", x) if "before_mlp" in plan.norms else before, weights)
+        return x + added + fed * scale
+    x = normed("attention_sum", x + added)
+    if plan.cross:
+        output = yield from attended(normed("before_cross", x), "cross_")
+        x = normed("cross_sum", x + output)
+    fed = normed("after_mlp", plan.feed(normed("before_mlp", x), weights)) * scale
+    return normed("mlp_sum", x + fed)
+
+
+def _bias(plan: LayerPlan, weights: Weights, queries: Array, shared: dict[str, Array | None]) -> Array | None:
+    """The layer's relative bias, or that of the first layer where only that one has it."""
+    assert plan.relative is not None
+    own = plan.relative(weights, queries, queries)
+    if own is not None:
+        shared["relative"] = own
+    return shared.get("relative")
+
+
+def _layer(plan: LayerPlan, record: Record, labels: Labels, keep: Collection[str], *, cross: bool) -> Layer:
+    positions = "none" if cross else plan.rotary.spelled if plan.rotary else "alibi" if plan.slopes else "none"
+    return Layer(
+        stages=tuple(stage for stage in record.stages if stage.name in keep),
+        query_tokens=labels.tokens,
+        key_tokens=labels.looked if cross else labels.tokens,
+        heads=plan.heads,
+        kv_heads=plan.kv_heads,
+        head_index=tuple(range(plan.heads)),
+        kv_head_index=tuple(range(plan.kv_heads)),
+        settings=replace(spec_of(plan, cross=cross).settings(plan.d_k), positions=positions),
+        name=f"{labels.name}.cross" if cross else labels.name,
+        index=labels.number,
+        kind="cross" if cross else "self",
+        keys="context_tokens" if cross else "tokens",
+    )

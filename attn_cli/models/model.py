@@ -1,0 +1,130 @@
+"""Model: a checkpoint folder as something that can be run on token ids."""
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attn_cli.errors import DocumentError, SelectionError
+from attn_cli.models.config import Config
+from attn_cli.models.families import family_of
+from attn_cli.models.family import Architecture
+from attn_cli.models.forward import Looked, Source, Stream, layers
+from attn_cli.models.plan import StackPlan
+from attn_cli.models.tensors import Tensors, open_folder
+from attn_cli.models.weights import unclaimed
+from attn_cli.trace.parsing import parse_json
+from attn_cli.trace.trace import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A checkpoint: its folder, what it computes, and its tensors, whose names begin with `prefix`."""
+
+    folder: str
+    model_type: str
+    architecture: Architecture
+    tensors: Tensors
+    prefix: str
+
+    def stream(
+        self,
+        ids: Sequence[int],
+        tokens: Sequence[str],
+        keep: Collection[str],
+        target_ids: Sequence[int] = (),
+        target_tokens: Sequence[str] = (),
+        types: Sequence[int] | None = None,
+    ) -> Stream:
+        """Every attention in its order, with the stages in `keep`; then the last state (token, d_model).
+
+        An encoder–decoder runs its encoder on `ids` and its decoder on `target_ids`. `types` tell the segments of a
+        pair apart.
+        """
+        first = self.architecture.stacks[0]
+        state = yield from layers(self._source(first), first, self.embedded(first, ids, types), tokens, keep)
+        if len(self.architecture.stacks) == 1:
+            return state
+        second = self.architecture.stacks[1]
+        looked = Looked(state, tuple(tokens))
+        x = self.embedded(second, target_ids)
+        return (yield from layers(self._source(second), second, x, target_tokens, keep, looked))
+
+    def embedded(self, stack: StackPlan, ids: Sequence[int], types: Sequence[int] | None = None) -> Array:
+        """Token ids to vectors (token, d_model), with what positions and types add; SelectionError for no such id."""
+        weights = self._source(stack).layer(None)
+        places = np.asarray(ids, dtype=np.int64)
+        count = self.tensors.tensors[weights.named("embed")].shape[0]
+        if len(places) and not 0 <= places.min() <= places.max() < count:
+            bad = int(next(place for place in places if not 0 <= place < count))
+            raise SelectionError(f"there is no token id {bad}", hint=f"{self.folder} has ids 0 to {count - 1}")
+        if stack.max_positions is not None and stack.table != "none" and len(ids) > stack.max_positions:
+            raise SelectionError(
+                f"{len(ids)} tokens are more than the {stack.max_positions} positions of this model",
+                hint="shorten the text",
+            )
+        x = weights.rows("embed", places)
+        if stack.embed_scale != 1:
+            x *= np.float32(stack.embed_scale)
+        if stack.table == "learned":
+            x += weights.rows("positions", np.arange(len(ids)) + stack.position_offset)
+        if weights.find("token_types") is not None:
+            x += weights.rows("token_types", np.zeros(len(ids), np.int64) if types is None else np.asarray(types))
+        return x if stack.embed_norm is None else weights.normed(stack.embed_norm, "embed_norm", x)
+
+    def logits(self, state: Array) -> Array:
+        """Scores of the whole vocabulary for states (token, d_model); SelectionError if this is no language model."""
+        unembedding = self.architecture.unembedding
+        if unembedding is None:
+            raise SelectionError(
+                f"{self.folder} is no language model: it predicts no next token", hint="leave --next out"
+            )
+        weights = self._source(self.architecture.stacks[-1]).layer(None)
+        tied = unembedding.tied or weights.named("unembed") not in self.tensors
+        logits = weights.apply("embed" if tied else "unembed", state) * np.float32(unembedding.scale)
+        if unembedding.softcap is not None:
+            logits = unembedding.softcap * np.tanh(logits / unembedding.softcap)
+        return logits
+
+    def _source(self, stack: StackPlan) -> Source:
+        return Source(self.tensors, stack.names, self.prefix)
+
+
+def open_model(folder: str) -> Model:
+    """The model of a folder; DocumentError where a file is missing or anything in it is not understood."""
+    path = os.path.join(folder, "config.json")
+    try:
+        with open(path, "rb") as file:
+            values = parse_json(file.read(), path)
+    except OSError as error:
+        raise DocumentError(
+            f"{path}: cannot be read: {error.strerror}", hint="name a folder that holds config.json and the weights"
+        ) from error
+    if not isinstance(values, dict):
+        raise DocumentError(f"{path}: holds no object", hint="copy or download it again")
+    config = Config(values, path)
+    family = family_of(config.word("model_type"), path)
+    architecture = family.read(config)
+    config.refuse_unread(family.harmless_keys)
+    tensors = open_folder(folder)
+    prefix = _prefix(tensors, architecture, family.prefixes, folder)
+    unknown = unclaimed(tensors, [stack.names for stack in architecture.stacks], prefix, family.harmless_tensors)
+    if unknown:
+        raise DocumentError(
+            f"{folder}: the tensor {unknown[0]} is not understood, and may change the arithmetic",
+            hint=f"{len(unknown)} such tensors; is model_type {config.word('model_type')!r} right?",
+        )
+    return Model(folder, config.word("model_type"), architecture, tensors, prefix)
+
+
+def _prefix(tensors: Tensors, architecture: Architecture, prefixes: tuple[str, ...], folder: str) -> str:
+    """What the checkpoint's tensor names begin with."""
+    embed = architecture.stacks[0].names["embed"]
+    module = embed if isinstance(embed, str) else embed.module
+    for prefix in prefixes:
+        if f"{prefix}{module}.weight" in tensors:
+            return prefix
+    raise DocumentError(
+        f"{folder}: the checkpoint lacks {prefixes[0]}{module}.weight", hint="copy or download all of its files"
+    )

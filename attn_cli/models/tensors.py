@@ -1,0 +1,161 @@
+"""Tensors of a checkpoint folder: safetensors files, single or sharded, read one tensor at a time into kept buffers."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from attn_cli.errors import DocumentError
+from attn_cli.trace.trace import Array
+
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+DTYPES = MappingProxyType({"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"})
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Where a tensor's numbers stand: a file and the bytes in it."""
+
+    path: str
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    size: int
+
+
+class Tensors:
+    """The tensors of a folder by name; `read` gives float32 in a buffer that the next read of its slot overwrites."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self.tensors = tensors
+        self._buffers: dict[str, Array] = {}
+        self._raw = np.empty(0, np.uint8)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.tensors
+
+    def read(self, name: str, slot: str, rows: Array | None = None) -> Array:
+        """A tensor, or only some of its rows; DocumentError where its file breaks off."""
+        tensor = self.tensors[name]
+        if rows is not None:
+            return self._rows(name, tensor, rows)
+        out = self._buffers.get(slot)
+        if out is None or out.shape != tensor.shape:
+            out = self._buffers[slot] = np.empty(tensor.shape, np.float32)
+        if tensor.dtype == "F32":
+            self._fill(name, tensor, out)
+            return out
+        if len(self._raw) < tensor.size:
+            self._raw = np.empty(tensor.size, np.uint8)
+        raw = self._raw[: tensor.size].view(DTYPES[tensor.dtype]).reshape(tensor.shape)
+        self._fill(name, tensor, raw)
+        _widen(raw, tensor.dtype, out)
+        return out
+
+    def _rows(self, name: str, tensor: Tensor, rows: Array) -> Array:
+        """Some rows of a table, without reading the rest."""
+        table = np.memmap(tensor.path, DTYPES[tensor.dtype], "r", tensor.start, tensor.shape)
+        raw = np.asarray(table[rows])
+        out = np.empty(raw.shape, np.float32)
+        _widen(raw, tensor.dtype, out)
+        return out
+
+    def _fill(self, name: str, tensor: Tensor, out: Array) -> None:
+        with _opened(tensor.path) as file:
+            file.seek(tensor.start)
+            if file.readinto(out.reshape(-1).view(np.uint8).data) != tensor.size:
+                raise DocumentError(f"{tensor.path}: breaks off in {name}", hint="copy or download the file again")
+
+
+def _widen(raw: Array, dtype: str, out: Array) -> None:
+    if dtype == "BF16":
+        np.left_shift(raw, 16, out=out.view(np.uint32), dtype=np.uint32)
+    else:
+        out[...] = raw
+
+
+def open_folder(folder: str) -> Tensors:
+    """The tensors of a checkpoint folder; DocumentError where files are missing, damaged or outside of it."""
+    single, index = os.path.join(folder, SINGLE), os.path.join(folder, INDEX)
+    if os.path.exists(index):
+        return Tensors(_sharded(folder, index))
+    if os.path.exists(single):
+        return Tensors(_header(single))
+    others = [name for name in sorted(os.listdir(folder)) if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".h5"))]
+    if others:
+        raise DocumentError(
+            f"{folder}: holds {others[0]} and no {SINGLE}; loading it could run code that is hidden in it",
+            hint="convert it: transformers' model.save_pretrained(folder) writes safetensors",
+        )
+    raise DocumentError(f"{folder}: holds no {SINGLE}", hint="name the folder that holds config.json and the weights")
+
+
+def _sharded(folder: str, index: str) -> dict[str, Tensor]:
+    places = _json(index).get("weight_map")
+    if not isinstance(places, dict) or not all(isinstance(shard, str) for shard in places.values()):
+        raise DocumentError(f"{index}: holds no weight_map", hint="copy or download the checkpoint again")
+    found: dict[str, Tensor] = {}
+    for shard in dict.fromkeys(places.values()):
+        if PurePosixPath(shard).name != shard or shard in ("", ".", ".."):
+            raise DocumentError(
+                f"{index}: the shard {shard!r} is not a file of the folder", hint="shards stand beside it"
+            )
+        path = os.path.join(folder, shard)
+        if not os.path.exists(path):
+            raise DocumentError(f"{path}: no such file, and {INDEX} needs it", hint="copy or download this shard too")
+        found |= _header(path)
+    if missing := [name for name in places if name not in found]:
+        raise DocumentError(f"{index}: {missing[0]} is in no shard", hint="copy or download the checkpoint again")
+    return found
+
+
+def _header(path: str) -> dict[str, Tensor]:
+    """What a file holds, after the library has found it sound."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np"):
+            pass
+        with _opened(path) as file:
+            length = int.from_bytes(file.read(8), "little")
+            entries: dict[str, Any] = json.loads(file.read(length))
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        raise DocumentError(
+            f"{path}: is no sound safetensors file: {error}", hint="copy or download it again"
+        ) from error
+    found: dict[str, Tensor] = {}
+    for name, entry in entries.items():
+        if name == "__metadata__":
+            continue
+        if entry["dtype"] not in DTYPES:
+            dtype = entry["dtype"] if not name.endswith("position_ids") else "F32"
+            if dtype not in DTYPES and not dtype.startswith(("I", "U", "BOOL")):
+                raise DocumentError(
+                    f"{path}: {name} is stored as {dtype}, which attn does not read",
+                    hint=f"it reads {', '.join(DTYPES)}: convert the checkpoint to bfloat16 or float32",
+                )
+        start, end = entry["data_offsets"]
+        found[name] = Tensor(path, entry["dtype"], tuple(entry["shape"]), 8 + length + start, end - start)
+    return found
+
+
+def _json(path: str) -> dict[str, Any]:
+    from attn_cli.trace.parsing import parse_json
+
+    with _opened(path) as file:
+        document = parse_json(file.read(), path)
+    if not isinstance(document, dict):
+        raise DocumentError(f"{path}: holds no object", hint="copy or download it again")
+    return document
+
+
+def _opened(path: str) -> Any:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise DocumentError(f"{path}: cannot be read: {error.strerror}", hint="check the path") from error

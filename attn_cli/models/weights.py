@@ -1,0 +1,147 @@
+"""One layer's weights by our names, whatever a family calls them and however it packs them."""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from attn_cli.errors import DocumentError
+from attn_cli.models.arithmetic import Norm, linear
+from attn_cli.models.tensors import Tensors
+from attn_cli.trace.trace import Array
+
+Cut = Callable[[Array], Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A module that holds more than one thing, or holds it another way: what to take of each of its tensors.
+
+    `transposed` is for matrices stored in × out; `raw` for a tensor that stands alone, without `.weight`.
+    """
+
+    module: str
+    cut: Cut | None = None
+    transposed: bool = False
+    raw: bool = False
+
+
+Names = Mapping[str, str | Part]
+"""Our name → the module that holds it: `{i}` is the layer, `{e}` the expert; `/` begins a name without prefix."""
+
+_ENDINGS = {"weight": (".weight", ".gamma"), "bias": (".bias", ".beta")}
+
+
+class Weights:
+    """The weights of one layer, or outside of layers; each module is read once and kept until the layer is done."""
+
+    def __init__(self, tensors: Tensors, names: Names, prefix: str, layer: int | None = None, expert: int = 0) -> None:
+        self.tensors = tensors
+        self.names = names
+        self.prefix = prefix
+        self.layer = layer
+        self.number = expert
+        self._held: dict[str, Array] = {}
+
+    def expert(self, number: int) -> "Weights":
+        """The same layer's weights, `{e}` being this expert."""
+        return Weights(self.tensors, self.names, self.prefix, self.layer, number)
+
+    def apply(self, name: str, x: Array) -> Array:
+        """x (token, in) through a linear module."""
+        return linear(x, self.matrix(name), self.find(name, "bias"), self.named(name))
+
+    def normed(self, norm: Norm, name: str, x: Array) -> Array:
+        """x through a norm module, which may have no weights of its own."""
+        weight, bias = self.find(name, "weight"), self.find(name, "bias")
+        for vector in (weight, bias):
+            if vector is not None and vector.shape[-1] != x.shape[-1]:
+                raise DocumentError(
+                    f"{self.named(name)} has {vector.shape[-1]} numbers for vectors of width {x.shape[-1]}",
+                    hint="config.json and the weights contradict each other",
+                )
+        return norm(x, weight, bias)
+
+    def matrix(self, name: str) -> Array:
+        """A matrix (out, in); DocumentError where the checkpoint lacks it."""
+        found = self.find(name, "weight")
+        if found is None:
+            raise DocumentError(f"the checkpoint lacks {self.named(name)}", hint="copy or download all of its files")
+        return found
+
+    def find(self, name: str, kind: str = "weight") -> Array | None:
+        """A module's weight or bias, None where it has none."""
+        entry = self.names.get(name)
+        if entry is None:
+            return None
+        part = Part(entry) if isinstance(entry, str) else entry
+        for stored in self._stored(part, kind):
+            if stored in self.tensors:
+                if stored not in self._held:
+                    self._held[stored] = self.tensors.read(
+                        stored, slot=f"{name}.{kind}" if part.cut is None else stored
+                    )
+                array = self._held[stored]
+                array = array.T if part.transposed and array.ndim == 2 else array
+                return array if part.cut is None else part.cut(array)
+        return None
+
+    def rows(self, name: str, places: Array) -> Array:
+        """Some rows of a table, such as the vectors of some tokens."""
+        entry = self.names[name]
+        for stored in self._stored(Part(entry) if isinstance(entry, str) else entry, "weight"):
+            if stored in self.tensors:
+                return self.tensors.read(stored, stored, rows=places)
+        raise DocumentError(f"the checkpoint lacks {self.named(name)}", hint="copy or download all of its files")
+
+    def named(self, name: str) -> str:
+        """What the checkpoint calls it, for messages."""
+        entry = self.names.get(name, name)
+        part = Part(entry) if isinstance(entry, str) else entry
+        return next(self._stored(part, "weight"))
+
+    def _stored(self, part: Part, kind: str) -> Iterator[str]:
+        module = part.module.format(i=self.layer, e=self.number)
+        module = module[1:] if module.startswith("/") else self.prefix + module
+        if part.raw:
+            yield from [module] if kind == "weight" else []
+        else:
+            yield from (module + ending for ending in _ENDINGS[kind])
+
+
+def unclaimed(tensors: Tensors, names: Collection[Names], prefix: str, harmless: Collection[str]) -> list[str]:
+    """The tensors that no name of the stacks means and that are not known to change nothing (patterns)."""
+    entries = [entry for some in names for entry in some.values()]
+    modules = [entry if isinstance(entry, str) else entry.module for entry in entries]
+    raw = [entry.module for entry in entries if isinstance(entry, Part) and entry.raw]
+    patterns = [
+        _pattern(module, prefix) + ("" if module in raw else r"\.(weight|bias|gamma|beta)") for module in modules
+    ]
+    claimed = re.compile("|".join(f"(?:{pattern})" for pattern in [*patterns, *harmless]))
+    return [name for name in tensors.tensors if not claimed.fullmatch(name)]
+
+
+def _pattern(module: str, prefix: str) -> str:
+    module = module[1:] if module.startswith("/") else prefix + module
+    return re.escape(module).replace(r"\{i\}", r"\d+").replace(r"\{e\}", r"\d+")
+
+
+def third(place: int) -> Cut:
+    """One of three equal blocks of rows: query, key, value one after another."""
+    return lambda array: np.split(array, 3)[place]
+
+
+def rows(start: int, stop: int) -> Cut:
+    """Rows start … stop − 1."""
+    return lambda array: array[start:stop]
+
+
+def by_head(heads: int, place: int, of: int = 3) -> Cut:
+    """One of `of` blocks of rows within each head: query, key, value head by head."""
+
+    def cut(array: Array) -> Array:
+        per_head = array.reshape(heads, of, -1, *array.shape[1:])
+        return per_head[:, place].reshape(-1, *array.shape[1:])
+
+    return cut

@@ -1,0 +1,90 @@
+"""Make the stored figures of `figures/` from transformers in eager mode: in float32, and in float64 for the truth.
+
+Run once from the top of the repository, in an environment that has torch, transformers and NumPy:
+`python -m tests.parity.models.make [NAME …]`. Made with torch 2.13 and transformers 5.24.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+
+from tests.parity.models.cases import ROWS, TARGET, TEXTS, Case, cases
+from tests.parity.models.weights import write_folder
+
+FIGURES = Path(__file__).parent / "figures"
+
+
+def shapes_of(case: Case) -> tuple[dict[str, Any], dict[str, list[int]]]:
+    """The config as transformers saves it, and the names and shapes of the tensors of its file."""
+    from safetensors import safe_open
+
+    config = transformers.AutoConfig.for_model(case.model_type, **case.config)
+    model = getattr(transformers, case.auto).from_config(config)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        saved = json.loads((Path(folder) / "config.json").read_text())
+        with safe_open(Path(folder) / "model.safetensors", framework="np") as file:
+            shapes = {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    return {key: value for key, value in saved.items() if key != "transformers_version"}, shapes
+
+
+def run(case: Case, folder: str, ids: list[int], dtype: torch.dtype) -> dict[str, np.ndarray]:
+    """Weights, hidden states and the last logits of one text."""
+    model = getattr(transformers, case.auto).from_pretrained(folder, attn_implementation="eager", dtype=dtype).eval()
+    given: dict[str, Any] = {"input_ids": torch.tensor([ids])}
+    if case.target:
+        given["decoder_input_ids"] = torch.tensor([TARGET])
+    with torch.no_grad():
+        out = model(**given, output_attentions=True, output_hidden_states=True)
+    found: dict[str, np.ndarray] = {}
+    stacks = {"": "attentions"}
+    if case.target:
+        stacks = {"encoder.": "encoder_attentions", "decoder.": "decoder_attentions", "cross.": "cross_attentions"}
+    for prefix, key in stacks.items():
+        for number, weights in enumerate(out[key]):
+            found[f"{prefix}weights.{number}"] = weights[0].numpy()
+    states = {"": "hidden_states"}
+    if case.target:
+        states = {"encoder.": "encoder_hidden_states", "decoder.": "decoder_hidden_states"}
+    for prefix, key in states.items():
+        for number, state in enumerate(out[key]):
+            found[f"{prefix}state.{number}"] = state[0].numpy()
+    if "logits" in out:
+        found["logits"] = out.logits[0, -1:].numpy()
+    return found
+
+
+def some(array: np.ndarray) -> np.ndarray:
+    """The rows that are stored."""
+    rows = [row for row in ROWS if row < array.shape[-2]]
+    return array[..., rows, :]
+
+
+def make(case: Case) -> None:
+    """Write the figures of a case: the truth in float64 (stored in float32), and transformers' own error."""
+    config, shapes = shapes_of(case)
+    stored: dict[str, Any] = {"case": np.array(json.dumps({"config": config, "shapes": shapes}))}
+    with tempfile.TemporaryDirectory() as folder:
+        write_folder(Path(folder), case, config, shapes)
+        for text, ids in TEXTS.items():
+            single, double = (run(case, folder, ids, dtype) for dtype in (torch.float32, torch.float64))
+            for name, truth in double.items():
+                own = np.abs(single[name].astype(np.float64) - truth).max()
+                stored[f"{text}.{name}"] = some(truth).astype(np.float32)
+                stored[f"{text}.{name}.own"] = np.float32(own)
+    FIGURES.mkdir(exist_ok=True)
+    np.savez_compressed(FIGURES / f"{case.name}.npz", **stored)
+    print(case.name, sum(array.nbytes for array in stored.values()) // 1024, "KB")
+
+
+if __name__ == "__main__":
+    transformers.logging.set_verbosity_error()
+    for case in cases():
+        if not sys.argv[1:] or case.name in sys.argv[1:]:
+            make(case)
