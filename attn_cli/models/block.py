@@ -7,6 +7,7 @@ import numpy as np
 from attn_cli.core.attention import weigh
 from attn_cli.core.masks import NoMask
 from attn_cli.core.ops import join_heads, split_heads
+from attn_cli.core.parts import record_parts
 from attn_cli.core.record import Record, by
 from attn_cli.core.spec import Conditions, Spec
 from attn_cli.errors import DocumentError
@@ -47,7 +48,9 @@ def attention(record: Record, run: Run, x: Array) -> Array:
         _norm_heads(record, run)
     spec, conditions = spec_of(plan, cross=run.context is not None), _conditions(run, len(x), len(looked))
     shape = (plan.heads, len(x), len(looked))
-    weigh(record, spec, conditions, shape, {"Q": run.queries, "K": run.keys})
+    places = {"Q": run.queries, "K": run.keys}
+    weigh(record, spec, conditions, shape, places)
+    record_parts(record, spec, conditions, {}, places)
     if "head_output" not in record.known:
         return x  # nobody asked for it, and nothing comes after
     joined = join_heads(record.known["head_output"])

@@ -31,13 +31,19 @@ class Config:
     def __init__(self, values: Mapping[str, Any], where: str) -> None:
         self.values = values
         self.where = where
+        self.assumed: dict[str, Any] = {}
         self.read: set[str] = set()
         self.parts: list[Config] = []
+
+    def assume(self, values: Mapping[str, Any]) -> "Config":
+        """Fill in keys that the file lacks, as a family has them; what is null in the file stays null."""
+        self.assumed |= values
+        return self
 
     def get(self, key: str, default: Any = _NOTHING) -> Any:
         """The value as it stands, null counting as absent; DocumentError where it is missing without a default."""
         self.read.add(key)
-        value = self.values.get(key)
+        value = self.values.get(key, self.assumed.get(key))
         if value is not None:
             return value
         if default is _NOTHING:

@@ -1,10 +1,11 @@
 """The forward pass as a stream: one layer's stages at a time, and nothing after the last one that is looked at."""
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from attn_cli.core.attention import keeping
 from attn_cli.core.record import Record
 from attn_cli.models.block import Run, attention, spec_of
 from attn_cli.models.plan import LayerPlan, Slot, StackPlan
@@ -35,16 +36,19 @@ class Looked:
 
 Stream = Generator[Layer, None, Array]
 
+Keep = Collection[str] | Mapping[str, Collection[str]]
+"""The stages to keep of every layer, or by the layer's name, none of one that is not named."""
+
 
 def layers(
     source: Source,
     stack: StackPlan,
     x: Array,
     tokens: Sequence[str],
-    keep: Collection[str],
+    keep: Keep,
     looked: Looked | None = None,
 ) -> Stream:
-    """Every attention of a stack in its order, each Layer with the stages in `keep`; returns the last state.
+    """Every attention of a stack in its order, each Layer with the stages kept of it; returns the last state.
 
     The consumer stops when it has seen enough: what comes after an attention is computed when the next is asked for.
     """
@@ -73,7 +77,7 @@ def _through(
     weights: Weights,
     x: Array,
     labels: Labels,
-    keep: Collection[str],
+    keep: Keep,
     looked: Looked | None,
     shared: dict[str, Array | None],
 ) -> Stream:
@@ -82,15 +86,19 @@ def _through(
     def normed(slot: Slot, value: Array) -> Array:
         return weights.normed(plan.norm, slot, value) if slot in plan.norms else value
 
+    def kept_of(side: str) -> Collection[str]:
+        name = f"{labels.name}.cross" if side else labels.name
+        return keep.get(name, ()) if isinstance(keep, Mapping) else keep
+
     def attended(before: Array, side: str) -> Generator[Layer, None, Array]:
-        record = Record({}, {*keep, "output"})
+        record = Record({}, {*(keeping(kept_of(side)) or ()), "output"})
         record.add("residual", x, "")
         queries = np.arange(len(x))
         keys = queries if not side else np.arange(len(looked.state) if looked else 0)
         bias = None if side or plan.relative is None else _bias(plan, weights, queries, shared)
         run = Run(plan, weights, queries, keys, bias, looked.state if side and looked else None, side)
         output = attention(record, run, before)
-        yield _layer(plan, record, labels, keep, cross=bool(side))
+        yield _layer(plan, record, labels, kept_of(side), cross=bool(side))
         return output
 
     scale = np.float32(plan.residual_scale)

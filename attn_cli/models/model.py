@@ -1,7 +1,7 @@
 """Model: a checkpoint folder as something that can be run on token ids."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from attn_cli.errors import DocumentError, SelectionError
 from attn_cli.models.config import Config
 from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture
-from attn_cli.models.forward import Looked, Source, Stream, layers
+from attn_cli.models.forward import Keep, Looked, Source, Stream, layers
 from attn_cli.models.plan import StackPlan
 from attn_cli.models.tensors import Tensors, open_folder
 from attn_cli.models.weights import unclaimed
@@ -20,19 +20,23 @@ from attn_cli.trace.trace import Array
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A checkpoint: its folder, what it computes, and its tensors, whose names begin with `prefix`."""
+    """A checkpoint: its folder, what it computes, and its tensors, whose names begin with `prefix`.
+
+    `start` is the token id that a decoder's text begins with.
+    """
 
     folder: str
     model_type: str
     architecture: Architecture
     tensors: Tensors
     prefix: str
+    start: int | None = None
 
     def stream(
         self,
         ids: Sequence[int],
         tokens: Sequence[str],
-        keep: Collection[str],
+        keep: Keep,
         target_ids: Sequence[int] = (),
         target_tokens: Sequence[str] = (),
         types: Sequence[int] | None = None,
@@ -67,11 +71,13 @@ class Model:
         x = weights.rows("embed", places)
         if stack.embed_scale != 1:
             x *= np.float32(stack.embed_scale)
-        if stack.table == "learned":
-            x += weights.rows("positions", np.arange(len(ids)) + stack.position_offset)
         if weights.find("token_types") is not None:
             x += weights.rows("token_types", np.zeros(len(ids), np.int64) if types is None else np.asarray(types))
-        return x if stack.embed_norm is None else weights.normed(stack.embed_norm, "embed_norm", x)
+        if stack.table == "learned":
+            x += weights.rows("positions", stack.positions(places))
+        if stack.embed_norm is not None:
+            x = weights.normed(stack.embed_norm, "embed_norm", x)
+        return x if weights.find("embed_project") is None else weights.apply("embed_project", x)
 
     def logits(self, state: Array) -> Array:
         """Scores of the whole vocabulary for states (token, d_model); SelectionError if this is no language model."""
@@ -115,15 +121,18 @@ def open_model(folder: str) -> Model:
             f"{folder}: the tensor {unknown[0]} is not understood, and may change the arithmetic",
             hint=f"{len(unknown)} such tensors; is model_type {config.word('model_type')!r} right?",
         )
-    return Model(folder, config.word("model_type"), architecture, tensors, prefix)
+    start = values.get("decoder_start_token_id")
+    return Model(
+        folder, config.word("model_type"), architecture, tensors, prefix, start if isinstance(start, int) else None
+    )
 
 
 def _prefix(tensors: Tensors, architecture: Architecture, prefixes: tuple[str, ...], folder: str) -> str:
     """What the checkpoint's tensor names begin with."""
     embed = architecture.stacks[0].names["embed"]
-    module = embed if isinstance(embed, str) else embed.module
+    module, others = (embed, ()) if isinstance(embed, str) else (embed.module, embed.others)
     for prefix in prefixes:
-        if f"{prefix}{module}.weight" in tensors:
+        if any(f"{prefix}{name}.weight" in tensors for name in (module, *others)):
             return prefix
     raise DocumentError(
         f"{folder}: the checkpoint lacks {prefixes[0]}{module}.weight", hint="copy or download all of its files"

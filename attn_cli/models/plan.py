@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
+
 from attn_cli.core.masks import Mask, NoMask
 from attn_cli.core.spec import ScaleRule
 from attn_cli.models.arithmetic import Norm
@@ -77,7 +79,9 @@ class LayerPlan:
 class StackPlan:
     """Layers one after another, from embeddings to a final norm.
 
-    `names` says what the checkpoint calls its weights. `name` goes before `layers.0`. `position_offset` is added to positions where they are looked up in a table;
+    `names` says what the checkpoint calls its weights.
+    `name` goes before `layers.0`. `position_offset` is added to positions where they are looked up in a table;
+    `padding` is a token that takes no position and stands before all others, where a model has such a one.
     `embed_scale` multiplies token vectors. `final_norm` and `embed_norm` are None where there is none.
     """
 
@@ -87,9 +91,17 @@ class StackPlan:
     embed_scale: float = 1.0
     table: Literal["learned", "sinusoidal", "none"] = "none"
     position_offset: int = 0
+    padding: int | None = None
     embed_norm: Norm | None = None
     final_norm: Norm | None = None
     max_positions: int | None = None
+
+    def positions(self, ids: Array) -> Array:
+        """Where the tokens stand in the table of positions."""
+        if self.padding is None:
+            return np.arange(len(ids)) + self.position_offset
+        real = ids != self.padding
+        return np.where(real, np.cumsum(real) - 1 + self.position_offset, self.position_offset - 1)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,9 @@ def rotary(
 
 
 def _settings(config: Config, kind: str | None) -> Config:
+    """The object that holds them; where a config of the old spelling knows layer types, only full attention scales."""
+    if kind == "sliding_attention" and not config.values.get("rope_parameters"):
+        return Config({}, config.where)
     settings = config.part("rope_parameters" if config.values.get("rope_parameters") else "rope_scaling")
     if kind is not None and isinstance(settings.values.get(kind), dict):
         for other, value in settings.values.items():

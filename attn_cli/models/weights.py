@@ -18,13 +18,15 @@ Cut = Callable[[Array], Array]
 class Part:
     """A module that holds more than one thing, or holds it another way: what to take of each of its tensors.
 
-    `transposed` is for matrices stored in × out; `raw` for a tensor that stands alone, without `.weight`.
+    `transposed` is for matrices stored in × out; `raw` for a tensor that stands alone, without `.weight`; `others` are
+    modules that some checkpoints hold in its place, for weights that are tied.
     """
 
     module: str
     cut: Cut | None = None
     transposed: bool = False
     raw: bool = False
+    others: tuple[str, ...] = ()
 
 
 Names = Mapping[str, str | Part]
@@ -98,23 +100,25 @@ class Weights:
     def named(self, name: str) -> str:
         """What the checkpoint calls it, for messages."""
         entry = self.names.get(name, name)
-        part = Part(entry) if isinstance(entry, str) else entry
-        return next(self._stored(part, "weight"))
+        stored = list(self._stored(Part(entry) if isinstance(entry, str) else entry, "weight"))
+        return next((name for name in stored if name in self.tensors), stored[0])
 
     def _stored(self, part: Part, kind: str) -> Iterator[str]:
-        module = part.module.format(i=self.layer, e=self.number)
-        module = module[1:] if module.startswith("/") else self.prefix + module
-        if part.raw:
-            yield from [module] if kind == "weight" else []
-        else:
-            yield from (module + ending for ending in _ENDINGS[kind])
+        for module in (part.module, *part.others):
+            full = module.format(i=self.layer, e=self.number)
+            full = full[1:] if full.startswith("/") else self.prefix + full
+            if part.raw:
+                yield from [full] if kind == "weight" else []
+            else:
+                yield from (full + ending for ending in _ENDINGS[kind])
 
 
 def unclaimed(tensors: Tensors, names: Collection[Names], prefix: str, harmless: Collection[str]) -> list[str]:
     """The tensors that no name of the stacks means and that are not known to change nothing (patterns)."""
     entries = [entry for some in names for entry in some.values()]
-    modules = [entry if isinstance(entry, str) else entry.module for entry in entries]
-    raw = [entry.module for entry in entries if isinstance(entry, Part) and entry.raw]
+    parts = [Part(entry) if isinstance(entry, str) else entry for entry in entries]
+    modules = [module for part in parts for module in (part.module, *part.others)]
+    raw = [part.module for part in parts if part.raw]
     patterns = [
         _pattern(module, prefix) + ("" if module in raw else r"\.(weight|bias|gamma|beta)") for module in modules
     ]

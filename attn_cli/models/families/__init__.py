@@ -10,8 +10,16 @@ from attn_cli.models.family import Family
 
 FAMILIES: Mapping[str, str] = MappingProxyType(
     {
+        "bert": "bert",
+        "camembert": "roberta",
         "gpt2": "gpt2",
         "llama": "llama",
+        "roberta": "roberta",
+        "xlm-roberta": "roberta",
+        "mistral": "mistral",
+        "ministral": "mistral",
+        "qwen2": "qwen",
+        "qwen3": "qwen",
     }
 )
 """`model_type` → the file of this folder that describes it."""

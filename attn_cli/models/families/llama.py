@@ -1,6 +1,9 @@
 """Llama 1 to 3 (Touvron et al. 2023, arXiv 2302.13971) and those that share its layer: RMSNorm, RoPE, gated MLP."""
 
+from collections.abc import Callable
+
 from attn_cli.core.masks import Causal, Mask, Sliding
+from attn_cli.errors import DocumentError
 from attn_cli.models.arithmetic import Norm, activation
 from attn_cli.models.config import Config
 from attn_cli.models.family import Architecture, Family
@@ -9,9 +12,14 @@ from attn_cli.models.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.ropes import rotary
 from attn_cli.models.weights import Names
 
+FULL, SLIDING = "full_attention", "sliding_attention"
 
-def plain_layer(config: Config) -> LayerPlan:
-    """A causal layer of this kind as the config says it; families that differ replace what differs."""
+
+def plain_layer(config: Config, kind: str | None = None) -> LayerPlan:
+    """A causal layer as the config says it; families that differ replace what differs.
+
+    `kind` is the layer type, where the config rotates each in its own way.
+    """
     width, heads = config.whole("hidden_size"), config.whole("num_attention_heads")
     d_k = config.whole("head_dim", None) or width // heads
     return LayerPlan(
@@ -23,15 +31,15 @@ def plain_layer(config: Config) -> LayerPlan:
         norms=("before_attention", "before_mlp"),
         feed=Gated(activation(config.word("hidden_act", "silu"))),
         mask=Causal(),
-        rotary=rotary(config, d_k),
+        rotary=rotary(config, d_k, kind),
     )
 
 
-def architecture(config: Config, layers: tuple[LayerPlan, ...]) -> Architecture:
+def architecture(config: Config, layers: tuple[LayerPlan, ...], names: Names | None = None) -> Architecture:
     """A decoder of these layers, with a final norm like theirs."""
     stack = StackPlan(
         layers=layers,
-        names=NAMES,
+        names=names or NAMES,
         final_norm=layers[0].norm,
         max_positions=config.whole("max_position_embeddings", None),
     )
@@ -42,6 +50,17 @@ def window(config: Config) -> Mask:
     """Causal, within the config's sliding window where it has one."""
     size = config.whole("sliding_window", None)
     return Causal() if size is None else Sliding(size)
+
+
+def sliding_layers(config: Config, rule: Callable[[int], bool]) -> tuple[bool, ...]:
+    """Which layers look through a sliding window: those that `layer_types` names so, else those of the family's rule."""
+    count = config.whole("num_hidden_layers")
+    kinds = config.get("layer_types", [SLIDING if rule(number) else FULL for number in range(count)])
+    if not isinstance(kinds, list) or len(kinds) != count or not {*kinds} <= {FULL, SLIDING}:
+        raise DocumentError(
+            f"{config.where}: layer_types: expected {count} times {FULL} or {SLIDING}", hint="mend config.json"
+        )
+    return tuple(kind == SLIDING for kind in kinds)
 
 
 def read(config: Config) -> Architecture:

@@ -1,0 +1,28 @@
+"""RoBERTa (Liu et al. 2019, arXiv 1907.11692): BERT whose positions start behind the padding token's id."""
+
+from dataclasses import replace
+
+from attn_cli.models.config import Config
+from attn_cli.models.families.bert import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, plain_layer, stack
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.plan import StackPlan
+
+
+def behind(plan: StackPlan, padding: int) -> StackPlan:
+    """Positions that start at `padding` + 1; the padding token itself stands at `padding`."""
+    assert plan.max_positions is not None
+    return replace(plan, position_offset=padding + 1, padding=padding, max_positions=plan.max_positions - padding - 1)
+
+
+def read(config: Config) -> Architecture:
+    plan = stack(config, plain_layer(config), NAMES)
+    return Architecture((behind(plan, int(config.number("pad_token_id", 1))),))
+
+
+FAMILY = Family(
+    types=("roberta", "xlm-roberta", "camembert"),
+    read=read,
+    prefixes=("roberta.", ""),
+    harmless_keys=HARMLESS_KEYS,
+    harmless_tensors=HARMLESS_TENSORS,
+)

@@ -1,0 +1,36 @@
+"""How a tokenizer spells text in its tokens, and the text that each token stands for."""
+
+from functools import cache
+
+
+def text_of(token: str, style: str) -> str:
+    """The text of a token: `Ġcapital` is ` capital` in byte style, `▁capital` in space style, `##ing` is `ing`.
+
+    Bytes that are no whole character are shown as `<F0 9F>`.
+    """
+    if style == "bytes":
+        return _from_bytes(token)
+    if style == "spaces":
+        return token.replace("▁", " ")
+    if style == "pieces":
+        return token.removeprefix("##")
+    return token
+
+
+def _from_bytes(token: str) -> str:
+    numbers = byte_numbers()
+    if any(character not in numbers for character in token):
+        return token
+    data = bytes(numbers[character] for character in token)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return f"<{data.hex(' ').upper()}>"
+
+
+@cache
+def byte_numbers() -> dict[str, int]:
+    """GPT-2's table from characters to bytes: printable bytes are themselves, the others stand from U+0100 on."""
+    kept = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in kept]
+    return {chr(byte): byte for byte in kept} | {chr(256 + place): byte for place, byte in enumerate(others)}
