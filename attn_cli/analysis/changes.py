@@ -8,6 +8,10 @@ from attn_cli.core.positions import Positions
 from attn_cli.core.spec import parse_positions
 from attn_cli.trace.trace import Layer
 
+CLOSE = 1e-4
+"""A part of a slope that rounding may make."""
+FARTHEST = 10_000_000
+
 
 @dataclass(frozen=True)
 class Change:
@@ -46,12 +50,20 @@ def _bias(scheme: Positions, layer: Layer, head: int, query: int, key: int, adde
     if slopes is None:
         return {"bias": added}
     slope = float(slopes[head])
-    distance = round(-added / slope)
-    if distance < 0 or abs(added + slope * distance) > 1e-4 * slope:  # something else was added: count from 0
-        shift = 0 if layer.kind == "cross" or layer.settings.mask == "causal:start" else _shift(layer)
-        distance = abs(query + shift - key)
+    distance = round(-(added - _rest(layer, head, query, key, slope, added)) / slope)
     left = added + slope * distance
-    return {"slope": slope, "distance": distance} | ({"bias": left} if abs(left) > 1e-4 * slope else {})
+    return {"slope": slope, "distance": distance} | ({"bias": left} if abs(left) > CLOSE * slope else {})
+
+
+def _rest(layer: Layer, head: int, query: int, key: int, slope: float, added: float) -> float:
+    """What is added beside ALiBi: the part that says so, else whatever does not fit the distance of the two tokens."""
+    if "bias" in layer or "position" in layer:
+        return float(layer["bias"][layer.head_index.index(head), query, key]) if "bias" in layer else 0.0
+    shift = 0 if layer.kind == "cross" or layer.settings.mask == "causal:start" else _shift(layer)
+    rest = added + slope * abs(query + shift - key)
+    steps = -added / slope
+    stands_elsewhere = 0 <= steps < FARTHEST and abs(steps - round(steps)) < CLOSE
+    return 0.0 if abs(rest) < CLOSE * slope or stands_elsewhere else rest
 
 
 def _shift(layer: Layer) -> int:

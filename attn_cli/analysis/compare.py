@@ -100,7 +100,11 @@ def compare(a: Trace, b: Trace) -> Comparison:
         left_out += [f"{one.name}.{stage.name} is in B alone" for stage in other.stages if stage.name not in one]
         heads += _heads(one, other, stages, queries, keys)
     if not stages:
-        raise SelectionError("A and B have nothing to compare", hint="; ".join(left_out[:3]) or "no layer is in both")
+        why = left_out[0].rpartition(": ")[2] if left_out else "no layer is in both"
+        raise SelectionError(
+            f"A and B have nothing to compare: {why}",
+            hint="compare texts that share tokens, and runs that have the same stages",
+        )
     ranked = sorted(heads, key=lambda head: (-np.nan_to_num(head.js, nan=np.inf), -head.largest))
     return Comparison(queries, keys, tuple(settings), tuple(stages), tuple(ranked), tuple(left_out))
 

@@ -21,17 +21,24 @@ def place_of(spelling: str, tokens: Sequence[str], what: str) -> int:
         if int(nth) <= len(places):
             return places[int(nth) - 1]
         raise SelectionError(
-            f"{what} {spelling!r}: {token!r} is there {len(places)} times", hint=f"up to {token}#{len(places)}"
+            f"{what} {spelling!r}: {token!r} is there {_times(len(places))}", hint=f"up to {token}#{len(places)}"
         )
     if re.fullmatch(r"-?[0-9]{1,9}", spelling, re.ASCII):
         if -len(tokens) <= int(spelling) < len(tokens):
             return int(spelling) % len(tokens)
-        raise SelectionError(f"there is no {what} {spelling}", hint=f"indices are 0 to {len(tokens) - 1}")
+        raise SelectionError(
+            f"there is no {what} {spelling}",
+            hint=f"indices are 0 to {len(tokens) - 1}" if len(tokens) > 1 else "there is only index 0",
+        )
     near = get_close_matches(spelling, tokens, n=1) or [token for token in tokens if token.lower() == spelling.lower()]
     shown = ", ".join(repr(token) for token in dict.fromkeys(tokens[:12])) + (", …" if len(tokens) > 12 else "")
     raise SelectionError(
-        f"there is no {what} {spelling!r}", hint=f"did you mean {near[0]!r}?" if near else f"there is {shown}"
+        f"there is no {what} {spelling!r}", hint=f"did you mean {near[0]!r}?" if near else f"the tokens are {shown}"
     )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _places(token: str, tokens: Sequence[str]) -> list[int]:

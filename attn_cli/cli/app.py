@@ -4,22 +4,25 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.cli import compare, explain, heatmap, init, schema, why
+from attn_cli.cli import check, compare, explain, heatmap, init, model, schema, why
+from attn_cli.cli.help import HelpfulCommand, HelpfulGroup
 
 app = typer.Typer(
     name="attn",
-    help="See what self-attention does, to a sentence, with real numbers, in a terminal.",
-    epilog="A sentence that begins with - needs -- before it.",
+    cls=HelpfulGroup,
+    epilog="attn COMMAND --help says more. A sentence that begins with - needs -- before it.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(name="explain")(explain.command)
-app.command(name="heatmap")(heatmap.command)
-app.command(name="why")(why.command)
-app.command(name="compare")(compare.command)
-app.command(name="init")(init.command)
-app.command(name="schema")(schema.command)
+app.command(name="explain", cls=HelpfulCommand)(explain.command)
+app.command(name="heatmap", cls=HelpfulCommand)(heatmap.command)
+app.command(name="why", cls=HelpfulCommand)(why.command)
+app.command(name="compare", cls=HelpfulCommand)(compare.command)
+app.command(name="check", cls=HelpfulCommand)(check.command)
+app.command(name="model", cls=HelpfulCommand)(model.command)
+app.command(name="init", cls=HelpfulCommand)(init.command)
+app.command(name="schema", cls=HelpfulCommand)(schema.command)
 
 
 @app.callback(invoke_without_command=True)
@@ -27,13 +30,13 @@ def attn(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """See what self-attention does, to a sentence, with real numbers, in a terminal.
+    """See what self-attention does to a sentence, with real numbers, in a terminal.
 
-    attn explain "Transformers are amazing"     every stage, with formulas and a heatmap
-
-    attn heatmap "Transformers are amazing"     one picture
-
-    attn explain --json "Transformers are amazing" | jq ".layers[0].weights[0]"
+    attn explain "Transformers are amazing"
+    attn heatmap "Transformers are amazing"
+    attn why "Transformers are amazing" --query are
+    attn compare "The cat sat" "The dog sat"
+    attn explain "The cat sat" --json | jq '.layers[0].weights[0]'
     """
     if version:
         from attn_cli import __version__

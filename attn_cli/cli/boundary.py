@@ -2,12 +2,14 @@
 
 import errno
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import Any
 
 import typer
 
+from attn_cli.cli.help import examples
 from attn_cli.errors import AttnError
 
 EXAMPLE = '"Transformers are amazing"'
@@ -17,10 +19,10 @@ LONGEST = 500
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code; only KeyboardInterrupt goes further."""
     stdout = sys.stdout
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
     try:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")  # writes what is still unwritten
         try:
             return _call(arguments)
         finally:
@@ -30,7 +32,7 @@ def run(arguments: list[str]) -> int:
     except AttnError as error:
         return _complain(error.message, error.hint, error.exit_code)
     except typer.TyperException as error:
-        return _complain(*_usage(error), error.exit_code)
+        return _complain(*_usage(error, arguments), error.exit_code)
     except OSError as error:
         return _output_failed(error)
     except MemoryError:
@@ -60,21 +62,25 @@ def _call(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _usage(error: typer.TyperException) -> tuple[str, str]:
+def _usage(error: typer.TyperException, arguments: list[str]) -> tuple[str, str]:
     """What is wrong with the command line, in Typer's words, and what to type instead."""
     context: Any = getattr(error, "ctx", None)
-    path = context.command_path if context else "attn"
+    named = next((argument for argument in arguments if not argument.startswith("-")), "")
+    path = context.command_path if context else f"attn {named}".rstrip()
     command = context.command if context else None
+    example = next(iter(examples(command)), f"{path} {EXAMPLE}")
     if "unexpected extra argument" in error.message and any(p.name == "text" for p in getattr(command, "params", ())):
-        return error.message, f"quote the sentence: {path} {EXAMPLE}"
+        return error.message, f"quote the sentence: {example}"
     if near := getattr(error, "possibilities", None):
         return error.message, f"did you mean {' or '.join(sorted(near))}?"
-    message = error.format_message()
+    message = re.sub(r"^Invalid value for '(\S+)': ", r"\1: ", error.format_message())
     wrong, suggests, suggestion = message.rpartition(". Did you mean ")
     if suggests:
         return wrong, f"did you mean {suggestion}"
     if hasattr(command, "commands"):
         return message, f"{path} --help lists the commands; a sentence needs one: {path} explain {EXAMPLE}"
+    if message.startswith("Missing") and examples(command):
+        return message, f"such as {example}"
     return message, f"{path} --help lists the options"
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from attn_cli.cli.groups import grouped
-from attn_cli.cli.options import Choice, Show, Source
+from attn_cli.cli.options import Checkpoint, Choice, Show, Source
+from attn_cli.cli.values import distance
 
 OneSide = Annotated[str | None, typer.Argument(metavar="A", help="A text, or a document's path.", show_default=False)]
 
@@ -21,6 +22,7 @@ class Sides(Source):
 @grouped
 def command(
     source: Sides,
+    checkpoint: Checkpoint,
     choice: Choice,
     show: Show,
     other: Annotated[
@@ -30,25 +32,39 @@ def command(
         list[str] | None,
         typer.Option("--with", metavar="NAME=VALUE", help="A setting of B alone, such as mask=causal."),
     ] = None,
-    tolerance: Annotated[float, typer.Option(metavar="NUMBER", help="Differences up to this are none.")] = 0.0,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            metavar="NUMBER", parser=distance, show_default=False, help="Differences up to this are none; 0 unless set."
+        ),
+    ] = 0.0,
 ) -> int:
-    """Where two texts, documents or traces differ, or one under two settings; exit 3 if by more than --tolerance."""
+    """Say where two runs differ: texts, documents or traces.
+
+    Exit 3 if they differ by more than --tolerance.
+
+    attn compare "The cat sat" "The dog sat"
+    attn compare "The cat sat" --with mask=causal
+    attn compare old.json new.npz --tolerance 1e-6
+    attn explain "The cat sat" --json | attn compare - trace.json
+    """
     from attn_cli.analysis.compare import compare
     from attn_cli.analysis.documents import compare_document
-    from attn_cli.cli.inputs import checked_tolerance, stages_of, two_traces
+    from attn_cli.cli.inputs import stages_of, two_traces
     from attn_cli.cli.results import Result, again, deliver, look_of
+    from attn_cli.trace.stages import STAGES
     from attn_cli.views.compare import Shown, compare_page
 
-    look, limit = look_of(show), checked_tolerance(tolerance)
-    a, b = two_traces(source, other, changes or [], choice)
+    look = look_of(show)
+    a, b = two_traces(source, checkpoint, other, changes or [], choice)
     found = compare(a, b)
-    pictured = stages_of(choice)
+    pictured = (stages_of(choice) or tuple(STAGES)) if choice.stage else None
     deliver(
         Result(
-            lambda: compare_page(a, b, found, Shown(limit, pictured, tuple(changes or ()), again())),
+            lambda: compare_page(a, b, found, Shown(tolerance, pictured, tuple(changes or ()), again())),
             look,
             show,
-            document=lambda: compare_document(a, b, found, limit),
+            document=lambda: compare_document(a, b, found, tolerance),
         )
     )
-    return 3 if found.first(limit) else 0
+    return 3 if found.first(tolerance) else 0

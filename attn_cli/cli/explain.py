@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli.groups import grouped
-from attn_cli.cli.options import Choice, Show, Source
+from attn_cli.cli.options import Checkpoint, Choice, Show, Source
 
 if TYPE_CHECKING:
     from attn_cli.views.page import Page
@@ -14,19 +14,34 @@ if TYPE_CHECKING:
 @grouped
 def command(
     source: Source,
+    checkpoint: Checkpoint,
     choice: Choice,
     show: Show,
     brief: Annotated[bool, typer.Option("--brief", help="Leave out the explanations.")] = False,
 ) -> None:
-    """Every stage of attention on TEXT, with formulas, tables, a heatmap and the reading in words."""
+    """Show every stage of attention, with formulas, numbers and words.
+
+    Without a document the numbers are random, from --seed: the pattern shows how attention works.
+
+    attn explain "Transformers are amazing"
+    attn explain "The cat sat on the mat" --mask causal --heads 2
+    attn explain -w weights.json
+    attn explain -m ./gpt2 "The keys are" --layer 5 --head 1
+    attn explain "The cat sat" --json | jq '.layers[0].weights[0]'
+    """
+    from attn_cli.cli.checkpoints import weights_alone
     from attn_cli.cli.inputs import trace_of
     from attn_cli.cli.results import Result, again, deliver, look_of
 
     def page() -> "Page":
+        from attn_cli.views.atlas import atlas_page
         from attn_cli.views.explain import explain_page
 
+        if default and choice.stage is None:
+            return atlas_page(trace, again=again())
         return explain_page(trace, brief=brief, again=again())
 
     look = look_of(show)
-    trace = trace_of(source, choice)
+    default = ("weights",) if weights_alone(checkpoint, choice, show) else None
+    trace = trace_of(source, checkpoint, choice, default)
     deliver(Result(page, look, show, trace))

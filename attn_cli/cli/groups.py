@@ -12,9 +12,11 @@ Returned = TypeVar("Returned")
 def grouped(function: Callable[..., Returned]) -> Callable[..., Returned]:
     """Let Typer see the fields of a command's dataclasses as its parameters, and hand the command the dataclasses.
 
-    A field is `name: Annotated[type, typer.Option(...)] = default`; no two may share a name.
+    A field is `name: Annotated[type, typer.Option(...)] = default`; no two may share a name. In the help it stands
+    under the docstring of the dataclass that declares it.
     """
     groups: dict[str, Any] = {}
+    headings: dict[str, str] = {}
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(function).parameters.values():
         if not is_dataclass(parameter.annotation):
@@ -25,6 +27,7 @@ def grouped(function: Callable[..., Returned]) -> Callable[..., Returned]:
             default = parameter.empty if field.default is MISSING else field.default
             annotated = inspect.Parameter(field.name, parameter.KEYWORD_ONLY, default=default, annotation=field.type)
             parameters.append(annotated)
+            headings[field.name] = _heading(parameter.annotation, field.name)
     signature = inspect.Signature(parameters)
 
     @wraps(function)
@@ -35,7 +38,14 @@ def grouped(function: Callable[..., Returned]) -> Callable[..., Returned]:
         built = {name: group(**{f.name: rest.pop(f.name) for f in fields(group)}) for name, group in groups.items()}
         return function(**built, **rest)
 
+    command.headings = headings  # type: ignore[attr-defined]
     # Typer reads the one for the names and defaults, the other for the types.
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command
+
+
+def _heading(group: Any, name: str) -> str:
+    """The docstring of the first of a dataclass's bases that has a field."""
+    declares = next(base for base in reversed(group.__mro__) if name in inspect.get_annotations(base))
+    return (declares.__doc__ or "").rstrip(".")

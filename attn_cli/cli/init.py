@@ -18,7 +18,12 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes on standard error.")] = False,
 ) -> None:
-    """Write the embeddings, projections and settings of a run as a document, to edit and to feed back with -w."""
+    """Write the parameters of a run as a document, to edit and feed back.
+
+    attn init "The cat sat" -o weights.json
+    attn explain -w weights.json
+    attn init "The cat sat" --heads 2 --mask causal > weights.json
+    """
     from attn_cli.cli.inputs import request_of
     from attn_cli.cli.results import put
     from attn_cli.errors import AttnError, UsageError

@@ -5,10 +5,14 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.cli.values import MOST, any_whole, whole
+
 Text = Annotated[
     str | None,
     typer.Argument(metavar="[TEXT]", help="The sentence; - reads it from standard input.", show_default=False),
 ]
+
+COUNT = whole(1, MOST)
 
 
 def _complete(values: str) -> list[str]:
@@ -16,8 +20,8 @@ def _complete(values: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where the input comes from, and how attention is computed on it."""
+class Input:
+    """Where the input comes from"""
 
     text: Text = None
     context: Annotated[
@@ -49,14 +53,27 @@ class Source:
     unknown: Annotated[
         str | None, typer.Option(metavar="random|zero", help="A vector for tokens that the document has none for.")
     ] = None
-    seed: Annotated[int | None, typer.Option(help="What random numbers are drawn from; 0 unless set.")] = None
-    dim: Annotated[
-        int | None, typer.Option(min=1, max=65536, help="d_model, the width of an embedding; 4 unless set.")
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="N", parser=any_whole, help="What random numbers are drawn from; 0 unless set."),
     ] = None
-    heads: Annotated[int | None, typer.Option(min=1, max=65536, help="How many query heads; 1 unless set.")] = None
-    kv_heads: Annotated[int | None, typer.Option(min=1, max=65536, help="How many key/value heads they share.")] = None
+
+
+@dataclass(frozen=True)
+class Source(Input):
+    """How attention is computed"""
+
+    dim: Annotated[
+        int | None, typer.Option(metavar="N", parser=COUNT, help="d_model, the width of an embedding; 4 unless set.")
+    ] = None
+    heads: Annotated[
+        int | None, typer.Option(metavar="N", parser=COUNT, help="How many query heads; 1 unless set.")
+    ] = None
+    kv_heads: Annotated[
+        int | None, typer.Option(metavar="N", parser=COUNT, help="How many key/value heads they share.")
+    ] = None
     head_dim: Annotated[
-        int | None, typer.Option(min=1, max=65536, help="The width of a head; d_model / heads unless set.")
+        int | None, typer.Option(metavar="N", parser=COUNT, help="The width of a head; d_model / heads unless set.")
     ] = None
     mask: Annotated[
         str | None,
@@ -84,8 +101,26 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Checkpoint:
+    """A real model instead"""
+
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", metavar="PATH", help="A checkpoint: a folder, or a name on the hub."),
+    ] = None
+    ids: Annotated[str | None, typer.Option(metavar="IDS", help="Token ids instead of TEXT, such as 101,7592.")] = None
+    pair: Annotated[str | None, typer.Option(metavar="TEXT", help="The second text of a sentence pair.")] = None
+    target: Annotated[str | None, typer.Option(metavar="TEXT", help="What the decoder is given.")] = None
+    target_ids: Annotated[str | None, typer.Option(metavar="IDS", help="Token ids instead of --target.")] = None
+    words: Annotated[bool, typer.Option("--words", help="Merge pieces: keys summed, queries averaged.")] = False
+    raw_tokens: Annotated[bool, typer.Option("--raw-tokens", help="Tokens in the model's own spelling.")] = False
+    no_special: Annotated[bool, typer.Option("--no-special", help="No special tokens around TEXT.")] = False
+    next: Annotated[int | None, typer.Option(metavar="N", parser=COUNT, help="Add the N likeliest next tokens.")] = None
+
+
+@dataclass(frozen=True)
 class Choice:
-    """What of it to show."""
+    """What of it to show"""
 
     stage: Annotated[
         list[str] | None,
@@ -96,12 +131,12 @@ class Choice:
         ),
     ] = None
     head: Annotated[str | None, typer.Option(metavar="HEADS", help="Query heads: 0, -1, 0-3, 0,5 or all.")] = None
-    layer: Annotated[str | None, typer.Option(metavar="LAYERS", help="Layers, spelled likewise.")] = None
+    layer: Annotated[str | None, typer.Option(metavar="LAYERS", help="Layers, or encoder.3, decoder.0.cross.")] = None
 
 
 @dataclass(frozen=True)
 class Show:
-    """How to show it, and where."""
+    """How to show it, and where"""
 
     format: Annotated[
         str | None,
@@ -120,7 +155,12 @@ class Show:
     precision: Annotated[
         int,
         typer.Option(
-            min=0, max=17, envvar="ATTN_PRECISION", show_envvar=False, help="Digits after the point, on screen only."
+            metavar="N",
+            parser=whole(0, 17),
+            envvar="ATTN_PRECISION",
+            show_envvar=False,
+            show_default=False,
+            help="Digits after the point, on screen only; 4 unless set.",
         ),
     ] = 4
     palette: Annotated[
@@ -135,7 +175,13 @@ class Show:
     ] = None
     color: Annotated[
         str,
-        typer.Option(metavar="auto|always|never", envvar="ATTN_COLOR", show_envvar=False, help="Whether to colour."),
+        typer.Option(
+            metavar="auto|always|never",
+            envvar="ATTN_COLOR",
+            show_envvar=False,
+            show_default=False,
+            help="Whether to colour; auto unless set.",
+        ),
     ] = "auto"
     full: Annotated[bool, typer.Option("--full", help="Fold nothing.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes on standard error.")] = False

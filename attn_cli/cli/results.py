@@ -31,7 +31,10 @@ class Result:
     def arrays(self) -> Trace:
         """The trace; UsageError where the result is none, so that it has no arrays to write."""
         if self.trace is None:
-            raise UsageError("this result is not a table of arrays", hint="choose terminal, json or markdown with -f")
+            raise UsageError(
+                "this result holds no arrays, which npz, safetensors and csv are for",
+                hint="choose terminal, json or markdown",
+            )
         return self.trace
 
 
@@ -90,12 +93,12 @@ def _terminal(result: Result) -> bytes:
     class Screen(StringIO):
         """Text in memory that says how the real stream encodes."""
 
-    Screen.encoding = encoding  # type: ignore[assignment]
+    Screen.encoding = encoding
     screen = Screen()
     console = Console(
         file=screen,
         width=width(stream),
-        color_system=colour,
+        color_system=colour,  # type: ignore[arg-type]
         force_terminal=colour is not None,
         no_color=False,
         markup=False,
@@ -117,6 +120,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "markdown": Format((".md", ".markdown"), _markdown),
     }
 )
+LONGEST = 300
 BINARY = ("npz", "safetensors")
 
 
@@ -147,7 +151,7 @@ def format_of(asked: str | None, json: bool, path: str | None) -> str:
         return "json"
     if asked is not None:
         if asked not in FORMATS:
-            raise UsageError(f"--format: there is no {asked!r}", hint=f"there is {', '.join(FORMATS)}")
+            raise UsageError(f"--format: there is no {asked!r}", hint=f"choose one of {', '.join(FORMATS)}")
         return asked
     if path is None:
         return "terminal"
@@ -166,12 +170,13 @@ def look_of(show: Show, *, numbers: bool = False) -> Look:
     from attn_cli.views.palette import PALETTES
 
     if show.palette is not None and show.palette not in PALETTES:
-        raise UsageError(f"--palette: there is no {show.palette!r}", hint=f"there is {', '.join(PALETTES)}")
+        raise UsageError(f"--palette: there is no {show.palette!r}", hint=f"choose one of {', '.join(PALETTES)}")
     if show.color not in ("auto", "always", "never"):
         raise UsageError(f"--color: {show.color!r} is not auto, always or never", hint="--color never switches it off")
     return Look(precision=show.precision, palette=show.palette, full=show.full, numbers=numbers)
 
 
 def again() -> str:
-    """The command line, to be typed again."""
-    return shlex.join(["attn", *sys.argv[1:]])
+    """The command line, to be typed again; a long text is cut short, for who types knows it."""
+    short = (argument if len(argument) <= LONGEST else f"{argument[: LONGEST - 1]}…" for argument in sys.argv[1:])
+    return shlex.join(["attn", *short])

@@ -6,7 +6,11 @@ import typer
 
 
 def command(name: Annotated[str, typer.Argument(metavar="weights|trace", help="Which document.")]) -> None:
-    """The JSON Schema (2020-12) of a document: weights, or trace."""
+    """Print the JSON Schema of a document: weights, or trace.
+
+    attn schema weights > weights.schema.json
+    attn schema trace
+    """
     import json
 
     from attn_cli.cli.output import write_stdout
@@ -16,5 +20,5 @@ def command(name: Annotated[str, typer.Argument(metavar="weights|trace", help="W
 
     schemas = {"weights": weights_schema, "trace": trace_schema}
     if name not in schemas:
-        raise UsageError(f"there is no schema {name!r}", hint=f"there is {', '.join(schemas)}")
+        raise UsageError(f"there is no schema {name!r}", hint=f"choose one of {', '.join(schemas)}")
     write_stdout((json.dumps(schemas[name](), indent=2, ensure_ascii=False) + "\n").encode())

@@ -5,12 +5,13 @@ from typing import Annotated
 import typer
 
 from attn_cli.cli.groups import grouped
-from attn_cli.cli.options import Choice, Show, Source
+from attn_cli.cli.options import Checkpoint, Choice, Show, Source
 
 
 @grouped
 def command(
     source: Source,
+    checkpoint: Checkpoint,
     choice: Choice,
     show: Show,
     query: Annotated[str, typer.Option(metavar="TOKEN", help="The token that looks: a token, token#2, or an index.")],
@@ -18,7 +19,14 @@ def command(
         str | None, typer.Option(metavar="TOKEN", help="The token that is looked at; all without it.")
     ] = None,
 ) -> None:
-    """Why one token gives another the weight it gives: the arithmetic term by term, or all keys ranked."""
+    """Do the arithmetic of one cell, or rank all keys of one query.
+
+    attn why "Transformers are amazing" --query are --key amazing
+    attn why "Transformers are amazing" --query are
+    attn why "the cat and the dog" --query the#2 --key 0
+    attn why -w trace.json --query -1 --layer 0 --head 2
+    attn why -m ./gpt2 "The keys are" --layer 5 --head 1 --query -1
+    """
     from attn_cli.analysis.documents import cell_document, row_document
     from attn_cli.analysis.finding import place_of
     from attn_cli.analysis.why import why_cell, why_row
@@ -27,7 +35,7 @@ def command(
     from attn_cli.views.why import cell_page, row_page
 
     look = look_of(show)
-    trace, layer, head = one_head(source, choice)
+    trace, layer, head = one_head(source, checkpoint, choice)
     row = place_of(query, layer.query_tokens, "query")
     if key is None:
         ranked = why_row(layer, head, row)

@@ -61,7 +61,7 @@ def attend(
     spec, conditions = spec or Spec(), conditions or Conditions()
     matrices = projections.given() if projections else {}
     cross = context_tokens is not None
-    record = Record({name: _typed(name, array, spec.dtype) for name, array in given.items()}, _keeping(keep))
+    record = Record({name: _typed(name, array, spec.dtype) for name, array in given.items()}, keeping(keep))
     with np.errstate(all="ignore"):
         check_shapes(record, spec, conditions, tokens, context_tokens)
         own, context = _places(spec, conditions, len(tokens), len(context_tokens or tokens), cross)
@@ -70,7 +70,7 @@ def attend(
         heads, queries, keys = shape = check_shapes(record, spec, conditions, tokens, context_tokens)
         places = {"Q": _some(own, queries, spec, cross), "K": _some(context, keys, spec, cross)}
         rotate(record, spec, places)
-        _score(record, spec, conditions, shape, places)
+        weigh(record, spec, conditions, shape, places)
         record_parts(record, spec, conditions, matrices, places)
         _put_together(record, heads, matrices)
     from_start = spec.mask.from_start or cross
@@ -88,7 +88,7 @@ def attend(
     )
 
 
-def _keeping(keep: Collection[str] | None) -> Collection[str] | None:
+def keeping(keep: Collection[str] | None) -> Collection[str] | None:
     """What has to be held on to while it is computed: parts are told from the scores before and after each step."""
     return keep if keep is None or not set(PARTS) & set(keep) else {*keep, *CHAIN[:4]}
 
@@ -107,7 +107,7 @@ def _some(places: Array, count: int, spec: Spec, cross: bool) -> Array:
     return places[:count] if spec.mask.from_start or cross else places[len(places) - count :]
 
 
-def _score(record: Record, spec: Spec, conditions: Conditions, shape: Shape, places: Mapping[str, Array]) -> None:
+def weigh(record: Record, spec: Spec, conditions: Conditions, shape: Shape, places: Mapping[str, Array]) -> None:
     """Everything from scores to head outputs, starting at the earliest stage that is given or can be computed."""
     q, k = record.matched("Q"), record.matched("K")
     soften = Soften()

@@ -6,9 +6,10 @@ import numpy as np
 
 from attn_cli.core.ops import split_heads
 from attn_cli.core.projecting import linear
-from attn_cli.core.record import Record
+from attn_cli.core.record import Record, by
 from attn_cli.core.spec import Conditions, Spec
 from attn_cli.core.steps import Block, Match, alibi
+from attn_cli.errors import SpecError
 from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Array
 
@@ -19,10 +20,9 @@ def record_parts(
     record: Record, spec: Spec, conditions: Conditions, matrices: Mapping[str, Array], places: Mapping[str, Array]
 ) -> None:
     """Record the parts (head, query, key) that are asked for; the last one is what is left of the score."""
-    total = record.latest(*TOTALS)
-    if not record.keeps(*PARTS) or total is None:
+    total, scaled = record.latest(*TOTALS), record.latest("scaled", "scores")
+    if not record.keeps(*PARTS) or total is None or scaled is None:
         return
-    scaled = record.known.get("scaled", record.known.get("scores", total))
     capped = record.known.get("softcapped", scaled)
     parts = {"content": scaled}
     if (content := _content(record, spec, matrices)) is not None:
@@ -53,9 +53,16 @@ def _content(record: Record, spec: Spec, matrices: Mapping[str, Array]) -> Array
     plain: dict[str, Array] = {}
     context = "embedded_context" if "X_context" in record.known else "embedded"
     for name, source, heads in (("Q", "embedded", spec.heads), ("K", context, spec.key_heads)):
-        if source in record.given and f"W_{name}" in matrices:
-            plain[name] = split_heads(linear(source, record.given[source], name, matrices)[0], heads)
-        elif (vectors := record.latest(f"{name}_normed", name)) is not None:
+        vectors = record.latest(f"{name}_normed", name)
+        if source in record.given and f"W_{name}" in matrices and vectors is not None:
+            projected = linear(source, record.given[source], name, matrices)[0]
+            if projected.size != vectors.size:
+                raise SpecError(
+                    f"W_{name} does not fit {name}: {name} is {by(vectors)}, {source} · W_{name} is {by(projected)}",
+                    hint=f"leave out {name} or W_{name}",
+                )
+            vectors = split_heads(projected, heads)
+        if vectors is not None:
             plain[name] = vectors
     moved = "Q_rotated" in record.known or "embedded" in record.known
     if not moved or len(plain) < 2:

@@ -10,7 +10,8 @@ from attn_cli.core.record import Record
 from attn_cli.core.steps import Block, Shape, Step, shared
 from attn_cli.trace.trace import Array
 
-CELLS = 2**18  # the largest block, so that it stays in a core's cache
+CELLS = 2**18  # the largest block of whole heads, so that it stays in a core's cache; bands of rows have twice as many
+BAND = 96, 256  # the fewest and the most rows of a block that holds only some of a head's
 THREADED = 2**21  # from so many cells on, threads earn what it costs to start them
 
 
@@ -74,27 +75,37 @@ def _blocks(shape: Shape) -> Iterator[Block]:
     """All heads at once where that is small, else whole heads, else bands of full rows of one head."""
     heads, queries, keys = shape
     together = max(1, min(heads, CELLS // max(1, queries * keys)))
-    rows = queries if queries * keys <= CELLS else min(256, max(96, CELLS // keys))
+    rows = queries if queries * keys <= CELLS else min(BAND[1], max(BAND[0], 2 * CELLS // keys))
     for head in range(0, heads, together):
         for row in range(0, queries, max(1, rows)):
             yield Block(slice(head, min(head + together, heads)), slice(row, min(row + rows, queries)))
 
 
 def _each(blocks: Sequence[Block], work: Callable[[Block], None], *, threads: int) -> None:
-    """Work on every block, on several threads where asked: NumPy lets go of the lock."""
+    """Work on every block, on several threads where asked, this one among them: NumPy lets go of the lock."""
+    # Blocks far from each other at the same time: two threads that first touch one page of memory both clear it.
+    apart = -(-len(blocks) // threads)
+    todo = iter([block for first in range(apart) for block in blocks[first::apart]])
 
-    def quietly(block: Block) -> None:
+    def help_out() -> None:
         with np.errstate(all="ignore"):  # of this thread; NaN and infinities are noted, not warned of
-            work(block)
+            np.setbufsize(256)  # a longer buffer than a row makes NumPy copy what it broadcasts along the row
+            for block in todo:
+                work(block)
 
     if threads == 1 or len(blocks) == 1:
-        for block in blocks:
-            quietly(block)
+        help_out()
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(quietly, blocks))
+    with ThreadPoolExecutor(threads - 1) as pool:
+        helpers = [pool.submit(help_out) for _ in range(threads - 1)]
+        try:
+            help_out()
+        finally:
+            list(todo)  # after an error here nobody goes on
+        for helper in helpers:
+            helper.result()
 
 
 def _cores() -> int:

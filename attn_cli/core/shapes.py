@@ -1,13 +1,16 @@
 """Whether the arrays of one layer fit together; what does not is said with both shapes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attn_cli.core.record import Record, by
 from attn_cli.core.spec import Conditions, Spec
 from attn_cli.core.steps import Shape
 from attn_cli.errors import SpecError
-from attn_cli.trace.stages import STAGES
+from attn_cli.trace.stages import PARTS, STAGES
 from attn_cli.trace.trace import Array
+
+STARTS = ("embedded_context", *(name for name in STAGES if name not in PARTS))
+"""What attention can be given: stages, and the context's vectors before positions are added."""
 
 
 def check_shapes(
@@ -17,15 +20,14 @@ def check_shapes(
     known = {**record.given, **record.known}
     sizes: dict[str, tuple[int, str]] = {}
     for name, array in known.items():
-        if name in STAGES:
-            _agree(name, array, spec, sizes)
-    q, k = known.get("Q"), known.get("K")
-    if q is not None and k is not None and q.shape[2] != k.shape[2]:
-        raise SpecError(
-            f"Q and K do not fit: a query of width {q.shape[2]} cannot meet a key of width {k.shape[2]} "
-            f"(Q {by(q)}, K {by(k)})",
-            hint="Q and K, and so W_Q and W_K, must give each head the same width",
-        )
+        if name not in STARTS:
+            raise SpecError(f"attention cannot start from {name!r}", hint=f"give it one of {', '.join(STARTS)}")
+        _agree(name, array, spec, sizes)
+    _check_width(known, spec)
+    if context_tokens is None and {"X_context", "embedded_context"} & set(known):
+        raise SpecError("X_context is given, and no tokens that it belongs to", hint="give context_tokens")
+    if context_tokens is None and conditions.position_ids_context is not None:
+        raise SpecError("position_ids_context is given, and there is no context", hint="leave it out")
     _check_ids(conditions, len(tokens), len(tokens if context_tokens is None else context_tokens))
     queries = sizes["query"][0] if "query" in sizes else len(tokens)
     own_keys = queries if "X" in known or "embedded" in known else len(tokens)
@@ -35,15 +37,31 @@ def check_shapes(
     return spec.heads, queries, keys
 
 
+def _check_width(known: Mapping[str, Array], spec: Spec) -> None:
+    """Queries and keys, in every form in which they are known, are as wide as each other and as `d_k` says."""
+    there = [name for form in ("", "_normed", "_rotated") for name in (f"Q{form}", f"K{form}") if name in known]
+    for name in there:
+        width, first = known[name].shape[2], known[there[0]]
+        if width != first.shape[2]:
+            raise SpecError(
+                f"{there[0]} and {name} do not fit: {there[0]} is {by(first)}, and {name} is {by(known[name])}",
+                hint="Q and K, and so W_Q and W_K, must give each head the same width",
+            )
+        if spec.d_k not in (None, width):
+            raise SpecError(f"d_k is {spec.d_k}, and {name} is {by(known[name])}", hint="leave d_k out")
+
+
 def _agree(name: str, array: Array, spec: Spec, sizes: dict[str, tuple[int, str]]) -> None:
     """Note the sizes of an array's axes; they must be those of the arrays before it."""
-    kind = STAGES[name]
+    kind = STAGES["X_context" if name == "embedded_context" else name]
     axes = [axis for axis in (kind.heads, kind.rows, kind.columns) if axis is not None]
     if array.ndim != len(axes):
         raise SpecError(
             f"{name} is {by(array)}: it needs {len(axes)} dimensions",
             hint=f"its axes are {', '.join(axes)}".replace("query heads", "head").replace("key heads", "head"),
         )
+    if not array.size:
+        raise SpecError(f"{name} is {by(array)}: it holds no number", hint="give it at least one row and column")
     for axis, size in zip(axes, array.shape, strict=True):
         if axis == "feature":
             continue
@@ -83,7 +101,12 @@ def _check_conditions(shape: Shape, conditions: Conditions) -> None:
                 hint=f"make attn_mask {queries}×{keys}, or {heads}×{queries}×{keys} for a mask of each head",
             )
     if conditions.sinks is not None and conditions.sinks.shape != (heads,):
-        raise SpecError(f"sinks are {conditions.sinks.size} numbers for {heads} heads", hint="give one to each head")
+        raise SpecError(f"sinks are {by(conditions.sinks)} for {heads} heads", hint="give one number to each head")
+    if conditions.position_embeddings is not None and conditions.position_embeddings.ndim != 2:
+        raise SpecError(
+            f"position_embeddings are {by(conditions.position_embeddings)}: they need 2 dimensions",
+            hint="their axes are position, feature",
+        )
 
 
 def _check_ids(conditions: Conditions, tokens: int, context: int) -> None:
@@ -92,4 +115,4 @@ def _check_ids(conditions: Conditions, tokens: int, context: int) -> None:
         (conditions.position_ids_context, context, "position_ids_context"),
     ):
         if ids is not None and ids.shape != (count,):
-            raise SpecError(f"{name} are {ids.size} numbers for {count} tokens", hint="give one to each token")
+            raise SpecError(f"{name} are {by(ids)} for {count} tokens", hint="give one number to each token")

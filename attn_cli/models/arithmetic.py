@@ -42,6 +42,14 @@ class Norm:
         return y if bias is None else y + bias
 
 
+def sinusoids(positions: Array, width: int) -> Array:
+    """Sines of positions, then their cosines (token, feature): the two halves of a vector, not turn by turn."""
+    pairs = np.arange(width) // 2
+    angles = positions[:, np.newaxis] / np.power(10000, 2 * pairs / width)
+    table: Array = np.concatenate([np.sin(angles[:, 0::2]), np.cos(angles[:, 1::2])], axis=1).astype(np.float32)
+    return table
+
+
 def erf(x: Array) -> Array:
     """The error function, within 2 units in the last place of float32: a rational approximation on [-4, 4]."""
     x = np.clip(x, -4, 4)

@@ -100,6 +100,11 @@ def _norm_heads(record: Record, run: Run) -> None:
         module = f"{run.side}{name.lower()}_norm"
         if head_norm.over == "head":
             normed = np.stack([run.weights.normed(head_norm.norm, module, head) for head in before])
+        elif head_norm.over == "each":
+            places = map(run.weights.expert, range(len(before)))
+            normed = np.stack(
+                [own.normed(head_norm.norm, module, head) for own, head in zip(places, before, strict=True)]
+            )
         else:
             normed = split_heads(run.weights.normed(head_norm.norm, module, join_heads(before)), len(before))
         record.add(

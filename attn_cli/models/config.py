@@ -88,6 +88,16 @@ class Config:
                 hint=f"it computes {' or '.join(map(repr, allowed))}; a wrong picture would be worse than none",
             )
 
+    def refuse_quantized(self) -> None:
+        """DocumentError, with the method's name, where weights are packed into a few bits each."""
+        packed = self.get("quantization_config", None)
+        if packed:
+            method = str(packed.get("quant_method") if isinstance(packed, dict) else packed)
+            raise DocumentError(
+                f"{self.where}: the weights are quantized by {method}"[:300] + ", which attn does not read",
+                hint="use a copy of the checkpoint in bfloat16 or float32",
+            )
+
     def refuse_unread(self, harmless: Collection[str]) -> None:
         """DocumentError for the first key, here or in a part, that was not read and is not known to change nothing."""
         for part in self.parts:

@@ -8,10 +8,11 @@ import numpy as np
 from attn_cli.errors import DocumentError, SelectionError, UsageError
 from attn_cli.models.hub import found
 from attn_cli.models.model import Model, open_model
-from attn_cli.models.naming import chosen, layer_names
+from attn_cli.models.naming import layer_names
 from attn_cli.models.tokenizer import Encoded, Tokenizer, open_tokenizer
 from attn_cli.models.words import by_word, joined, starts
 from attn_cli.sources.explain import check_stages
+from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.remarks import remarks
 from attn_cli.sources.selecting import indices
 from attn_cli.trace.stages import PARTS, STAGES
@@ -51,7 +52,7 @@ def run_model(
     check_stages(stages)
     model = open_model(found(request.model))
     text, target = _encoded(request, model)
-    wanted = chosen(layers, layer_names(model.architecture))
+    wanted = chosen_layers(layers, layer_names(model.architecture))
     kept, state = _streamed(model, text, target, wanted, stages, to_end=request.next is not None)
     kept = [layer.select(indices(heads, layer.heads, "head"), None) for layer in kept]
     missing = [name for name in stages or () if not any(name in layer for layer in kept)]

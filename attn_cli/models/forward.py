@@ -57,9 +57,10 @@ def layers(
         name = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
         labels = Labels(name, number, tuple(tokens), looked.tokens if looked else ())
         x = yield from _through(plan, source.layer(number), x, labels, keep, looked, shared)
-    if stack.final_norm is None:
-        return x
-    return source.layer(None).normed(stack.final_norm, "final_norm", x)
+    weights = source.layer(None)
+    if stack.final_norm is not None:
+        x = weights.normed(stack.final_norm, "final_norm", x)
+    return x if weights.find("project_out") is None else weights.apply("project_out", x)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.errors import DocumentError, SelectionError
+from attn_cli.models.arithmetic import sinusoids
 from attn_cli.models.config import Config
 from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture
@@ -31,6 +32,12 @@ class Model:
     tensors: Tensors
     prefix: str
     start: int | None = None
+
+    @property
+    def embedding_shape(self) -> tuple[int, ...]:
+        """How many token ids there are, and how wide their vectors are."""
+        weights = self._source(self.architecture.stacks[0]).layer(None)
+        return self.tensors.tensors[weights.named("embed")].shape
 
     def stream(
         self,
@@ -71,10 +78,14 @@ class Model:
         x = weights.rows("embed", places)
         if stack.embed_scale != 1:
             x *= np.float32(stack.embed_scale)
+        if weights.find("project_in") is not None:
+            x = weights.apply("project_in", x)
         if weights.find("token_types") is not None:
             x += weights.rows("token_types", np.zeros(len(ids), np.int64) if types is None else np.asarray(types))
-        if stack.table == "learned":
-            x += weights.rows("positions", stack.positions(places))
+        if stack.table != "none":
+            stored = weights.named("positions") in self.tensors or stack.table == "learned"
+            at = stack.positions(places)
+            x += weights.rows("positions", at) if stored else sinusoids(at, x.shape[1])
         if stack.embed_norm is not None:
             x = weights.normed(stack.embed_norm, "embed_norm", x)
         return x if weights.find("embed_project") is None else weights.apply("embed_project", x)
@@ -89,6 +100,8 @@ class Model:
         weights = self._source(self.architecture.stacks[-1]).layer(None)
         tied = unembedding.tied or weights.named("unembed") not in self.tensors
         logits = weights.apply("embed" if tied else "unembed", state) * np.float32(unembedding.scale)
+        if (bias := weights.find("logits_bias")) is not None:
+            logits += bias
         if unembedding.softcap is not None:
             logits = unembedding.softcap * np.tanh(logits / unembedding.softcap)
         return logits
@@ -111,6 +124,7 @@ def open_model(folder: str) -> Model:
         raise DocumentError(f"{path}: holds no object", hint="copy or download it again")
     config = Config(values, path)
     family = family_of(config.word("model_type"), path)
+    config.refuse_quantized()
     architecture = family.read(config)
     config.refuse_unread(family.harmless_keys)
     tensors = open_folder(folder)

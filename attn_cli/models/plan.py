@@ -39,10 +39,13 @@ class Relative(Protocol):
 
 @dataclass(frozen=True)
 class HeadNorm:
-    """A norm of queries and keys: over each head's features, or over all heads; before rotation or after."""
+    """A norm of queries and keys: over each head's features, or over all heads; before rotation or after.
+
+    Heads share their weights, unless `over` is "each".
+    """
 
     norm: Norm
-    over: Literal["head", "all"] = "head"
+    over: Literal["head", "each", "all"] = "head"
     after_rotation: bool = False
 
 

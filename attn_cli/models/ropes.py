@@ -34,6 +34,11 @@ def rotary(
     base = base or own or 10000.0
     share = settings.number("partial_rotary_factor", None) or config.number("partial_rotary_factor", None) or 1.0
     dim = dim or int(d_k * share)
+    if dim % 2 or dim > d_k:
+        raise DocumentError(
+            f"{config.where}: {dim} features of a head of width {d_k} cannot be rotated: they go in pairs",
+            hint="mend config.json",
+        )
     name = settings.word("rope_type", None) or settings.word("type", None) or "default"
     settings.word("type", None)
     if name not in SCALINGS:

@@ -1,7 +1,7 @@
 """One layer's weights by our names, whatever a family calls them and however it packs them."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,8 @@ class Part:
     """A module that holds more than one thing, or holds it another way: what to take of each of its tensors.
 
     `transposed` is for matrices stored in × out; `raw` for a tensor that stands alone, without `.weight`; `others` are
-    modules that some checkpoints hold in its place, for weights that are tied.
+    modules that some checkpoints hold in its place, for weights that are tied. `bias` is the whole name of a raw
+    tensor's bias. A `stacked` tensor holds every expert's, or every head's, of which one is read.
     """
 
     module: str
@@ -27,9 +28,11 @@ class Part:
     transposed: bool = False
     raw: bool = False
     others: tuple[str, ...] = ()
+    bias: str = ""
+    stacked: bool = False
 
 
-Names = Mapping[str, str | Part]
+Names = dict[str, str | Part]
 """Our name → the module that holds it: `{i}` is the layer, `{e}` the expert; `/` begins a name without prefix."""
 
 _ENDINGS = {"weight": (".weight", ".gamma"), "bias": (".bias", ".beta")}
@@ -81,13 +84,23 @@ class Weights:
         for stored in self._stored(part, kind):
             if stored in self.tensors:
                 if stored not in self._held:
-                    self._held[stored] = self.tensors.read(
-                        stored, slot=f"{name}.{kind}" if part.cut is None else stored
-                    )
+                    slot = f"{name if part.cut is None else part.module}.{kind}"
+                    self._held[stored] = self._one(stored) if part.stacked else self.tensors.read(stored, slot)
                 array = self._held[stored]
                 array = array.T if part.transposed and array.ndim == 2 else array
-                return array if part.cut is None else part.cut(array)
+                return array if part.cut is None else _taken(part.cut, array, stored)
         return None
+
+    def _one(self, stored: str) -> Array:
+        """This expert's part of a tensor that holds those of all."""
+        count = self.tensors.tensors[stored].shape[0]
+        if self.number >= count:
+            raise DocumentError(
+                f"{stored} holds {count} of them, and one more is asked for",
+                hint="config.json and the weights contradict each other",
+            )
+        one: Array = self.tensors.read(stored, stored, rows=np.array([self.number]))[0]
+        return one
 
     def rows(self, name: str, places: Array) -> Array:
         """Some rows of a table, such as the vectors of some tokens."""
@@ -104,21 +117,31 @@ class Weights:
         return next((name for name in stored if name in self.tensors), stored[0])
 
     def _stored(self, part: Part, kind: str) -> Iterator[str]:
-        for module in (part.module, *part.others):
+        for module in (part.module, *part.others) if kind == "weight" or not part.raw else filter(None, [part.bias]):
             full = module.format(i=self.layer, e=self.number)
             full = full[1:] if full.startswith("/") else self.prefix + full
             if part.raw:
-                yield from [full] if kind == "weight" else []
+                yield full
             else:
                 yield from (full + ending for ending in _ENDINGS[kind])
+
+
+def _taken(cut: Cut, array: Array, stored: str) -> Array:
+    try:
+        return cut(array)
+    except ValueError as error:
+        raise DocumentError(
+            f"{stored} is {'×'.join(map(str, array.shape))}, and cannot be divided as config.json says",
+            hint="config.json and the weights contradict each other",
+        ) from error
 
 
 def unclaimed(tensors: Tensors, names: Collection[Names], prefix: str, harmless: Collection[str]) -> list[str]:
     """The tensors that no name of the stacks means and that are not known to change nothing (patterns)."""
     entries = [entry for some in names for entry in some.values()]
     parts = [Part(entry) if isinstance(entry, str) else entry for entry in entries]
-    modules = [module for part in parts for module in (part.module, *part.others)]
-    raw = [part.module for part in parts if part.raw]
+    modules = [module for part in parts for module in (part.module, *part.others, part.bias) if module]
+    raw = [module for part in parts if part.raw for module in (part.module, part.bias)]
     patterns = [
         _pattern(module, prefix) + ("" if module in raw else r"\.(weight|bias|gamma|beta)") for module in modules
     ]
@@ -149,3 +172,30 @@ def by_head(heads: int, place: int, of: int = 3) -> Cut:
         return per_head[:, place].reshape(-1, *array.shape[1:])
 
     return cut
+
+
+def grouped(groups: int, of: int, start: int, stop: int) -> Cut:
+    """Blocks start … stop − 1 out of `of` equal blocks of rows, in each of `groups`, one group after another."""
+
+    def cut(array: Array) -> Array:
+        blocks = array.reshape(groups, of, -1, *array.shape[1:])
+        return blocks[:, start:stop].reshape(-1, *array.shape[1:])
+
+    return cut
+
+
+def fused(module: str, heads: int, kv_heads: int, groups: int = 1, order: str = "qkv") -> Names:
+    """Queries, keys and values that one module makes: in each of `groups` its heads of each, in that `order`."""
+    counts = {"q": heads // groups, "k": kv_heads // groups, "v": kv_heads // groups}
+    parts: Names = {}
+    start, of = 0, sum(counts.values())
+    for name in order:
+        stop = start + counts[name]
+        parts[name] = Part(module, cut=grouped(groups, of, start, stop))
+        start = stop
+    return parts
+
+
+def every(of: int, place: int) -> Cut:
+    """One row out of each `of` rows: things that alternate."""
+    return lambda array: array[place::of]

@@ -35,9 +35,7 @@ def by_word(layer: Layer, rows: Sequence[int], columns: Sequence[int]) -> Layer:
             summed = np.add.reduceat(stage.array, columns, axis=2)
             counts = np.diff([*rows, stage.array.shape[1]])
             averaged = np.add.reduceat(summed, rows, axis=1) / counts[:, np.newaxis].astype(summed.dtype)
-            stages.append(
-                replace(stage, array=frozen(averaged), formula="weights by word: keys summed, queries averaged")
-            )
+            stages.append(replace(stage, array=frozen(averaged), formula=formula))
     return replace(
         layer,
         stages=tuple(stages),

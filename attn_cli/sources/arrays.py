@@ -32,6 +32,11 @@ def read_stages(document: Document, name: str, *, odd: bool = False) -> dict[str
     return stages
 
 
+def cut_into_heads(document: Document) -> bool:
+    """Whether a projection is heads × d_model × feature."""
+    return any(key in document and _depth(document[key]) == 3 for key in ("W_Q", "W_K", "W_V"))
+
+
 def head_counts(stages: Mapping[str, Array], document: Document) -> dict[str, int]:
     """How many heads, and key/value heads, the arrays show; empty where they show none."""
     counts: dict[str, int] = {}
@@ -93,12 +98,16 @@ def read_mask(value: Any, where: str) -> tuple[Array | None, Array | None]:
 
     true, or a number to add, where a query may look; false, null or −∞ where it may not.
     """
+    if not isinstance(value, list | np.ndarray):
+        hint = "a spelling such as causal belongs under mask, an array here"
+        raise DocumentError(f"{where}: expected a list, found {found(value)}", hint=hint)
     cells = value if isinstance(value, np.ndarray) else _cells(value, where)
     while cells.ndim > 2 and len(cells) == 1:
         cells = cells[0]
     if cells.ndim not in (2, 3) or not cells.size:
         raise DocumentError(
-            f"{where}: is {shape_words(cells)}", hint="expected queries × keys, or heads × queries × keys"
+            f"{where}: expected queries × keys, or heads × queries × keys, found {_counted(cells)}",
+            hint="give each query a row, and each key a cell in it",
         )
     if cells.dtype.kind == "b":
         return None, ~cells
@@ -134,17 +143,35 @@ def _cells(value: Any, where: str) -> Array:
             shape.append(len(inner))
             inner = inner[0]
         flat = [value]
-        for size in shape:
-            if any(not isinstance(part, list) or len(part) != size for part in flat):
-                raise DocumentError(f"{where}: has rows of different lengths", hint="make all rows equally long")
+        for level, size in enumerate(shape):
+            for place, part in enumerate(flat):
+                if not isinstance(part, list) or len(part) != size:
+                    there = len(part) if isinstance(part, list) else found(part)
+                    raise DocumentError(
+                        f"{where}{_at(place, shape[:level])}: expected {size} cells, found {there}",
+                        hint="make all rows equally long",
+                    )
             flat = [cell for part in flat for cell in part]
-        for cell in flat:
-            if not (cell is None or isinstance(cell, bool | int | float) or cell == "-Infinity"):
-                raise DocumentError(f"{where}: holds {found(cell)}", hint="expected true, false, null or numbers")
+        for place, cell in enumerate(flat):
+            whole = isinstance(cell, int) and abs(cell) < 1e308  # a longer one is no float
+            if not (cell is None or whole or isinstance(cell, float) or cell == "-Infinity"):
+                raise DocumentError(
+                    f"{where}{_at(place, shape)}: expected true, false, null or a number, found {found(cell)}",
+                    hint="true, or a number to add, where a query may look; false or null where not",
+                )
         cells = np.empty(len(flat), dtype=object)
         cells[:] = flat
         cells = cells.reshape(shape)
     return cells
+
+
+def _at(place: int, shape: list[int]) -> str:
+    """The indices of a place among all cells of a shape: `[1][0]`."""
+    return "".join(f"[{index}]" for index in np.unravel_index(place, shape)) if shape else ""
+
+
+def _counted(cells: Array) -> str:
+    return f"a list of {cells.size}" if cells.ndim == 1 else f"an array {shape_words(cells)}"
 
 
 def _ambiguous(where: str) -> DocumentError:

@@ -70,7 +70,7 @@ def check_keys(document: Document, name: str) -> None:
     """Refuse what is not understood; DocumentError says which key it may have been."""
     for key in document:
         if key not in KEYS:
-            near = get_close_matches(key, KEYS, n=1)
+            near = [known for known in KEYS if known.lower() == key.lower()] or get_close_matches(key, KEYS, n=1)
             raise DocumentError(
                 f"{name}: unknown key {key!r}",
                 hint=f"did you mean {near[0]!r}?" if near else f"known: {', '.join(KEYS)}",
@@ -83,7 +83,7 @@ def check_start(document: Document, name: str) -> None:
         raise DocumentError(f"{name}: has both embeddings and X", hint="keep one of them")
     if set(document) & {"scores", "scaled", "softcapped", "biased", "masked", "weights"}:
         return
-    if "Q" in document and "K" in document:
+    if all({name, f"{name}_normed", f"{name}_rotated"} & set(document) for name in "QK"):
         return
     embedded = {"embeddings", "X"} & set(document)
     matrices = {"W_Q", "W_K", "W_V"} & set(document)

@@ -1,25 +1,24 @@
 """Documents: what came in a file, whatever its container, as a trace or as parameters."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from attn_cli.core.spec import Spec
 from attn_cli.errors import DocumentError, UsageError
-from attn_cli.sources.arrays import head_counts, read_conditions, read_projections, read_stages
-from attn_cli.sources.catalogue import LATER, Document, check_keys, check_start
+from attn_cli.sources.arrays import cut_into_heads, head_counts, read_conditions, read_projections, read_stages
+from attn_cli.sources.catalogue import LATER, MATRICES, Document, check_keys, check_start
 from attn_cli.sources.changes import check_can_act, fresh
 from attn_cli.sources.parameters import Parameters
 from attn_cli.sources.request import Request
 from attn_cli.sources.settings import read_spec
 from attn_cli.sources.tokenizers import tokenize
-from attn_cli.sources.vectors import look_up, read_table, read_tokens
+from attn_cli.sources.vectors import filled, look_up, read_table, read_tokens
 from attn_cli.trace.archives import kind_of, read_csv_matrix, read_npy, read_npz, read_safetensors
 from attn_cli.trace.checker import found, to_array
 from attn_cli.trace.codec import trace_from_json, trace_from_npz, trace_from_safetensors
 from attn_cli.trace.parsing import parse_json
+from attn_cli.trace.paths import unquoted
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array, Trace
 
@@ -40,10 +39,10 @@ def read_document(data: bytes, name: str, bare: str | None = None) -> Trace | Do
         arrays, metadata = read_safetensors(data, name)
         if "trace" in metadata or _is_trace(arrays):
             return trace_from_safetensors(arrays, metadata, name)
-        document = {key: _unquoted(text) for key, text in metadata.items() if not key.endswith(".dtype")} | arrays
+        document = _with_settings(arrays, metadata, name)
     elif kind == "json":
         document = parse_json(data, name)
-        if isinstance(document, dict) and ("layers" in document or document.get("format") == "attn.trace"):
+        if isinstance(document, dict) and {"layers", "format"} & set(document):
             return trace_from_json(document, name)
     elif kind in ("npy", "csv"):
         document = (read_npy if kind == "npy" else read_csv_matrix)(data, name)
@@ -71,7 +70,6 @@ def read_parameters(request: Request, document: Document, name: str) -> Paramete
     stages = read_stages(document, name, odd=request.odd)
     counts = head_counts(stages, document)
     own = read_spec(document, name, {}, counts)
-    spec = read_spec(document, name, overrides, counts)
     given = {
         stage: to_array(document[key], f"{name}: {key}", (2,))
         for key, stage in (("X", "embedded"), ("X_context", "embedded_context"))
@@ -83,17 +81,20 @@ def read_parameters(request: Request, document: Document, name: str) -> Paramete
     tokens, context = _labels(request, document, name, given | stages)
     if table is not None:
         seed = request.seed or 0
-        given["embedded"] = look_up(table, tokens, name, unknown=request.unknown, seed=seed)
-        if context is not None and "X_context" not in document:
-            given["embedded_context"] = look_up(table, context, name, unknown=request.unknown, seed=seed)
+        looked_up = context if context is not None and "X_context" not in document else ()
+        table = filled(table, (*tokens, *looked_up), name, unknown=request.unknown, seed=seed)
+        given["embedded"] = look_up(table, tokens)
+        if looked_up:
+            given["embedded_context"] = look_up(table, looked_up)
     elif request.context is not None and not {"X_context", *LATER} & set(document):
         request.refuse("the document has X, not a table of tokens", context=request.context)
     given |= stages
+    check_can_act(overrides, given, MATRICES.keys() & document.keys(), own)
+    if cut_into_heads(document):
+        request.refuse("the matrices are cut into heads already", heads=request.heads, kv_heads=request.kv_heads)
+    spec = read_spec(document, name, overrides, counts)
     projections = read_projections(document, name, spec)
-    check_can_act(overrides, given, projections.given(), spec)
     given = fresh(given, projections.given(), own, spec)
-    if _lacks_scale(given, spec):
-        raise DocumentError(f"{name}: scores need d_k, or a scale", hint='add "d_k": 64, or "scale": "none"')
     return Parameters(tokens, given, projections, spec, read_conditions(document, name), context, table)
 
 
@@ -132,24 +133,19 @@ def _sizes(arrays: Mapping[str, Array], cross: bool) -> tuple[int, int]:
     return sizes["query"], sizes["key"] if cross or sizes["key"] else sizes["query"]
 
 
-def _lacks_scale(given: Mapping[str, Array], spec: Spec) -> bool:
-    """Whether scores would have to be divided by the root of a width that nobody knows."""
-    starts = "scores" in given and not ({"Q", "K"} <= set(given) or {"scaled", "weights"} & set(given))
-    return starts and spec.scale == "sqrt" and spec.d_k is None and "embedded" not in given
-
-
 def _is_trace(arrays: Mapping[str, Array]) -> bool:
     return "trace" in arrays or any("layers." in key for key in arrays)
+
+
+def _with_settings(arrays: Mapping[str, Array], metadata: Mapping[str, str], name: str) -> dict[str, Any]:
+    """The arrays of a safetensors file with the settings in its metadata."""
+    # Libraries write their own name as `format` into the metadata of every file.
+    settings = {key: unquoted(text, key) for key, text in metadata.items() if key != "format"}
+    if both := settings.keys() & arrays.keys():
+        raise DocumentError(f"{name}: {min(both)!r} stands in the metadata too", hint="keep one of them")
+    return settings | dict(arrays)
 
 
 def _plain(array: Array) -> Any:
     """A setting or a list of strings from NPZ as JSON would hold it; other arrays as they are."""
     return array.tolist() if array.dtype.kind == "U" or array.ndim == 0 else array
-
-
-def _unquoted(text: str) -> Any:
-    """A setting from safetensors' metadata: JSON, or a bare word."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text

@@ -4,16 +4,16 @@ from collections.abc import Collection
 from dataclasses import replace
 from difflib import get_close_matches
 
-import numpy as np
-
-from attn_cli.core.spec import Spec
+from attn_cli.core.spec import Spec, parse_mask
 from attn_cli.errors import DocumentError, SelectionError
 from attn_cli.sources.documents import read_document, read_parameters
 from attn_cli.sources.files import read_bytes
 from attn_cli.sources.parameters import Parameters, draw
+from attn_cli.sources.remarks import remarks
 from attn_cli.sources.request import Request
 from attn_cli.sources.restart import restart
 from attn_cli.sources.selecting import indices
+from attn_cli.sources.settings import within
 from attn_cli.sources.tokenizers import tokenize
 from attn_cli.trace.stages import PARTS, STAGES
 from attn_cli.trace.trace import Layer, Trace, aligned
@@ -89,18 +89,18 @@ def read(request: Request) -> Trace | Parameters:
         request.refuse("nothing random is drawn", seed=request.seed)
     if request.text is None and request.context is None:
         request.refuse("there is no TEXT to cut", tokenizer=request.tokenizer)
-    name = "standard input" if request.weights == "-" else request.weights
-    document = read_document(read_bytes(request.weights), name, request.bare)
+    document = read_document(read_bytes(request.weights), request.name, request.bare)
     if not isinstance(document, Trace):
-        return read_parameters(request, document, name)
+        return read_parameters(request, document, request.name)
+    request.refuse("a trace names its stages", **{"as": request.bare})
     request.refuse("a trace holds no table of tokens", unknown=request.unknown)
     request.refuse("a trace is already cut into heads", heads=request.heads, kv_heads=request.kv_heads)
-    return _relabelled(restart(document, overrides), request)
+    return _relabelled(within(request.name, lambda trace: restart(trace, overrides), document), request)
 
 
 def _attended(request: Request, parameters: Parameters, stages: Collection[str] | None) -> Trace:
-    layer = parameters.attended(stages)
     random = request.weights is None
+    layer = parameters.attended(stages) if random else within(request.name, parameters.attended, stages)
     source = {"kind": "random", "seed": request.seed or 0} if random else {"kind": "document", "path": request.weights}
     notes = [RANDOM_NOTE] if random else []
     bias = parameters.conditions.bias
@@ -114,21 +114,6 @@ def _attended(request: Request, parameters: Parameters, stages: Collection[str] 
         text=request.text,
         notes=(*notes, *remarks(layer)),
     )
-
-
-def remarks(layer: Layer) -> list[str]:
-    """What a reader of this layer should know: stages with NaN or infinities, queries that see nothing."""
-    found = []
-    for stage in layer.stages:
-        odd = ~np.isfinite(stage.array)
-        if stage.name == "masked":
-            odd &= ~np.isneginf(stage.array)
-        if odd.any():
-            found.append(f"{stage.name} holds NaN or infinities: numbers too large for {layer.settings.dtype}")
-    if "weights" in layer and (blind := np.flatnonzero(~layer["weights"].any(axis=(0, 2)))).size:
-        who = "1 query sees no key and weighs" if blind.size == 1 else f"{blind.size} queries see no key and weigh"
-        found.append(f"{who} nothing, the first is query {blind[0]}")
-    return found
 
 
 def check_stages(stages: Collection[str] | None) -> None:
@@ -153,7 +138,7 @@ def _relabelled(trace: Trace, request: Request) -> Trace:
         return trace
 
     def labelled(layer: Layer) -> Layer:
-        from_start = layer.settings.mask == "causal:start" or layer.kind == "cross"
+        from_start = parse_mask(layer.settings.mask).from_start or layer.kind == "cross"
         rows = tokens if layer.queries == "tokens" else context or ()
         columns = tokens if layer.keys == "tokens" else context or ()
         return replace(
@@ -170,7 +155,7 @@ def _as_many(request: Request, text: str, old: tuple[str, ...], what: str) -> tu
     tokens = tokenize(text, request.tokenizer or "word")
     if len(tokens) != len(old):
         raise DocumentError(
-            f"{what} has {len(tokens)} tokens, the trace has {len(old)}",
+            f"{what} has {len(tokens)} token{'s' * (len(tokens) > 1)}, the trace has {len(old)}",
             hint="with a trace it only labels: leave it out, or give as many tokens",
         )
     return tokens

@@ -50,6 +50,8 @@ def draw(
 
     Heads of width `d_k`, d_model / heads unless given; SpecError where that does not divide.
     """
+    if min(d_model, 1 if d_k is None else d_k) < 1:
+        raise SpecError("vectors need at least one number", hint="choose a --dim and a --head-dim from 1")
     if d_k is None and d_model % spec.heads:
         raise SpecError(
             f"d_model {d_model} cannot be shared evenly by {spec.heads} heads",

@@ -33,6 +33,11 @@ class Request:
     unknown: str | None = None
     odd: bool = False
 
+    @property
+    def name(self) -> str:
+        """What errors call the document."""
+        return "standard input" if self.weights == "-" else str(self.weights)
+
     def overrides(self) -> dict[str, Any]:
         """The settings that are asked for, parsed; UsageError where one is misspelled."""
         chosen: dict[str, Any] = {}

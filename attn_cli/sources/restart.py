@@ -7,23 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.core.attention import attend
+from attn_cli.core.attention import CHAIN, attend
+from attn_cli.core.masks import Mask
 from attn_cli.core.ops import join_heads
-from attn_cli.core.spec import Conditions, Spec, parse_mask, parse_positions, parse_scale
+from attn_cli.core.spec import Conditions, Spec, parse_mask, parse_positions, parse_scale, parse_softcap
 from attn_cli.errors import UsageError
 from attn_cli.sources.changes import check_can_act, fresh
+from attn_cli.sources.remarks import remarks
 from attn_cli.trace.trace import Array, Layer, Stage, Trace, frozen
 
 _ARITHMETIC = {"bfloat16": "float32"}
+_TOLERANCES = {"float64": 1e-7, "float32": 1e-3, "float16": 0.05, "bfloat16": 0.1}
+"""How far, beside the largest number, the same arithmetic may end from the stages stored in a dtype."""
 
 
 def restart(trace: Trace, overrides: Mapping[str, Any]) -> Trace:
     """The trace itself where no setting changes, else its layers computed again from the latest stage that holds."""
     layers = tuple(_again(layer, overrides) for layer in trace.layers)
-    dropped = any("output" in old and "output" not in new for old, new in zip(trace.layers, layers, strict=True))
-    note = "output is left out: the trace does not carry W_O"
-    notes = (*trace.notes, note) if dropped and note not in trace.notes else trace.notes
-    return replace(trace, layers=layers, notes=notes)
+    outdated = {note for layer in trace.layers for note in remarks(layer)}
+    notes = [note for note in trace.notes if note not in outdated]
+    notes += [note for layer in layers for note in remarks(layer)]
+    if any("output" in old and "output" not in new for old, new in zip(trace.layers, layers, strict=True)):
+        notes.append("output is left out: the trace does not carry all that made it")
+    return trace if layers == trace.layers else replace(trace, layers=layers, notes=tuple(dict.fromkeys(notes)))
 
 
 def spec_of(layer: Layer) -> Spec:
@@ -35,35 +41,44 @@ def spec_of(layer: Layer) -> Spec:
         mask=parse_mask(old.mask),
         positions=parse_positions(old.positions),
         scale="sqrt" if root else parse_scale(old.scale),
-        softcap=old.softcap,
+        softcap=None if old.softcap is None else parse_softcap(old.softcap),
         dtype=_ARITHMETIC.get(old.dtype, old.dtype),
     )
 
 
-def _again(layer: Layer, overrides: Mapping[str, Any]) -> Layer:
-    before = spec_of(layer)
+def _again(whole: Layer, overrides: Mapping[str, Any]) -> Layer:
+    before = spec_of(whole)
     after = replace(before, **overrides)
+    layer = whole.select(whole.head_index)  # without key heads that no head of the layer uses
     given = _per_head(layer)
-    check_can_act(overrides, given, (), after)
+    check_can_act(overrides, given, (), before)
     if before == after:
-        return layer
+        return whole
     held = fresh(given, (), before, after)
-    conditions = _conditions(layer, held, before)
-    tokens = layer.query_tokens if len(layer.query_tokens) > len(layer.key_tokens) else layer.key_tokens
-    cross = layer.kind == "cross"
-    made = attend(
-        layer.query_tokens if cross else tokens,
-        held,
-        None,
-        after,
-        conditions=conditions,
-        context_tokens=layer.key_tokens if cross else None,
-    )
+    # Without X they would be taken for it.
+    aside = {name: held.pop(name) for name in ("residual", "embedded") if name in held and "X" not in held}
+    conditions = _conditions(layer, held, before, after)
+    made = _attended(layer, held, after, conditions)
     old = {stage.name: stage for stage in layer.stages}
-    stages = [old[stage.name] if stage.name in held else _regrouped(layer, stage) for stage in made.stages]
+    stages = [replace(old[name], array=frozen(array.astype(after.dtype))) for name, array in aside.items()]
+    stages += [_regrouped(layer, stage, old.get(stage.name) if stage.name in held else None) for stage in made.stages]
     if "output" in made and not _side_by_side(layer):
         stages = [stage for stage in stages if stage.name != "output"]
-    return replace(layer, stages=tuple(stages), settings=made.settings)
+    return replace(
+        layer,
+        stages=tuple(stages),
+        settings=made.settings,
+        query_tokens=made.query_tokens,
+        key_tokens=made.key_tokens,
+    )
+
+
+def _attended(layer: Layer, held: Mapping[str, Array], spec: Spec, conditions: Conditions) -> Layer:
+    """Attention on the stages that are held, as on a layer with a key head for each query head."""
+    queries, keys = layer.query_tokens, layer.key_tokens
+    if layer.kind == "cross":
+        return attend(queries, held, None, spec, conditions=conditions, context_tokens=keys)
+    return attend(max(queries, keys, key=len), held, None, spec, conditions=conditions)
 
 
 def _per_head(layer: Layer) -> dict[str, Array]:
@@ -75,12 +90,15 @@ def _per_head(layer: Layer) -> dict[str, Array]:
     }
 
 
-def _regrouped(layer: Layer, stage: Stage) -> Stage:
-    """A stage of repeated keys, once for each key head again."""
+def _regrouped(layer: Layer, made: Stage, old: Stage | None) -> Stage:
+    """A stage of repeated keys, once for each key head again; one that is held as it was, in the dtype of now."""
+    dtype = made.array.dtype
+    if old is not None:
+        return old if old.array.dtype == dtype else replace(old, array=frozen(old.array.astype(dtype)))
     own, shared = _key_places(layer)
-    if not shared or stage.kind.heads != "key heads":
-        return stage
-    return replace(stage, array=frozen(stage.array[[own.index(place) for place in range(len(layer.kv_head_index))]]))
+    if not shared or made.kind.heads != "key heads":
+        return made
+    return replace(made, array=frozen(made.array[[own.index(place) for place in range(len(layer.kv_head_index))]]))
 
 
 def _key_places(layer: Layer) -> tuple[list[int], bool]:
@@ -89,21 +107,42 @@ def _key_places(layer: Layer) -> tuple[list[int], bool]:
     return own, own != list(range(len(layer.kv_head_index)))
 
 
-def _conditions(layer: Layer, held: Mapping[str, Array], before: Spec) -> Conditions:
+def _conditions(layer: Layer, held: Mapping[str, Array], before: Spec, after: Spec) -> Conditions:
     """What acted on the scores beside the settings, as far as the trace shows it; UsageError where it does not."""
     if "weights" not in held and "sink_weight" in layer:
         raise _not_carried("the sinks")
-    if "biased" in layer and "biased" not in held and "weights" not in held:
-        raise _not_carried("what was added to the scores")
-    if len(layer.head_index) != layer.heads and before.positions.slopes(1) is not None and "biased" not in held:
+    slopes = [scheme.slopes(1) for scheme in {before.positions, after.positions}]
+    if len(layer.head_index) != layer.heads and "biased" not in held and any(slope is not None for slope in slopes):
         raise _not_carried("all heads, which ALiBi needs")
-    if "masked" not in layer or "masked" in held:
-        return Conditions()
-    hidden = np.isneginf(layer["masked"])  # (head, query, key)
-    seen = before.mask.visible(slice(None), *hidden.shape[1:])
-    # What the mask's own rule does not hide was hidden by an array, and stays so.
-    apart = hidden if seen is None else hidden & seen
-    return Conditions(hidden=apart if apart.any() else None)
+    conditions = Conditions()
+    if "masked" in layer and "masked" not in held:
+        hidden = np.isneginf(layer["masked"])  # (head, query, key)
+        ruled_out, still = _hidden_by(before.mask, hidden), _hidden_by(after.mask, hidden)
+        # What the mask's own rule does not hide was hidden by an array, and stays so.
+        apart = hidden & ~ruled_out
+        array = apart.any() or any("attn_mask" in stage.formula for stage in layer.stages if stage.name == "masked")
+        if array and (ruled_out & ~still).any():
+            raise _not_carried(f"what attn_mask says where {layer.settings.mask} hides")
+        conditions = Conditions(hidden=apart if apart.any() else None)
+    redone = _attended(layer, held, before, conditions)
+    for name in CHAIN:
+        if name in layer and name in redone and not _near(redone[name], layer[name], layer.settings.dtype):
+            raise _not_carried(f"all that made its {name}")
+    return conditions
+
+
+def _hidden_by(mask: Mask, scores: Array) -> Array:
+    """Truth values (query, key), True where the rule of a mask hides, for scores (head, query, key)."""
+    seen = mask.visible(slice(None), *scores.shape[1:])
+    return np.zeros(scores.shape[1:], bool) if seen is None else ~seen
+
+
+def _near(redone: Array, stored: Array, dtype: str) -> bool:
+    """Whether the same arithmetic ends at what is stored, but for rounding."""
+    finite = np.abs(stored[np.isfinite(stored)])
+    allowed = _TOLERANCES[dtype] * max(1.0, float(finite.max(initial=0)))
+    with np.errstate(invalid="ignore"):
+        return np.allclose(redone, stored, rtol=0, atol=allowed, equal_nan=True)
 
 
 def _not_carried(what: str) -> UsageError:

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from attn_cli.core.attention import CHAIN
 from attn_cli.core.spec import DTYPES
 from attn_cli.sources.catalogue import BIASES, CONDITIONS, IGNORED, INPUTS, LATER, MATRICES, SETTINGS
 from attn_cli.trace.stages import STAGES
 
 _VECTOR = {"type": "array", "items": {"type": "number"}, "minItems": 1}
-_CELLS = {"type": "array", "items": {"type": ["number", "boolean", "null"]}, "minItems": 1}
-_HIDING = {"type": "array", "items": {"type": ["number", "null"]}, "minItems": 1}
+_HIDDEN = {"enum": [None, "-Infinity"]}
+_CELLS = {"type": "array", "items": {"anyOf": [{"type": ["number", "boolean"]}, _HIDDEN]}, "minItems": 1}
+_HIDING = {"type": "array", "items": {"anyOf": [{"type": "number"}, _HIDDEN]}, "minItems": 1}
 _WORDS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 _COUNT = {"type": "integer", "minimum": 1}
 
@@ -43,8 +45,8 @@ _SETTINGS: dict[str, Any] = {
     "dtype": {"enum": list(DTYPES)},
     "mask": {"type": "string"},
     "positions": {"type": "string"},
-    "scale": {"type": ["number", "string"]},
-    "softcap": {"type": ["number", "string"]},
+    "scale": {"anyOf": [{"type": "number"}, {"enum": ["sqrt", "none"]}]},
+    "softcap": {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": "none"}]},
     "projections": {"const": "linear"},
 }
 
@@ -63,14 +65,22 @@ def weights_schema() -> dict[str, Any]:
         "type": "object",
         "properties": nullable | {key: {} for key in IGNORED},
         "anyOf": [
-            {"required": ["embeddings"]},
-            {"required": ["X"]},
-            {"required": ["Q", "K"]},
-            *({"required": [stage]} for stage in ("scores", "scaled", "softcapped", "biased", "masked", "weights")),
+            {"anyOf": [_there("embeddings"), _there("X")], "allOf": [_either(f"W_{name}", name) for name in "QKV"]},
+            {"allOf": [_either(name, f"{name}_normed", f"{name}_rotated") for name in "QK"]},
+            *map(_there, CHAIN),
         ],
-        "not": {"required": ["embeddings", "X"]},
+        "not": _there("embeddings", "X"),
         "additionalProperties": False,
     }
+
+
+def _there(*keys: str) -> dict[str, Any]:
+    """These keys are in the document, and not null, which counts as absent."""
+    return {"required": list(keys), "properties": {key: {"not": {"type": "null"}} for key in keys}}
+
+
+def _either(*keys: str) -> dict[str, Any]:
+    return {"anyOf": list(map(_there, keys))}
 
 
 def _stage(name: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from attn_cli.core.spec import Spec, parse_dtype, parse_mask, parse_positions, parse_scale, parse_softcap
+from attn_cli.core.spelling import finite
 from attn_cli.errors import DocumentError, SpecError
 from attn_cli.sources.catalogue import SETTINGS, Document
 from attn_cli.trace.checker import found
@@ -26,6 +27,8 @@ def read_spec(document: Document, name: str, overrides: Mapping[str, Any], count
             value = document[key]
             if isinstance(value, bool) or not isinstance(value, _TYPES.get(key, (str,))):
                 raise DocumentError(f"{name}: {key}: found {found(value)}", hint=f"{key} is {SETTINGS[key]}")
+            if isinstance(value, str) and finite(value) is not None:
+                raise DocumentError(f"{name}: {key}: found {found(value)}", hint="write the number without quotes")
             settings[key] = within(name, parse, value)
     for key in ("heads", "kv_heads", "d_k"):
         if key in document:

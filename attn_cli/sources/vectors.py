@@ -53,18 +53,24 @@ def read_table(document: Document, name: str) -> Table:
     return dict(zip(names, matrix, strict=True))
 
 
-def look_up(table: Table, tokens: Sequence[str], name: str, *, unknown: str | None, seed: int) -> Array:
-    """Each token's vector (token, feature), found exactly or in lower case.
+def filled(table: Table, tokens: Sequence[str], name: str, *, unknown: str | None, seed: int) -> Table:
+    """The table with a vector for each of these tokens that has none in it, exactly or in lower case.
 
-    One without a vector is drawn at random from `seed`, is zero, or (`unknown` None) is an error that names them all.
+    It is drawn at random from `seed`, is zero, or (`unknown` None) there is an error that names all such tokens.
     """
-    found = [table.get(token, table.get(token.lower())) for token in tokens]
-    missing = dict.fromkeys(token for token, vector in zip(tokens, found, strict=True) if vector is None)
-    if missing and unknown is None:
+    missing = list(dict.fromkeys(token for token in tokens if token not in table and token.lower() not in table))
+    if not missing:
+        return table
+    if unknown is None:
         raise DocumentError(
             f"{name}: no vector for {', '.join(map(repr, missing))}",
             hint="add to embeddings, or choose --unknown random or --unknown zero",
         )
     width = len(next(iter(table.values())))
-    drawn = embeddings(seed, tokens, width) if unknown == "random" else np.zeros((len(tokens), width))
-    return np.stack([own if vector is None else vector for vector, own in zip(found, drawn, strict=True)])
+    drawn = embeddings(seed, missing, width) if unknown == "random" else np.zeros((len(missing), width))
+    return {**table, **dict(zip(missing, drawn, strict=True))}
+
+
+def look_up(table: Table, tokens: Sequence[str]) -> Array:
+    """Each token's vector (token, feature), found exactly or in lower case."""
+    return np.stack([table[token if token in table else token.lower()] for token in tokens])

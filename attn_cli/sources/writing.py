@@ -1,7 +1,8 @@
 """Parameters as a document: JSON to be read and edited, NPZ or safetensors for large ones."""
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -13,10 +14,12 @@ from attn_cli.core.spec import Conditions
 from attn_cli.core.spelling import spell
 from attn_cli.errors import AttnError
 from attn_cli.sources.parameters import Parameters
+from attn_cli.sources.vectors import Table, look_up
 from attn_cli.trace.archives import write_npz, write_safetensors
 from attn_cli.trace.trace import Array
 
 _NAMES = {"embedded": "X", "embedded_context": "X_context"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_json(parameters: Parameters) -> bytes:
@@ -62,10 +65,19 @@ def _table(parameters: Parameters) -> dict[str, Array]:
 
 def _arrays(parameters: Parameters) -> dict[str, Array]:
     """What attention starts from, projections, and what else acts; vectors only where no table holds them."""
-    stages = {_NAMES.get(name, name): array for name, array in parameters.given.items()}
-    if parameters.table is not None:
-        stages = {name: array for name, array in stages.items() if name not in _NAMES.values()}
+    words = {"embedded": parameters.tokens, "embedded_context": parameters.context_tokens or ()}
+    stages = {
+        _NAMES.get(name, name): array
+        for name, array in parameters.given.items()
+        if not (name in words and _holds(parameters.table, words[name], array))
+    }
     return stages | parameters.projections.given() | _conditions(parameters.conditions)
+
+
+def _holds(table: Table | None, tokens: Sequence[str], vectors: Array) -> bool:
+    """Whether these are the vectors that tokens have in the table."""
+    there = table is not None and all(token in table or token.lower() in table for token in tokens)
+    return there and table is not None and np.array_equal(look_up(table, tokens), vectors)
 
 
 def _conditions(conditions: Conditions) -> dict[str, Array]:
@@ -113,7 +125,8 @@ def _laid_out(value: Any, indent: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return json.dumps(value, allow_nan=False) if _SURROGATE.search(text) else text
 
 
 WRITERS: Mapping[str, Callable[[Parameters], bytes]] = MappingProxyType(

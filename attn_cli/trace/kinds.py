@@ -30,8 +30,10 @@ def _kind_of_text(head: bytes) -> str:
     lines = head.decode("utf-8", errors="replace").lstrip("\ufeff").split("\n", 2)
     if _NUMBERS.fullmatch(lines[0]) or lines[0].startswith(LONG_FORM):
         return "csv"
-    if head[:1] in b'{["' or re.match(rb"(true|false|null|-?[0-9]|NaN|-?Infinity)\b", head):
+    if head[:1] in b'{["' or re.match(rb"(true|false|null|-?[0-9]+|NaN|-?Infinity)\b(?![,;\t])", head):
         return "json"
+    if re.match(rb"[-+.0-9]", head):
+        return "csv"  # a matrix with something in it that is no number, to be refused as one
     # A line of names over numbers is a table too, to be refused as one.
     if len(lines) > 1 and re.search(r"[,;\t]", lines[0]) and lines[1].strip() and _NUMBERS.fullmatch(lines[1]):
         return "csv"

@@ -1,6 +1,6 @@
 """Lines of styled text, and boxes of them that stand side by side."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.style import Style
@@ -21,45 +21,25 @@ class Box:
         return max(self.widths, default=0)
 
 
-def stacked(boxes: Iterable[Box]) -> Box:
-    """Boxes as one, each below the other."""
-    parts = tuple(boxes)
-    return Box(
-        tuple(line for box in parts for line in box.lines), tuple(width for box in parts for width in box.widths)
-    )
-
-
 def flow(boxes: Sequence[Box], width: int, gap: int = 3, between: int = 1) -> Iterator[Line]:
-    """Boxes side by side, in as many rows as it takes; `between` empty lines part the rows."""
-    for number, row in enumerate(rows(boxes, width, gap)):
-        if number:
+    """Boxes side by side below each other, in as many rows as it takes; `between` empty lines part the rows."""
+    column = max((box.width for box in boxes), default=0) + gap
+    beside = max(1, (width + gap) // column)
+    for start in range(0, len(boxes), beside):
+        if start:
             yield from [()] * between
+        row = boxes[start : start + beside]
         for place in range(max(len(box.lines) for box in row)):
             line: list[Piece] = []
             owed = 0
             for box in row:
-                there = place < len(box.lines)
-                if there and box.widths[place]:
-                    if owed:
-                        line.append((" " * owed, None))
+                used = box.widths[place] if place < len(box.lines) else 0
+                if used:
+                    line += [(" " * owed, None)] * bool(owed)
                     line += box.lines[place]
                     owed = 0
-                owed += box.width + gap - (box.widths[place] if there else 0)
+                owed += column - used
             yield line
-
-
-def rows(boxes: Sequence[Box], width: int, gap: int) -> list[list[Box]]:
-    """Which boxes stand beside each other."""
-    found: list[list[Box]] = []
-    room = 0
-    for box in boxes:
-        if found and box.width + gap <= room:
-            found[-1].append(box)
-            room -= box.width + gap
-        else:
-            found.append([box])
-            room = width - box.width
-    return found
 
 
 def runs(codes: Sequence[int]) -> Iterator[tuple[int, int, int]]:

@@ -10,7 +10,7 @@ from attn_cli.views.boxes import Line, runs
 from attn_cli.views.palette import Palette
 from attn_cli.views.scale import Scale
 from attn_cli.views.screen import Screen
-from attn_cli.views.styles import BOLD, FAINT, Ink, half, style_of
+from attn_cli.views.styles import BOLD, FAINT, Ink, grounds, half, style_of
 
 
 @dataclass(frozen=True)
@@ -56,5 +56,6 @@ class Brush:
             return self.nan
         if upper >= count and lower >= count:
             return self.hidden
-        colours = (*self.palette.levels, None, None, None)
-        return half(colours[upper], colours[lower], self.screen.colour or "")
+        colour = self.screen.colour or ""
+        colours = (*grounds(self.palette, colour), None, None, None)
+        return half(colours[upper], colours[lower], colour)

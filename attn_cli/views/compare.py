@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from attn_cli.analysis.compare import Comparison, Difference
 from attn_cli.trace.trace import Layer, Trace
 from attn_cli.views.page import Block, Grid, Heading, Listing, Page, Picture, Prose
-from attn_cli.views.provenance import provenance
+from attn_cli.views.provenance import count, origin
 from attn_cli.views.text import labels
 
 HEADS = 12
+LONGEST = 300
+DIVERGENCE = "Jensen–Shannon, the mean over queries, in nats (0 to 0.693)"
 
 
 @dataclass(frozen=True)
@@ -28,41 +30,73 @@ def compare_page(a: Trace, b: Trace, found: Comparison, shown: Shown) -> Page:
 
 
 def _blocks(a: Trace, b: Trace, found: Comparison, shown: Shown) -> Iterator[Block]:
-    for name, trace, changes in (("A", a, ()), ("B", b, shown.changes)):
-        text = [] if trace.text is None else [f'"{trace.text}"']
-        yield Prose(f"{name}: {' '.join([*text, *(f'with {change}' for change in changes)])}".rstrip(": "))
-        yield from provenance(trace, shown.again if name == "B" else None)
+    yield from _sides(a, b, shown)
     yield Heading(_verdict(found, shown.tolerance))
     for setting in found.settings:
-        yield Prose(f"{setting.layer}: {setting.name} is {setting.a} in A, {setting.b} in B")
+        where = "" if setting.layer == "layers.0" else f"{setting.layer}: "
+        yield Prose(f"{where}{setting.name} is {setting.a} in A, {setting.b} in B")
     yield from _alignment(a, b, found)
-    yield Listing(
-        ("stage", "largest", "A", "B", "where"), tuple(map(_row_of(a), found.stages)), frozenset({1, 2, 3})
-    )
+    if found.largest:
+        rows = tuple(map(_row_of(a), found.stages))
+        yield Listing(("stage", "largest", "A", "B", "where"), rows, frozenset({1, 2, 3}))
     for reason in found.left_out:
         yield Prose(f"not compared: {reason}", faint=True)
+    if found.largest:
+        yield from _heads(found)
+    pictured = _pictured(found, shown)
+    for difference in pictured:
+        yield Heading(f"{_named(difference)}: B − A")
+        yield Picture(_grids(a, difference), meaning="B − A")
+    if shown.pictured is None and sum(difference.largest > 0 for difference in found.stages) > len(pictured):
+        yield Prose("--stage all draws the other stages too, --stage output one of them", faint=True)
+
+
+def _sides(a: Trace, b: Trace, shown: Shown) -> Iterator[Block]:
+    """What A and B are, what both notes say, then what one of them alone says."""
+    for name, trace, changes in (("A", a, ()), ("B", b, shown.changes)):
+        text = [] if trace.text is None else [f'"{_cut(trace.text)}"']
+        words = " ".join([*text, *(f"with {change}" for change in changes)])
+        yield Prose(" · ".join(part for part in (f"{name}: {words}".rstrip(": "), origin(trace)) if part))
+    for note in dict.fromkeys((*a.notes, *b.notes)):
+        whose = "" if note in a.notes and note in b.notes else " of A" if note in a.notes else " of B"
+        yield Prose(f"note{whose}: {note}", faint=True)
+    if shown.again:
+        yield Prose(f"again: {shown.again}", faint=True)
+
+
+def _heads(found: Comparison) -> Iterator[Block]:
+    """How far the weights of each head lie apart."""
+    if len(found.heads) == 1:
+        yield Prose(f"The weights diverge by {found.heads[0].js:.4g}: {DIVERGENCE}")
     if len(found.heads) > 1:
-        yield Heading("Heads by Jensen–Shannon divergence of their weights, mean over queries, in nats (0 to 0.693)")
+        yield Heading("Heads, the most different first")
+        yield Prose(f"divergence: {DIVERGENCE}", faint=True)
         rows = [(head.layer, str(head.head), f"{head.js:.4g}", f"{head.largest:.4g}") for head in found.heads[:HEADS]]
         yield Listing(("layer", "head", "divergence", "largest difference"), tuple(rows), frozenset({1, 2, 3}))
         if len(found.heads) > HEADS:
-            yield Prose(f"… {len(found.heads) - HEADS} more heads, in --json", faint=True)
-    elif found.heads:
-        yield Prose(
-            f"Jensen–Shannon divergence of the weights: {found.heads[0].js:.4g} nats (0 to 0.693), mean over queries"
-        )
-    for difference in found.stages:
-        if difference.largest > 0 if shown.pictured is None else difference.stage.name in shown.pictured:
-            yield Heading(f"{_named(difference)}: B − A")
-            yield Picture(_grids(a, difference), meaning="B − A")
+            yield Prose(f"… {count(len(found.heads) - HEADS, 'more head')}, in --json", faint=True)
+
+
+def _pictured(found: Comparison, shown: Shown) -> list[Difference]:
+    """The stages that were asked for, else where A and B part, and the weights that differ most."""
+    if shown.pictured is not None:
+        return [difference for difference in found.stages if difference.stage.name in shown.pictured]
+    weights = [difference for difference in found.stages if difference.stage.name == "weights" and difference.largest]
+    chosen = [found.first(shown.tolerance), max(weights, key=lambda difference: difference.largest, default=None)]
+    return [difference for difference in found.stages if difference in chosen]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _verdict(found: Comparison, tolerance: float) -> str:
     first = found.first(tolerance)
-    above = f"above {tolerance:g}" if tolerance else "at all"
     if first is None:
-        return f"No stage differs {above}: {len(found.stages)} compared, largest difference {found.largest:.4g}"
-    return f"A and B part at {_named(first)}: {first.largest:.4g}"
+        by = f" by more than {tolerance:g}" if tolerance else ""
+        most = f", the largest difference is {found.largest:.4g}" if found.largest else ""
+        return f"No stage differs{by}: {count(len(found.stages), 'stage')} compared{most}"
+    return f"A and B part at {_named(first)}: they differ by up to {first.largest:.4g}"
 
 
 def _named(difference: Difference) -> str:
@@ -82,10 +116,10 @@ def _alignment(a: Trace, b: Trace, found: Comparison) -> Iterator[Block]:
         for old, new in changed[:HEADS]:
             yield Prose(f'"{labels([old])[0]}" in A stands for "{labels([new])[0]}" in B')
         alone = [len(mine) - len(pairs), len(theirs) - len(pairs)]
-        for name, count in zip("AB", alone, strict=True):
-            if count:
-                tokens = "1 token" if count == 1 else f"{count} tokens"
-                yield Prose(f"{tokens} of {name} (as {what}) has no partner and is left out", faint=True)
+        for name, alone_here in zip("AB", alone, strict=True):
+            if alone_here:
+                rest = "has no partner and is" if alone_here == 1 else "have no partner and are"
+                yield Prose(f"{count(alone_here, 'token')} of {name} (as {what}) {rest} left out", faint=True)
 
 
 def _row_of(a: Trace) -> Callable[[Difference], tuple[str, ...]]:

@@ -1,6 +1,5 @@
 """Heatmaps on a screen: coloured cells or shades, small multiples for many heads, and the colour bar."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -18,10 +17,12 @@ from attn_cli.views.pooling import pooled
 from attn_cli.views.scale import scale_of
 from attn_cli.views.screen import Screen
 from attn_cli.views.styles import BOLD, FAINT, inks, style_of
-from attn_cli.views.table import numbers_lines
+from attn_cli.views.table import laid_out, numbers_lines
 from attn_cli.views.text import cells, fit, wrap
+from attn_cli.views.titles import short_titles
 
 SHORT = 2
+FEW = 300
 
 
 def picture_lines(block: Picture, look: Look, screen: Screen) -> Iterator[Line]:
@@ -32,10 +33,14 @@ def picture_lines(block: Picture, look: Look, screen: Screen) -> Iterator[Line]:
             yield [(screen.spell(f"empty: {'×'.join(map(str, grid.values.shape))}"), None)]
     if not grids:
         return
+    signed = any(grid.signed for grid in grids)
+    if signed and screen.colour is None and not look.numbers and _few(grids, look, screen):
+        # A middle shade is a poor zero: few numbers say more.
+        yield from numbers_lines(Numbers(tuple(grids)), in_picture(look), screen)
+        return
     plan = _plan(grids, look, screen)
     panels = _panels(grids, plan)
     shown = [panel.values for panel in panels]
-    signed = any(grid.signed for grid in grids)
     palette = palette_of(look.palette, signed=signed)
     scale = scale_of(shown, signed=signed, centred=palette.diverging)
     brush = Brush(scale, palette, inks(palette, screen.colour, screen.signs.shades), screen)
@@ -53,6 +58,14 @@ def picture_lines(block: Picture, look: Look, screen: Screen) -> Iterator[Line]:
     yield from bar_lines(brush, shown, block.meaning, look.precision)
 
 
+def _few(grids: Sequence[Grid], look: Look, screen: Screen) -> bool:
+    """Whether the numbers themselves fit, none folded away."""
+    if sum(grid.values.size for grid in grids) > FEW:
+        return False
+    layouts, _ = laid_out(Numbers(tuple(grids)), in_picture(look), screen)
+    return all(layout.table.after is None and layout.table.below is None for layout in layouts)
+
+
 def in_picture(look: Look) -> Look:
     """How numbers look in cells: with two digits, unless the reader asked for other than the usual four."""
     return replace(look, precision=SHORT) if look.precision == Look().precision else look
@@ -68,28 +81,8 @@ def _plan(grids: Sequence[Grid], look: Look, screen: Screen) -> Plan:
 def _panels(grids: Sequence[Grid], plan: Plan) -> list[Panel]:
     cuts = [plan.pool(grid) for grid in grids]
     values = [np.asarray(pooled(grid.values, *cut), dtype=np.float64) for grid, cut in zip(grids, cuts, strict=True)]
-    room = min(array.shape[1] for array in values) * plan.cell + plan.label
-    titles = short_titles([grid.title for grid in grids], room)
+    titles = short_titles([grid.title for grid in grids], plan.room(min(array.shape[1] for array in values)))
     return [Panel(*parts) for parts in zip(grids, titles, values, cuts, strict=True)]
-
-
-def short_titles(titles: Sequence[str], room: int) -> Sequence[str]:
-    """Titles as they are if they fit into `room` cells; else without shared words, else their numbers alone: 3.11."""
-    shared = _shared(titles)
-    without = [title[shared:] for title in titles]
-    numbers = [".".join(re.findall(r"\d+", title)) for title in titles]
-    for names in (titles, without, numbers):
-        if max(map(cells, names)) <= room and len(set(names)) == len(set(titles)):
-            return names
-    return without if all(without) else titles
-
-
-def _shared(titles: Sequence[str]) -> int:
-    """How many characters of words all titles begin with, if there are several titles."""
-    words = titles[0].split(" ")[:-1] if len(titles) > 1 else []
-    while words and not all(title.startswith(" ".join(words) + " ") for title in titles):
-        words.pop()
-    return len(" ".join(words)) + 1 if words else 0
 
 
 def _box(panel: Panel, plan: Plan, brush: Brush, *, full: bool) -> Box:
@@ -100,10 +93,11 @@ def _box(panel: Panel, plan: Plan, brush: Brush, *, full: bool) -> Box:
     count = panel.values.shape[1]
     spans = blocks([plan.cell] * count, max(plan.cell, screen.width - plan.label)) if full else iter([(0, count)])
     if panel.title:
-        room = screen.width if plan.label else max(count * plan.cell, 1)
+        room = screen.width if plan.label else plan.room(count)
         text = fit(screen.spell(panel.title), room, screen.signs.more)
         lines.append([(text, style_of(BOLD, screen.colour))])
         sizes.append(cells(text))
+    labels = list(beside(panel, plan, screen)) if plan.label else []
     for start, end in spans:
         if start:
             lines.append([])
@@ -111,7 +105,7 @@ def _box(panel: Panel, plan: Plan, brush: Brush, *, full: bool) -> Box:
         part = panel.values[:, start:end]
         drawn = list(brush.halves(part) if plan.half else brush.cells(part, plan.cell))
         if plan.label:
-            drawn = [[(label, None), *line] for label, line in zip(beside(panel, plan, screen), drawn, strict=True)]
+            drawn = [[(label, None), *line] for label, line in zip(labels, drawn, strict=True)]
             drawn.insert(0, [(" " * plan.label + above(panel, start, end, plan, screen), None)])
         lines += drawn
         sizes += [plan.label + (end - start) * plan.cell] * len(drawn)

@@ -16,7 +16,7 @@ from attn_cli.views.text import safe
 
 WIDTH = 80
 _SCREEN = Screen(WIDTH)
-_INLINE = re.compile(r"[\\`*_\[\]<>|~&$#]|:(?=//)|(?<=[wW]{3})\.")
+_INLINE = re.compile(r"[\\`*_\[\]<>|~&$#]|:(?=//)|:(?=[\w+-]+:)|(?<=[wW]{3})\.")
 _FIRST = re.compile(r"[-+=]|(?<=\d)[.)]")
 
 

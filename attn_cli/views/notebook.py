@@ -10,7 +10,7 @@ from attn_cli.trace.trace import Array, Layer, Trace
 from attn_cli.views.explain import grids
 from attn_cli.views.folding import Fold, fold, note_of
 from attn_cli.views.numbers import Form, form_of
-from attn_cli.views.page import Grid
+from attn_cli.views.page import Grid, Prose
 from attn_cli.views.palette import Palette, palette_of, readable_on
 from attn_cli.views.provenance import provenance
 from attn_cli.views.scale import Scale, scale_of
@@ -29,7 +29,7 @@ _HEAD = "text-align:right;font-weight:normal"
 
 def html(trace: Trace) -> str:
     """Where the trace came from, the weights of each head as a coloured table, and the other stages folded away."""
-    parts = [f"<div>{_text(block.text)}</div>" for block in provenance(trace, None) if hasattr(block, "text")]
+    parts = [f"<div>{_text(block.text)}</div>" for block in provenance(trace, None) if type(block) is Prose]
     for layer in trace.layers[:LAYERS]:
         parts += _layer(layer)
     if len(trace.layers) > LAYERS:

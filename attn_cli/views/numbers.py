@@ -36,10 +36,9 @@ class Form:
 
     def _tidy(self, text: str) -> str:
         """No negative zero, and names for what is not a number; the length stays."""
-        if self.kind == "f":
-            # A cell ends after its digits, so that this can only be a whole number: -10.0000 does not hold it.
-            zero = f"{0:.{self.precision}f}"
-            text = text.replace(f"-{zero}", f" {zero}")
+        # A cell ends after its digits, so that this can only be a whole number: -10.0000 does not hold it.
+        zero = f"{0:.{self.precision}{self.kind}}"
+        text = text.replace(f"-{zero}", f" {zero}")
         if self.long:
             text = _SHORT.sub(r"\g<1>0\g<2>", text)
         return text.replace("-inf", "  −∞").replace("nan", "NaN") if "n" in text else text

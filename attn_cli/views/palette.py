@@ -19,12 +19,15 @@ WHITE: RGB = (255, 255, 255)
 
 @dataclass(frozen=True)
 class Palette:
-    """Levels from the lowest to the highest, and a few of the 16 terminal colours in the same order of brightness.
+    """Levels from the lowest to the highest, for screens of 16 million, of 256 and of 16 colours.
 
-    `ansi` pairs each background with the text colour that can be read on it. `diverging` palettes have 0 in the middle.
+    `cube` are numbers of the 256 colours, chosen so that their brightness keeps its order, which the nearest ones do
+    not. `ansi` are pairs of the 16 colours, a background and the text that can be read on it. `diverging` palettes have
+    0 in the middle.
     """
 
     levels: tuple[RGB, ...]
+    cube: tuple[int, ...]
     ansi: tuple[tuple[int, int], ...]
     diverging: bool = False
 
@@ -45,6 +48,14 @@ def luminance(colour: RGB) -> float:
     """The relative luminance of an sRGB colour, as WCAG 2 defines it: 0 for black, 1 for white."""
     red, green, blue = (c / 3294.6 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def xterm(number: int) -> RGB:
+    """The colour that one of the numbers 16 … 255 stands for."""
+    if number >= 232:
+        return (8 + 10 * (number - 232),) * 3
+    steps = (0, 95, 135, 175, 215, 255)
+    return steps[(number - 16) // 36], steps[(number - 16) // 6 % 6], steps[(number - 16) % 6]
 
 
 def palette_of(name: str | None, *, signed: bool) -> Palette:
@@ -77,10 +88,15 @@ _GRAY = _between(((24, 24, 24), (245, 245, 245)), 32)
 
 PALETTES: Mapping[str, Palette] = MappingProxyType(
     {
-        "viridis": Palette(_VIRIDIS, ((4, 15), (6, 0), (10, 0), (11, 0))),
-        "cividis": Palette(_CIVIDIS, ((4, 15), (6, 0), (7, 0), (11, 0))),
-        "diverging": Palette(_DIVERGING, ((4, 15), (12, 0), (15, 0), (9, 0), (1, 15)), diverging=True),
-        "gray": Palette(_GRAY, ((0, 15), (8, 15), (7, 0), (15, 0))),
+        "viridis": Palette(_VIRIDIS, (53, 54, 24, 30, 36, 77, 113, 149, 220, 226), ((4, 15), (6, 0), (10, 0), (11, 0))),
+        "cividis": Palette(_CIVIDIS, (17, 18, 60, 102, 144, 186, 221, 227), ((4, 15), (6, 0), (7, 0), (11, 0))),
+        "diverging": Palette(
+            _DIVERGING,
+            (25, 32, 74, 117, 153, 255, 224, 217, 209, 167, 124),
+            ((4, 15), (12, 0), (15, 0), (9, 0), (1, 15)),
+            diverging=True,
+        ),
+        "gray": Palette(_GRAY, tuple(range(234, 256)), ((0, 15), (8, 15), (7, 0), (15, 0))),
     }
 )
 """Every palette by the name that `--palette` takes."""

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from attn_cli.views.page import Grid
 from attn_cli.views.pooling import blocks_for
 from attn_cli.views.screen import Screen
+from attn_cli.views.text import cells
+from attn_cli.views.titles import short_titles
 
 LINES = 48
+THUMB_LINES = 58
 LABEL = 16
 WIDE = 12
 MARGIN = 2
@@ -28,7 +31,8 @@ class Labels:
 class Plan:
     """A cell is `cell` characters wide, or half a line high (`half`); matrices larger than rows × columns are pooled.
 
-    `label` is the room for row labels, 0 for none; `wide` cells have room for the labels of their columns.
+    `label` is the room for row labels, 0 for none, then `title` is that for the shortest titles; `wide` cells have room
+    for the labels of their columns.
     """
 
     cell: int
@@ -37,6 +41,7 @@ class Plan:
     rows: int
     columns: int
     wide: bool = False
+    title: int = 0
 
     @property
     def tall(self) -> int:
@@ -48,12 +53,16 @@ class Plan:
         height, width = grid.values.shape
         return blocks_for((height, width), self.rows, self.columns, tall=self.tall)
 
+    def room(self, columns: int) -> int:
+        """The cells that a matrix of so many columns takes, its labels included."""
+        return max(columns * self.cell + self.label, self.title)
+
     def size(self, grid: Grid) -> tuple[int, int]:
         """The lines and the cells that a grid takes, its title and column labels included."""
         down, across = self.pool(grid)
         height, width = -(-grid.values.shape[0] // down), -(-grid.values.shape[1] // across)
         lines = -(-height // 2) if self.half else height
-        return lines + bool(grid.title) + bool(self.label), width * self.cell + self.label
+        return lines + bool(grid.title) + bool(self.label), self.room(width)
 
 
 def plan_for(grids: Sequence[Grid], labels: Labels, screen: Screen, *, full: bool) -> Plan:
@@ -65,8 +74,11 @@ def plan_for(grids: Sequence[Grid], labels: Labels, screen: Screen, *, full: boo
     halves = screen.signs.halves and not screen.shaded
     plans = [*_wide(grids, min(labels.rows, most) + 1, labels.columns, screen.width)]
     plans += _plans(grids, label, halves, screen.width)
-    lines = LINES if halves else 2 * LINES
-    return next((plan for plan in plans if _lines(plan, grids, screen.width) <= lines), plans[-1])
+    times = 1 if halves else 2
+    for plan in plans:
+        if _lines(plan, grids, screen.width) <= times * (LINES if plan.label else THUMB_LINES):
+            return plan
+    return plans[-1]
 
 
 def _wide(grids: Sequence[Grid], label: int, names: int, width: int) -> Iterator[Plan]:
@@ -89,17 +101,15 @@ def _plans(grids: Sequence[Grid], label: int, halves: bool, width: int) -> Itera
     if len(grids) == 1:
         number = min(label, len(str(tallest - 1)) + 1)
         yield Plan(1, halves, number, 2 * (LINES - 4) if halves else LINES - 4, max(1, width - number))
+    title = min(width, max(map(cells, short_titles([grid.title for grid in grids], 0))))
     for edge in THUMBS:
-        yield Plan(1, halves, 0, edge if halves else edge // 2, min(edge, width))
+        yield Plan(1, halves, 0, edge if halves else edge // 2, min(edge, width), title=title)
 
 
 def _lines(plan: Plan, grids: Sequence[Grid], width: int) -> int:
     """How many lines the grids take when they flow."""
-    total = high = used = 0
-    for grid in grids:
-        lines, across = plan.size(grid)
-        if used and used + MARGIN + across > width:
-            total, high, used = total + high + bool(plan.label), 0, 0
-        used += across + (MARGIN if used else 0)
-        high = max(high, lines)
-    return total + high
+    sizes = [plan.size(grid) for grid in grids]
+    margin, between = (MARGIN, 1) if plan.label else (1, 0)
+    beside = max(1, (width + margin) // (max(across for _, across in sizes) + margin))
+    rows = -(-len(sizes) // beside)
+    return rows * (max(lines for lines, _ in sizes) + between) - between

@@ -8,16 +8,21 @@ from attn_cli.views.page import Block, Prose
 
 def provenance(trace: Trace, again: str | None) -> Iterator[Block]:
     """One line of what came in, then the notes, then how to see it again."""
-    looked = [] if trace.context_tokens is None else [f"looking at {_count(len(trace.context_tokens), 'token')}"]
-    parts = [_count(len(trace.tokens), "token"), *looked]
-    if trace.layers:
-        parts += _sizes(trace.layers[0])
-    parts.append(_origin(trace))
-    yield Prose(" · ".join(parts))
+    yield Prose(origin(trace))
     for note in trace.notes:
         yield Prose(f"note: {note}", faint=True)
     if again:
         yield Prose(f"again: {again}", faint=True)
+
+
+def origin(trace: Trace) -> str:
+    """How many tokens, which sizes and settings, and where the numbers come from."""
+    looked = [] if trace.context_tokens is None else [f"looking at {count(len(trace.context_tokens), 'token')}"]
+    parts = [count(len(trace.tokens), "token"), *looked]
+    if trace.layers:
+        parts += [count(len(trace.layers), "layer")] if len(trace.layers) > 1 else []
+        parts += _sizes(trace.layers[0])
+    return " · ".join([*parts, _source(trace)])
 
 
 def _sizes(layer: Layer) -> Iterator[str]:
@@ -25,7 +30,7 @@ def _sizes(layer: Layer) -> Iterator[str]:
         yield f"d_model {layer['X'].shape[1]}"
     width = f" of width {layer['Q'].shape[2]}" if "Q" in layer else ""
     shared = f", {layer.kv_heads} key/value" if layer.kv_heads != layer.heads else ""
-    yield _count(layer.heads, "head") + width + shared
+    yield count(layer.heads, "head") + width + shared
     if layer.head_index != tuple(range(layer.heads)):
         yield "shown: head " + ", ".join(map(str, layer.head_index))
     for name in ("mask", "positions"):
@@ -34,13 +39,16 @@ def _sizes(layer: Layer) -> Iterator[str]:
     yield layer.settings.dtype
 
 
-def _origin(trace: Trace) -> str:
+def _source(trace: Trace) -> str:
     source = trace.source
     if source.get("kind") == "random":
         return f"random embeddings and projections, seed {source.get('seed')}"
     path = source.get("path")
+    if source.get("kind") == "checkpoint":
+        return f"{source.get('model_type')} checkpoint {path}"
     return "numbers from " + ("standard input" if path == "-" else str(path or source.get("kind", "a trace")))
 
 
-def _count(number: int, thing: str) -> str:
+def count(number: int, thing: str) -> str:
+    """A number of things: 1 key, 2 keys."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")

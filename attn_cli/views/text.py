@@ -6,6 +6,7 @@ Right-to-left letters stay too. Where a cell is laid out, `pad` and `wrap` put a
 both of its sides, so that a terminal which reorders text reorders inside the cell and never swaps columns.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -13,6 +14,11 @@ from unicodedata import bidirectional, category
 
 MARK = "\N{LEFT-TO-RIGHT MARK}"
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+# Latin, Greek, Cyrillic, arrows, formulas, lines: each character is shown as it is, alone, in one cell.
+_SIMPLE = re.compile(
+    r"[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u0377\u037a-\u037f\u0384-\u0482\u048a-\u052f\u1d00-\u1dbf"
+    r"\u2010-\u2027\u2030-\u205e\u2070-\u209c\u20a0-\u20bf\u2100-\u2319\u2500-\u25fc]*"
+)
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 
 
@@ -23,14 +29,14 @@ def labels(tokens: Sequence[str]) -> tuple[str, ...]:
 
 def safe(text: str) -> str:
     """Text without anything that a terminal would obey or not show, plain spaces as they are."""
-    if text.isprintable() and text.isascii():
+    if _SIMPLE.fullmatch(text):
         return text
     return "".join(_spelled(cluster) for cluster in clusters(text))
 
 
 def cells(text: str) -> int:
     """The terminal cells that safe text takes."""
-    if text.isascii():
+    if _SIMPLE.fullmatch(text):
         return len(text)
     from rich.cells import cell_len
 
@@ -62,7 +68,7 @@ def pad(label: str, width: int, *, right: bool = False, more: str = "…") -> st
 
 def isolated(text: str) -> str:
     """The same text, marked so that right-to-left letters in it do not reorder what stands beside it."""
-    if text.isascii() or not any(bidirectional(character) in _RIGHT_TO_LEFT for character in text):
+    if _SIMPLE.fullmatch(text) or not any(bidirectional(character) in _RIGHT_TO_LEFT for character in text):
         return text
     return f"{MARK}{text}{MARK}"
 
@@ -89,7 +95,7 @@ def wrap(text: str, width: int, hanging: int = 0) -> Iterator[str]:
 
 def clusters(text: str) -> list[str]:
     """What a reader sees as single characters."""
-    if text.isascii():
+    if _SIMPLE.fullmatch(text):
         return list(text)
     return list(_patterns()[0].findall(text))
 

@@ -1,6 +1,6 @@
 """The page of `attn why`: one cell as lines that can be redone with a pocket calculator, or one row, ranked."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf, isfinite
 from types import MappingProxyType
 
@@ -8,10 +8,12 @@ from attn_cli.analysis.changes import Change
 from attn_cli.analysis.why import Cell, Key, Match, Row
 from attn_cli.trace.trace import Layer, Trace
 from attn_cli.views.page import Block, Equation, Grid, Heading, Listing, Look, Numbers, Page, Prose
-from attn_cli.views.provenance import provenance
+from attn_cli.views.provenance import count, provenance
 from attn_cli.views.text import labels
 
 RIVALS = 5
+RANKED = 40
+PLENTY = 8
 TERMS = 16
 
 Say = Callable[[float], str]
@@ -19,7 +21,7 @@ Say = Callable[[float], str]
 
 def cell_page(trace: Trace, layer: Layer, cell: Cell, look: Look, again: str | None = None) -> Page:
     """Dot product, steps, softmax and value of one cell."""
-    return tuple(_cell(trace, layer, cell, _sayer(look.precision), look.full, again))
+    return tuple(_cell(trace, layer, cell, look, again))
 
 
 def row_page(trace: Trace, row: Row, look: Look, again: str | None = None) -> Page:
@@ -27,6 +29,7 @@ def row_page(trace: Trace, row: Row, look: Look, again: str | None = None) -> Pa
     say = _sayer(look.precision)
     stages = list(row.keys[0].scores) if row.keys else []
     header = ("rank", "key", "token", *stages, "exp", "weight")
+    shown = row.keys if look.full else row.keys[:RANKED]
     rows = tuple(
         (
             str(rank),
@@ -36,25 +39,34 @@ def row_page(trace: Trace, row: Row, look: Look, again: str | None = None) -> Pa
             "" if key.exponential is None else say(key.exponential),
             "" if key.weight is None else say(key.weight),
         )
-        for rank, key in enumerate(row.keys, start=1)
+        for rank, key in enumerate(shown, start=1)
     )
     return (
         *provenance(trace, again),
-        Heading(f"{_whose(row)} looks at {len(row.keys)} keys"),
+        Heading(f"{_whose(row)} looks at {count(len(row.keys), 'key')}"),
         Listing(header, rows, right=frozenset({0, 1, *range(3, len(header))})),
+        *_left_out(row.keys[len(shown) :], say),
         *_softmax_notes(row, say),
     )
 
 
-def _cell(trace: Trace, layer: Layer, cell: Cell, say: Say, full: bool, again: str | None) -> Iterator[Block]:
-    row, key = cell.row, cell.key
+def _left_out(keys: Sequence[Key], say: Say) -> Iterator[Block]:
+    if keys:
+        weighed = [key.weight for key in keys if key.weight is not None]
+        weigh = f" weigh {say(sum(weighed))} together" if weighed else ""
+        yield Prose(f"… {count(len(keys), 'more key')}{weigh}; --full shows all", faint=True)
+
+
+def _cell(trace: Trace, layer: Layer, cell: Cell, look: Look, again: str | None) -> Iterator[Block]:
+    row, key, say = cell.row, cell.key, _sayer(look.precision)
     token = labels([key.token])[0]
     yield from provenance(trace, again)
-    yield Prose("Shown to a few digits and carried with all: --precision 8 prints more.", faint=True)
+    if look.precision < PLENTY:
+        yield Prose(f"Shown to a few digits and carried with all: --precision {PLENTY} prints more.", faint=True)
     share = "no weight is stored" if key.weight is None else f"{100 * key.weight:.1f} % of its attention"
     yield Heading(f'{_whose(row)} → "{token}" (key {key.index}): {"hidden" if key.hidden else share}')
     if cell.match is not None:
-        yield from _match(cell.match, say, full)
+        yield from _match(cell.match, say, look.full)
     elif key.scores:
         stage, score = next(iter(key.scores.items()))
         yield Prose(f"The arithmetic starts with {stage}: {say(score)}. What made it is not stored.")
@@ -76,11 +88,14 @@ def _match(match: Match, say: Say, full: bool) -> Iterator[Block]:
     yield Listing(("feature", match.q, match.k, "product", "sum so far"), rows, right=frozenset(range(5)))
     if len(shown) < len(match.terms):
         rest = match.score - shown[-1].total
-        yield Prose(f"… {len(match.terms) - len(shown)} more features add {say(rest)}; --full shows all", faint=True)
+        left = len(match.terms) - len(shown)
+        adds = "adds" if left == 1 else "add"
+        yield Prose(f"… {count(left, 'more feature')} {adds} {say(rest)}; --full shows all", faint=True)
     yield Equation(f"score = {say(match.score)}")
     if match.unturned is not None:
         turned = match.score - match.unturned
-        yield Equation(f"before rotation it was {say(match.unturned)}; position makes {_signed(turned, say)} of it")
+        does = f"takes {say(-turned)} away" if turned < 0 else f"adds {say(turned)}"
+        yield Equation(f"without rotation = {say(match.unturned)}   (rotating {does})")
 
 
 def _scaled(change: Change, say: Say, layer: Layer) -> str:
@@ -98,14 +113,14 @@ def _softcapped(change: Change, say: Say, layer: Layer) -> str:
     cap = change.numbers.get("cap")
     if cap is None:
         return f"softcapped = {say(change.after)}"
-    return f"softcapped = {cap:g} × tanh({say(change.before)} / {cap:g}) = {say(change.after)}"
+    return f"softcapped = {cap:.10g} × tanh({say(change.before)} / {cap:.10g}) = {say(change.after)}"
 
 
 def _biased(change: Change, say: Say, layer: Layer) -> str:
     numbers = change.numbers
-    slope = f" − {numbers['slope']:.6g} × {numbers['distance']:g}" if "slope" in numbers else ""
+    slope = f" − {numbers['slope']:.10g} × {numbers['distance']:.10g}" if "slope" in numbers else ""
     bias = f" {_signed(numbers['bias'], say)}" if "bias" in numbers else ""
-    named = "   (ALiBi: slope × distance)" if slope else "   (what attn_mask or the model adds)"
+    named = f"   (ALiBi: slope × distance{', then a bias' if bias else ''})" if slope else "   (a bias is added)"
     return f"biased = {say(change.before)}{slope}{bias} = {say(change.after)}{named}"
 
 
@@ -124,20 +139,22 @@ _STEPS: Mapping[str, Callable[[Change, Say, Layer], str]] = MappingProxyType(
 def _softmax(row: Row, key: Key, say: Say) -> Iterator[Block]:
     if row.largest is None or row.denominator is None or key.exponential is None:
         return
-    yield Heading(f"The share: softmax over {len(row.keys)} keys")
+    seen = [rival for rival in row.keys if rival is key or not rival.hidden]
+    hidden = sum(rival.hidden for rival in row.keys)
+    yield Heading(f"The share: softmax over {count(len(row.keys), 'key')}" + (f", {hidden} hidden" if hidden else ""))
     if key.hidden:
         yield Equation("exponential = exp(−∞) = 0")
     else:
         score = list(key.scores.values())[-1]
-        yield Equation(f"exponential = exp({say(score)} {_signed(-row.largest, say)}) = {say(key.exponential)}")
-        yield Prose(f"{say(row.largest)} is the row's largest; taking it off changes no share.", faint=True)
-    rivals = [rival for rival in row.keys if rival is not key][:RIVALS]
-    shown = sorted([key, *rivals], key=row.keys.index)
+        less = f"exp({say(score)} {_signed(-row.largest, say)})"
+        yield Equation(f"exponential = {less} = {say(key.exponential)}   (less the row's largest)")
+    rivals = [rival for rival in seen if rival is not key][:RIVALS]
+    shown = sorted([key, *rivals], key=seen.index)
     names = dict(zip((rival.index for rival in shown), labels([rival.token for rival in shown]), strict=True))
     parts = [f"{say(rival.exponential or 0)} ({names[rival.index]})" for rival in shown]
-    others = len(row.keys) - len(shown)
+    others = len(seen) - len(shown)
     if others:
-        rest = sum(rival.exponential or 0 for rival in row.keys if rival not in shown)
+        rest = sum(rival.exponential or 0 for rival in seen if rival not in shown)
         parts.append(f"{say(rest)} ({others} more)")
     if row.sink is not None:
         parts.append(f"{say(row.sink * row.denominator)} (the sink)")
@@ -149,7 +166,8 @@ def _softmax(row: Row, key: Key, say: Say) -> Iterator[Block]:
 def _softmax_notes(row: Row, say: Say) -> Iterator[Block]:
     if row.largest is not None and row.denominator is not None:
         sink = "" if row.sink is None else f", of which the sink took {say(row.sink * row.denominator)}"
-        yield Equation(f"exp is exp(score {_signed(-row.largest, say)}); weight is exp / {say(row.denominator)}{sink}")
+        score = list(row.keys[0].scores)[-1]
+        yield Equation(f"exp = exp({score} {_signed(-row.largest, say)}); weight = exp / {say(row.denominator)}{sink}")
 
 
 def _value(layer: Layer, cell: Cell, say: Say) -> Iterator[Block]:

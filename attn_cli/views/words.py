@@ -11,6 +11,7 @@ from attn_cli.views.text import cells, pad, wrap
 INDENT = 4
 GAP = 2
 LEAST = 12
+NARROW = 40
 
 
 def heading_lines(block: Heading, look: Look, screen: Screen) -> Iterator[Line]:
@@ -32,7 +33,7 @@ def prose_lines(block: Prose, look: Look, screen: Screen) -> Iterator[Line]:
 def equation_lines(block: Equation, look: Look, screen: Screen) -> Iterator[Line]:
     """Indented a little; what is wider than the screen goes on below, indented more."""
     text = screen.spell(block.text)
-    indent = 2 if cells(text) + 2 <= screen.width else 0
+    indent = 2 if screen.width >= NARROW or cells(text) + 2 <= screen.width else 0
     for line in wrap(text, screen.width - indent, INDENT):
         yield [(" " * indent + line, None)]
 

@@ -62,7 +62,7 @@ USAGE = [
     (["Hello world"], "No such command 'Hello world'.", "attn --help lists the commands; a sentence needs one: "),
     (["explain", "--haed", "1"], "No such option: --haed", "did you mean --head"),
     (["explain", "--zzzz"], "No such option: --zzzz", "attn explain --help lists the options"),
-    (["explain", "--head", "x"], "Invalid value for '--head': 'x' is not a valid", "attn explain --help lists"),
+    (["explain", "--head", "x"], "--head: 'x' is not a valid", "attn explain --help lists"),
     (["schema"], "Missing argument 'name'.", "attn schema --help lists the options"),
 ]
 

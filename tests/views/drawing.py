@@ -116,6 +116,6 @@ def all_blocks() -> tuple[Block, ...]:
         Picture(heads, "share of attention"),
         Numbers((hostile_grid(),)),
         Picture((hostile_grid(signed=True),)),
-        Picture((grid(150, 130),)),
+        Picture((grid(100, 90),)),
         Listing(("what", "how much", "why"), tuple((name, "0.5", name * 9) for name in names), frozenset({1})),
     )

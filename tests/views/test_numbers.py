@@ -22,6 +22,7 @@ def test_numbers_have_the_digits_that_were_asked_for() -> None:
 def test_a_small_negative_number_has_no_sign_when_it_reads_as_zero() -> None:
     assert written([[-0.00001, -0.0, 1, -10]]) == [["0.0000", "0.0000", "1.0000", "-10.0000"]]
     assert written([[-0.2, -10]], 0) == [["0", "-10"]]
+    assert written([[-0.0, 1e9]], 0) == [["0e+00", "1e+09"]]
 
 
 @pytest.mark.parametrize("values", [[[1e7, 1.0]], [[1e-5, 2e-6]], [[-3e120, 1.0]], [[1e-300, 0.0]]])

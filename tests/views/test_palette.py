@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from attn_cli.views.palette import BLACK, PALETTES, WHITE, level_of, luminance, readable_on
+from attn_cli.views.palette import BLACK, PALETTES, WHITE, level_of, luminance, readable_on, xterm
 
 
 def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
@@ -27,8 +27,28 @@ def test_the_diverging_palette_is_lightest_in_the_middle_and_dark_at_both_ends()
 
 
 @pytest.mark.parametrize("name", PALETTES)
+def test_256_colours_keep_the_order_of_brightness(name: str) -> None:
+    light = [luminance(xterm(number)) for number in PALETTES[name].cube]
+    rising = np.sign(np.diff(light)).tolist()
+    half = len(light) // 2 if PALETTES[name].diverging else len(light) - 1
+    assert rising == [1] * half + [-1] * (len(rising) - half)
+
+
+def test_the_numbers_of_the_256_colours() -> None:
+    assert [xterm(number) for number in (16, 21, 208, 231, 232, 255)] == [
+        (0, 0, 0),
+        (0, 0, 255),
+        (255, 135, 0),
+        (255, 255, 255),
+        (8, 8, 8),
+        (238, 238, 238),
+    ]
+
+
+@pytest.mark.parametrize("name", PALETTES)
 def test_text_can_be_read_on_every_level(name: str) -> None:
-    assert min(contrast(colour, readable_on(colour)) for colour in PALETTES[name].levels) >= 4.5
+    grounds = [*PALETTES[name].levels, *map(xterm, PALETTES[name].cube)]
+    assert min(contrast(ground, readable_on(ground)) for ground in grounds) >= 4.5
 
 
 def test_black_stands_on_white_and_white_on_black() -> None:

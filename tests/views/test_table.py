@@ -57,8 +57,8 @@ def test_full_prints_every_number_in_blocks_of_columns() -> None:
 def test_heads_stand_side_by_side_where_they_fit() -> None:
     heads = Numbers(tuple(grid(3, 3, title=f"head {place}") for place in range(3)))
     assert screen(heads, width=120).split("\n")[0].split("head") == ["", f"{' 0':32}", f"{' 1':32}", " 2"]
-    assert screen(heads, width=66).split("\n")[0].count("head") == 1
-    assert screen(heads, width=67).split("\n")[0].count("head") == 2
+    assert screen(heads, width=68).split("\n")[0].count("head") == 1
+    assert screen(heads, width=69).split("\n")[0].count("head") == 2
 
 
 def test_all_heads_have_one_format_and_one_scale_of_colours() -> None:

@@ -19,13 +19,11 @@ CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=("plain", "full", "numbers", "cividis"))
-@pytest.mark.parametrize("colour", SYSTEMS)
-@pytest.mark.parametrize("width", [1, 2, 5, *WIDTHS])
+@pytest.mark.parametrize("colour", ["truecolor", "standard", None])
+@pytest.mark.parametrize("width", [2, 7, *WIDTHS])
 def test_no_line_is_wider_than_the_screen(width: int, colour: str | None, look: Look) -> None:
     text = screen(*all_blocks(), width=width, colour=colour, look=look)
-    wide = [line for line in plain(text).split("\n") if cells(line) > width]
-    # A letter of two cells cannot be shown on a screen of one.
-    assert [line for line in wide if width > 1 or cells(line) > 2] == []
+    assert [line for line in plain(text).split("\n") if cells(line) > width] == []
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "utf-8"])
@@ -81,7 +79,7 @@ def test_each_colour_system_gets_its_own_codes_in_one_process() -> None:
 
 
 def test_blocks_are_parted_where_words_alone_would_not_part_them() -> None:
-    picture, numbers = Picture((grid(2, 2),)), Numbers((grid(2, 2),))
+    picture, numbers = Picture((grid(2, 2, signed=False),)), Numbers((grid(2, 2),))
     text = screen(Heading("one"), Prose("two"), numbers, picture, Prose("three"), Heading("four"))
     assert text.startswith("one\n───\ntwo\n       ")
     parts = text.split("\n\n")

@@ -1,11 +1,14 @@
 """Hostile text made safe, and measured in cells."""
 
+import subprocess
+import sys
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attn_cli.views import text
 from attn_cli.views.text import MARK, cells, clusters, escape, fit, labels, pad, safe, wrap
 from tests.views.drawing import HOSTILE
 
@@ -62,8 +65,8 @@ def test_every_cluster_of_a_label_can_be_seen(token: str) -> None:
 
 
 @given(anything)
-def test_safe_text_stays_as_it_is_when_made_safe_again(text: str) -> None:
-    assert safe(safe(text)) == safe(text)
+def test_safe_text_stays_as_it_is_when_made_safe_again(words: str) -> None:
+    assert safe(safe(words)) == safe(words)
 
 
 @given(anything, st.integers(0, 12))
@@ -81,10 +84,10 @@ def test_pad_takes_exactly_its_cells(token: str, width: int, right: bool) -> Non
 
 
 @given(anything, st.integers(2, 30), st.integers(0, 6))
-def test_wrapped_lines_fit_and_lose_nothing_but_spaces(text: str, width: int, hanging: int) -> None:
-    lines = list(wrap(safe(text), width, hanging))
+def test_wrapped_lines_fit_and_lose_nothing_but_spaces(words: str, width: int, hanging: int) -> None:
+    lines = list(wrap(safe(words), width, hanging))
     assert all(cells(line) <= width for line in lines)
-    assert "".join(lines).replace(MARK, "").replace(" ", "") == safe(text).replace(" ", "")
+    assert "".join(lines).replace(MARK, "").replace(" ", "") == safe(words).replace(" ", "")
 
 
 def test_fit_does_not_cut_a_family_or_a_wide_letter_in_half() -> None:
@@ -101,8 +104,26 @@ def test_right_to_left_letters_are_kept_from_reordering_their_line() -> None:
 
 
 def test_wrap_breaks_between_words_and_keeps_the_spaces_inside_a_line() -> None:
-    text = "scores = Q · Kᵀ   3×4"
-    assert list(wrap(text, 80)) == [text]
-    assert list(wrap(text, 16, 2)) == ["scores = Q · Kᵀ", "  3×4"]
+    words = "scores = Q · Kᵀ   3×4"
+    assert list(wrap(words, 80)) == [words]
+    assert list(wrap(words, 16, 2)) == ["scores = Q · Kᵀ", "  3×4"]
     assert list(wrap("abcdefghij", 4)) == ["abcd", "efgh", "ij"]
     assert list(wrap("gives 38 % of it", 9)) == ["gives", "38 % of", "it"]
+
+
+def test_plain_characters_are_what_the_slow_way_says_they_are() -> None:
+    from rich.cells import cell_len
+
+    for character in map(chr, range(0x3000)):
+        if text._SIMPLE.fullmatch(character):
+            assert text._spelled(character) == character
+            assert cell_len(character) == 1
+            assert unicodedata.bidirectional(character) not in text._RIGHT_TO_LEFT
+
+
+def test_the_signs_of_our_own_pages_need_no_library_for_clusters() -> None:
+    signs = "scores = Q · Kᵀ / √d_k   3×4 → 3×3 − ∞ … ░▒▓█▀▄⋮─ é ä 2⁻¹ ∑ ≤ ± “x” – τ"
+    code = (
+        f"import sys; from attn_cli.views.text import safe, pad; pad(safe({signs!a}), 9); print('regex' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

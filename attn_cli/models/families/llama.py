@@ -1,6 +1,7 @@
 """Llama 1 to 3 (Touvron et al. 2023, arXiv 2302.13971) and those that share its layer: RMSNorm, RoPE, gated MLP."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from attn_cli.core.masks import Causal, Mask, Sliding
 from attn_cli.errors import DocumentError
@@ -10,7 +11,7 @@ from attn_cli.models.family import Architecture, Family
 from attn_cli.models.feed import Gated
 from attn_cli.models.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.ropes import rotary
-from attn_cli.models.weights import Names
+from attn_cli.models.weights import Names, Part
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 
@@ -53,7 +54,7 @@ def window(config: Config) -> Mask:
 
 
 def sliding_layers(config: Config, rule: Callable[[int], bool]) -> tuple[bool, ...]:
-    """Which layers look through a sliding window: those that `layer_types` names so, else those of the family's rule."""
+    """Which layers look through a window: those that `layer_types` names so, else those of the family's rule."""
     count = config.whole("num_hidden_layers")
     kinds = config.get("layer_types", [SLIDING if rule(number) else FULL for number in range(count)])
     if not isinstance(kinds, list) or len(kinds) != count or not {*kinds} <= {FULL, SLIDING}:
@@ -63,13 +64,25 @@ def sliding_layers(config: Config, rule: Callable[[int], bool]) -> tuple[bool, .
     return tuple(kind == SLIDING for kind in kinds)
 
 
+def windowed(config: Config, layer: LayerPlan, rule: Callable[[int], bool]) -> tuple[LayerPlan, ...]:
+    """Layers of one plan, some within the config's window: those that `layer_types` or the family's rule names."""
+    slides = sliding_layers(config, rule)
+    local = replace(layer, mask=window(config)) if any(slides) else layer
+    return tuple(local if here else layer for here in slides)
+
+
+def without(names: Names, *ours: str) -> dict[str, str | Part]:
+    """Names but for those of what a family lacks."""
+    return {name: entry for name, entry in names.items() if name not in ours}
+
+
 def read(config: Config) -> Architecture:
     layer = plain_layer(config)
     return architecture(config, (layer,) * config.whole("num_hidden_layers"))
 
 
 _ATTENTION, _MLP = "layers.{i}.self_attn.", "layers.{i}.mlp."
-NAMES: Names = {
+NAMES: dict[str, str | Part] = {
     "embed": "embed_tokens",
     "before_attention": "layers.{i}.input_layernorm",
     **{name: f"{_ATTENTION}{name}_proj" for name in "qkvo"},
@@ -78,6 +91,8 @@ NAMES: Names = {
     "final_norm": "norm",
     "unembed": "/lm_head",
 }
+QK_NAMES: dict[str, str | Part] = NAMES | {name: f"{_ATTENTION}{name}" for name in ("q_norm", "k_norm")}
+"""Those of layers that norm queries and keys."""
 
 # attention_bias and mlp_bias show in the tensors that are there.
 HARMLESS_KEYS = ("attention_bias", "attention_dropout", "intermediate_size", "mlp_bias", "rope_theta", "rope_scaling")

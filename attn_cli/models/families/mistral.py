@@ -2,31 +2,28 @@
 
 from dataclasses import replace
 
-from attn_cli.core.masks import Causal
 from attn_cli.models.config import Config
 from attn_cli.models.families.llama import (
     HARMLESS_KEYS,
     HARMLESS_TENSORS,
     architecture,
     plain_layer,
-    sliding_layers,
     window,
+    windowed,
 )
 from attn_cli.models.family import Architecture, Family
 
 
 def read(config: Config) -> Architecture:
-    layer, mask = plain_layer(config.assume({"sliding_window": 4096})), window(config)
-    if config.word("model_type") == "mistral":
-        slides = (True,) * config.whole("num_hidden_layers")
-    else:
-        slides = sliding_layers(config, lambda number: True)
-    return architecture(config, tuple(replace(layer, mask=mask if sliding else Causal()) for sliding in slides))
+    layer = plain_layer(config.assume({"sliding_window": 4096}))
+    if config.word("model_type") == "ministral":
+        return architecture(config, windowed(config, layer, lambda number: True))
+    return architecture(config, (replace(layer, mask=window(config)),) * config.whole("num_hidden_layers"))
 
 
 FAMILY = Family(
     types=("mistral", "ministral"),
     read=read,
-    harmless_keys=HARMLESS_KEYS,
+    harmless_keys=(*HARMLESS_KEYS, "sliding_window"),
     harmless_tensors=HARMLESS_TENSORS,
 )

@@ -1,42 +1,80 @@
-"""Qwen 2 and 3 (arXiv 2407.10671, 2505.09388): Llama's layers, Qwen 3 with normed queries and keys."""
+"""Qwen 2 and 3 (arXiv 2407.10671, 2505.09388): Llama's layers, Qwen 3 with normed queries and keys; and their mixtures.
 
+Qwen 2's experts have one beside them that all tokens share.
+"""
+
+from collections.abc import Callable
 from dataclasses import replace
 
-from attn_cli.core.masks import Causal
 from attn_cli.models.config import Config
 from attn_cli.models.families.llama import (
-    HARMLESS_KEYS,
     HARMLESS_TENSORS,
-    NAMES,
+    QK_NAMES,
     architecture,
     plain_layer,
-    sliding_layers,
-    window,
+    windowed,
 )
+from attn_cli.models.families.mixtral import EXPERT_KEYS, EXPERT_NAMES, experts
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.plan import HeadNorm
+from attn_cli.models.feed import Gated
+from attn_cli.models.plan import HeadNorm, LayerPlan
 from attn_cli.models.weights import Names
 
 
 def read(config: Config) -> Architecture:
-    third = config.word("model_type") == "qwen3"
-    config.assume({"sliding_window": 4096} | ({"head_dim": 128} if third else {}))
-    layer = plain_layer(config)
-    layer = replace(layer, head_norm=HeadNorm(layer.norm) if third else None)
+    kind = config.word("model_type")
+    config.assume({"sliding_window": 4096} | ASSUMED[kind])
     config.must_be("use_mrope", False)
-    first = config.get("max_window_layers", 28)
-    windowed = config.flag("use_sliding_window", False)
-    slides = sliding_layers(config, lambda number: windowed and number >= first)
-    mask = window(config)
-    layers = tuple(replace(layer, mask=mask if sliding else Causal()) for sliding in slides)
-    return architecture(config, layers, names=QK_NAMES)
+    layer = plain_layer(config)
+    if kind.startswith("qwen3"):
+        layer = replace(layer, head_norm=HeadNorm(layer.norm))
+    if not config.flag("use_sliding_window", False):
+        layers = windowed(config, layer, lambda number: False)
+    else:
+        first = config.get("max_window_layers", 28)
+        layers = windowed(config, layer, lambda number: SLIDES[kind](number, first))
+    if kind.endswith("_moe"):
+        layers = _with_experts(config, layers)
+    return architecture(config, layers, MOE_NAMES if kind.endswith("_moe") else QK_NAMES)
 
 
-QK_NAMES: Names = NAMES | {name: f"layers.{{i}}.self_attn.{name}" for name in ("q_norm", "k_norm")}
+def _with_experts(config: Config, layers: tuple[LayerPlan, ...]) -> tuple[LayerPlan, ...]:
+    """Experts in every layer that is not said to do without."""
+    step, plain = config.whole("decoder_sparse_step", 1), config.get("mlp_only_layers", [])
+    feed, shared = experts(config, among=config.flag("norm_topk_prob", False)), layers[0].feed
+    if config.word("model_type") == "qwen2_moe":
+        assert isinstance(shared, Gated)
+        feed = replace(feed, shared=replace(shared, side="shared_"))
+    return tuple(
+        layer if number in plain or (number + 1) % step else replace(layer, feed=feed)
+        for number, layer in enumerate(layers)
+    )
+
+
+ASSUMED = {
+    "qwen2": {},
+    "qwen3": {"head_dim": 128},
+    "qwen2_moe": {"num_experts_per_tok": 4},
+    "qwen3_moe": {"num_experts_per_tok": 8},
+}
+SLIDES: dict[str, Callable[[int, int], bool]] = {
+    "qwen2": lambda number, first: number >= first,
+    "qwen3": lambda number, first: number >= first,
+    "qwen2_moe": lambda number, first: number % 2 == 0 and number < first,
+    "qwen3_moe": lambda number, first: True,
+}
+"""Which layers look through the window where it is used, given `max_window_layers`."""
+
+MOE_NAMES: Names = {
+    **QK_NAMES,
+    **EXPERT_NAMES,
+    **{f"shared_{name}": f"layers.{{i}}.mlp.shared_expert.{name}_proj" for name in ("gate", "up", "down")},
+    "shared_switch": "layers.{i}.mlp.shared_expert_gate",
+}
 
 FAMILY = Family(
-    types=("qwen2", "qwen3"),
+    types=("qwen2", "qwen3", "qwen2_moe", "qwen3_moe"),
     read=read,
-    harmless_keys=HARMLESS_KEYS,
+    harmless_keys=(*EXPERT_KEYS, "max_window_layers", "qkv_bias", "shared_expert_intermediate_size", "sliding_window"),
     harmless_tensors=HARMLESS_TENSORS,
 )

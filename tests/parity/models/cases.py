@@ -1,11 +1,11 @@
 """The checkpoints that are compared with transformers: a config each, small, with sizes that are no powers of two."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-GROUPS = ("first",)
+GROUPS = ("first", "encoders", "pairs", "modern", "decoders")
 """The files of this folder whose CASES count."""
 
 
@@ -14,6 +14,9 @@ class Case:
     """One checkpoint: the class in transformers that builds it, the config's keys, and what is special about it.
 
     `auto` is the Auto class that loads it; `dtype` is how its weights are stored; `shards` splits them over files.
+    `target` gives TARGET to a decoder, `types` makes the second half of a text another segment, and `renamed` holds
+    (new name, old name) pairs: parts of tensor names as older checkpoints have them. `also` are further tensors,
+    and `older` keys that config.json has as older configs spell them; None takes one away.
     """
 
     name: str
@@ -23,6 +26,13 @@ class Case:
     dtype: str = "F32"
     shards: int = 1
     target: bool = False
+    types: bool = False
+    renamed: tuple[tuple[str, str], ...] = ()
+    also: dict[str, list[int]] = field(default_factory=dict)
+    older: dict[str, Any] = field(default_factory=dict)
+
+    def types_of(self, ids: list[int]) -> list[int] | None:
+        return [int(place >= len(ids) / 2) for place in range(len(ids))] if self.types else None
 
 
 def cases() -> Iterator[Case]:
@@ -38,7 +48,7 @@ TEXTS = {
 }
 """Token ids; the configs of cases have a vocabulary of at least 101 and at least 256 positions."""
 
-TARGET = [4, 33, 8, 71, 19]
+TARGET = [4, 33, 8, 71, 19, 8, 2, 90, 15, 61, 44]
 """What the decoder of an encoder–decoder is given."""
 
 ROWS = [0, 1, 2, 5, 63, 64, 130, 199]

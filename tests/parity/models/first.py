@@ -12,6 +12,8 @@ LLAMA = {
     "max_position_embeddings": 256,
     "vocab_size": 101,
 }
+LINEAR = {"rope_parameters": {"rope_type": "linear", "factor": 3.0, "rope_theta": 500.0}}
+DYNAMIC = {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}}
 SHORT = LLAMA | {"max_position_embeddings": 64}
 
 CASES = (
@@ -24,12 +26,12 @@ CASES = (
     Case(
         "llama-linear",
         "llama",
-        LLAMA | {"rope_parameters": {"rope_type": "linear", "factor": 3.0, "rope_theta": 500.0}},
+        LLAMA | LINEAR,
     ),
     Case(
         "llama-dynamic",
         "llama",
-        SHORT | {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}},
+        SHORT | DYNAMIC,
     ),
     Case(
         "llama-3.1",

@@ -25,21 +25,28 @@ def shapes_of(case: Case) -> tuple[dict[str, Any], dict[str, list[int]]]:
     from safetensors import safe_open
 
     config = transformers.AutoConfig.for_model(case.model_type, **case.config)
-    model = getattr(transformers, case.auto).from_config(config)
+    kind = getattr(transformers, case.auto)
+    model = getattr(kind, "from_config", kind)(config)
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
-        saved = json.loads((Path(folder) / "config.json").read_text())
+        saved = json.loads((Path(folder) / "config.json").read_text()) | case.older
         with safe_open(Path(folder) / "model.safetensors", framework="np") as file:
             shapes = {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    return {key: value for key, value in saved.items() if key != "transformers_version"}, shapes
+    for new, old in case.renamed:
+        shapes = {name.replace(new, old): shape for name, shape in shapes.items()}
+    dropped = {"transformers_version", *(key for key, value in case.older.items() if value is None)}
+    return {key: value for key, value in saved.items() if key not in dropped}, shapes | case.also
 
 
 def run(case: Case, folder: str, ids: list[int], dtype: torch.dtype) -> dict[str, np.ndarray]:
     """Weights, hidden states and the last logits of one text."""
-    model = getattr(transformers, case.auto).from_pretrained(folder, attn_implementation="eager", dtype=dtype).eval()
+    kinds = {"attn_implementation": "eager", "experts_implementation": "eager"}
+    model = getattr(transformers, case.auto).from_pretrained(folder, dtype=dtype, **kinds).eval()
     given: dict[str, Any] = {"input_ids": torch.tensor([ids])}
     if case.target:
         given["decoder_input_ids"] = torch.tensor([TARGET])
+    if case.types:
+        given["token_type_ids"] = torch.tensor([case.types_of(ids)])
     with torch.no_grad():
         out = model(**given, output_attentions=True, output_hidden_states=True)
     found: dict[str, np.ndarray] = {}
@@ -58,6 +65,17 @@ def run(case: Case, folder: str, ids: list[int], dtype: torch.dtype) -> dict[str
     if "logits" in out:
         found["logits"] = out.logits[0, -1:].numpy()
     return found
+
+
+def add_alibi_once() -> None:
+    """Falcon's eager attention adds ALiBi to scores whose mask has it already, the fused one does not: halve it.
+
+    With this its logits are those of the fused attention, and of the original model.
+    """
+    from transformers.models.falcon import modeling_falcon
+
+    whole = modeling_falcon.build_alibi_tensor
+    modeling_falcon.build_alibi_tensor = lambda *given, **named: whole(*given, **named) / 2
 
 
 def some(array: np.ndarray) -> np.ndarray:
@@ -85,6 +103,7 @@ def make(case: Case) -> None:
 
 if __name__ == "__main__":
     transformers.logging.set_verbosity_error()
+    add_alibi_once()
     for case in cases():
         if not sys.argv[1:] or case.name in sys.argv[1:]:
             make(case)

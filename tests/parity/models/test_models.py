@@ -45,7 +45,8 @@ def attentions(model: Model, case: Case, ids: list[int]) -> tuple[dict[str, Laye
     keep = {"residual", "weights"}
     tokens = [str(place) for place in range(len(ids))]
     found: dict[str, Layer] = {}
-    stream = model.stream(ids, tokens, keep, *([TARGET, [str(i) for i in TARGET]] if case.target else []))
+    target = [TARGET, [str(i) for i in TARGET]] if case.target else []
+    stream = model.stream(ids, tokens, keep, *target, types=case.types_of(ids))
     while True:
         try:
             layer = next(stream)

@@ -1,0 +1,55 @@
+"""A dump from a file, NaN and infinities let in however they are written; what is declared of it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from attn_cli.errors import UsageError
+from attn_cli.sources.documents import read_document, read_parameters
+from attn_cli.sources.files import read_bytes
+from attn_cli.sources.parameters import Parameters
+from attn_cli.sources.request import Request
+from attn_cli.trace.archives import kind_of
+from attn_cli.trace.trace import Trace
+
+_STRINGS_OR_ODD = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b')
+
+
+def dump_of(file: str | None, option: str | None, bare: str | None) -> tuple[str, Trace | Parameters]:
+    """The name of the one file that is named, and what it holds, as it is."""
+    if (file is None) == (option is None):
+        what = "there is no FILE" if file is None else "FILE and -w name two files"
+        raise UsageError(what, hint="attn check dump.npz")
+    if bare not in (None, "weights", "scores"):
+        raise UsageError(f"--as: {bare!r} is not weights or scores", hint="--as scores, or leave it out")
+    path = file or option or ""
+    name = "standard input" if path == "-" else path
+    return name, read_dump(read_bytes(path), name, bare)
+
+
+def read_dump(data: bytes, name: str, bare: str | None = None) -> Trace | Parameters:
+    """The trace or the parameters that bytes hold; DocumentError where they are neither."""
+    if kind_of(data) == "json":
+        data = _STRINGS_OR_ODD.sub(_quoted, data)
+    document = read_document(data, name, bare)
+    if isinstance(document, Trace):
+        return document
+    return read_parameters(Request(weights=name, bare=bare, odd=True), document, name)
+
+
+def declared_by(mask: str | None, positions: str | None, scale: str | None, softcap: str | None) -> Mapping[str, Any]:
+    """The settings that options declare, parsed; UsageError where one is misspelled."""
+    return Request(mask=mask, positions=positions, scale=scale, softcap=softcap).overrides()
+
+
+def shown(found: Trace | Parameters, name: str) -> Trace:
+    """A trace whose provenance can be told, with the file for its source."""
+    if isinstance(found, Trace):
+        return found
+    layer = found.attended()
+    return Trace(found.tokens, (layer,), {"kind": "document", "path": name}, context_tokens=found.context_tokens)
+
+
+def _quoted(match: "re.Match[bytes]") -> bytes:
+    """The bare words that Python's json writes, as the words that a trace holds."""
+    return match[0] if match[0].startswith(b'"') else b'"%s"' % match[0]

@@ -1,0 +1,125 @@
+"""What a checkpoint is, without running it."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from attn_cli.core.masks import MASKS
+from attn_cli.core.spelling import spell
+from attn_cli.errors import DocumentError
+from attn_cli.models.hub import TOKENIZERS
+from attn_cli.models.model import Model, open_model
+from attn_cli.models.plan import LayerPlan
+
+
+@dataclass(frozen=True)
+class Layers:
+    """A run of layers that are alike: the first and the last, and what each of them has."""
+
+    first: str
+    last: str
+    heads: int
+    kv_heads: int
+    head_dim: int
+    mask: str
+    positions: str
+    scale: str
+    extras: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Description:
+    """A checkpoint: `refused` says why attn does not compute it, None where it does.
+
+    `parameters` counts the numbers of its tensors, `size` their bytes; both are 0 where no tensors could be read.
+    """
+
+    folder: str
+    model_type: str | None
+    tokenizer: str | None
+    layers: tuple[Layers, ...] = ()
+    width: int | None = None
+    vocabulary: int | None = None
+    max_positions: int | None = None
+    language_model: bool = False
+    parameters: int = 0
+    size: int = 0
+    dtypes: tuple[str, ...] = ()
+    refused: str | None = None
+
+
+def describe(folder: str) -> Description:
+    """The description of a folder; DocumentError only where there is no config.json that can be read."""
+    tokenizer = next((file for file in TOKENIZERS if os.path.exists(os.path.join(folder, file))), None)
+    try:
+        model = open_model(folder)
+    except DocumentError as error:
+        if not os.path.exists(os.path.join(folder, "config.json")):
+            raise
+        return Description(folder, _model_type(folder), tokenizer, refused=f"{error.message} ({error.hint})")
+    tensors = model.tensors.tensors.values()
+    embed = model.embedding_shape
+    last = model.architecture.stacks[-1]
+    return Description(
+        folder=folder,
+        model_type=model.model_type,
+        layers=tuple(_runs(model)),
+        width=embed[1],
+        vocabulary=embed[0],
+        max_positions=last.max_positions,
+        language_model=model.architecture.unembedding is not None,
+        parameters=sum(prod(tensor.shape) for tensor in tensors),
+        size=sum(tensor.size for tensor in tensors),
+        dtypes=tuple(sorted({tensor.dtype for tensor in tensors})),
+        tokenizer=tokenizer,
+    )
+
+
+def _model_type(folder: str) -> str | None:
+    try:
+        with open(os.path.join(folder, "config.json"), "rb") as file:
+            found = json.load(file).get("model_type")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _runs(model: Model) -> Sequence[Layers]:
+    """Layers that follow each other and are alike, as one."""
+    runs: list[Layers] = []
+    for stack in model.architecture.stacks:
+        for number, plan in enumerate(stack.layers):
+            name = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
+            own = _layer(name, plan)
+            before = runs[-1] if runs else None
+            if before and number and vars(before) | {"first": name, "last": name} == vars(own):
+                runs[-1] = Layers(**vars(before) | {"last": name})
+            else:
+                runs.append(own)
+    return runs
+
+
+def _layer(name: str, plan: LayerPlan) -> Layers:
+    extras = {
+        "softcap " + f"{plan.softcap:g}" if plan.softcap else "": plan.softcap is not None,
+        "sinks": plan.sinks,
+        "q/k norm": plan.head_norm is not None,
+        "relative bias": plan.relative is not None,
+        "cross-attention": plan.cross,
+        "parallel feed-forward": plan.parallel,
+    }
+    positions = plan.rotary.spelled if plan.rotary else "alibi" if plan.slopes else "none"
+    scale = plan.scale if isinstance(plan.scale, str) else f"{plan.scale:g}"
+    return Layers(
+        first=name,
+        last=name,
+        heads=plan.heads,
+        kv_heads=plan.kv_heads,
+        head_dim=plan.d_k,
+        mask=spell(plan.mask, MASKS),
+        positions=positions,
+        scale=scale,
+        extras=tuple(word for word, there in extras.items() if there),
+    )

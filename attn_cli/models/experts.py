@@ -1,0 +1,66 @@
+"""Mixtures of experts: each token goes through the few that a router prefers (Shazeer et al., arXiv 1701.06538)."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from attn_cli.models.arithmetic import sigmoid
+from attn_cli.models.plan import Feed
+from attn_cli.models.weights import Weights
+from attn_cli.trace.trace import Array
+
+
+class Route(Protocol):
+    """From the router's logits (token, expert) to shares (token, expert), 0 for experts that a token does not see."""
+
+    def __call__(self, logits: Array, weights: Weights) -> Array: ...
+
+
+@dataclass(frozen=True)
+class Best:
+    """The `chosen` experts of the highest logits, by their share of the softmax over all, or over those `among`."""
+
+    chosen: int
+    among: bool = False
+
+    def __call__(self, logits: Array, weights: Weights) -> Array:
+        best = highest(logits, self.chosen)
+        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+        kept = np.where(best, raised, 0)
+        shares: Array = kept / (kept if self.among else raised).sum(axis=1, keepdims=True)
+        return shares
+
+
+def highest(values: Array, count: int) -> Array:
+    """True for the `count` highest of each row, earlier ones first where they are equal."""
+    places = np.argsort(-values, axis=1, kind="stable")[:, :count]
+    found = np.zeros(values.shape, bool)
+    np.put_along_axis(found, places, True, axis=1)
+    return found
+
+
+@dataclass(frozen=True)
+class Experts:
+    """The sum of what a token's experts make of it, by their shares, and of what one makes that all tokens `share`.
+
+    The shared one counts by the sigmoid of `shared_switch` where there are such weights.
+    """
+
+    route: Route
+    expert: Feed
+    shared: Feed | None = None
+
+    def __call__(self, x: Array, weights: Weights) -> Array:
+        shares = self.route(weights.apply("router", x), weights).astype(x.dtype, copy=False)
+        y = np.zeros_like(x)
+        for number in np.flatnonzero(shares.any(axis=0)):
+            rows = np.flatnonzero(shares[:, number])
+            made = self.expert(np.ascontiguousarray(x[rows]), weights.expert(int(number)))
+            y[rows] += made * shares[rows, number, np.newaxis]
+        if self.shared is None:
+            return y
+        always = self.shared(x, weights)
+        if weights.find("shared_switch") is not None:
+            always = always * sigmoid(weights.apply("shared_switch", x))
+        return y + always

@@ -1,0 +1,111 @@
+"""BART (Lewis et al. 2019, arXiv 1910.13461) and its kin: norms over sums or first, positions learned or sinusoidal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from attn_cli.core.masks import Causal
+from attn_cli.models.arithmetic import Norm, activation
+from attn_cli.models.config import Config
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.feed import Plain
+from attn_cli.models.plan import LayerPlan, Slot, StackPlan, Unembedding
+from attn_cli.models.weights import Names, Part
+
+OVER_SUMS: tuple[Slot, ...] = ("attention_sum", "cross_sum", "mlp_sum")
+FIRST: tuple[Slot, ...] = ("before_attention", "before_cross", "before_mlp")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one of them differs: where norms stand, whether embeddings are normed, and what positions are."""
+
+    norms: tuple[Slot, ...]
+    embed_norm: bool
+    table: Literal["learned", "sinusoidal"]
+
+
+KINDS: Mapping[str, Kind] = {
+    "bart": Kind(OVER_SUMS, True, "learned"),
+    "mbart": Kind(FIRST, True, "learned"),
+    "marian": Kind(OVER_SUMS, False, "sinusoidal"),
+    "pegasus": Kind(FIRST, False, "sinusoidal"),
+}
+
+
+def read(config: Config) -> Architecture:
+    kind = KINDS[config.word("model_type")]
+    config.must_be("is_encoder_decoder", True)
+    config.must_be("is_decoder", False)
+    # Older configs say what every model of a kind does.
+    config.must_be("normalize_before", kind.norms is FIRST)
+    config.must_be("add_final_layer_norm", kind.norms is FIRST)
+    config.must_be("normalize_embedding", kind.embed_norm)
+    config.must_be("static_position_embeddings", kind.table == "sinusoidal")
+    encoder, decoder = (_stack(config, kind, name) for name in ("encoder", "decoder"))
+    return Architecture((encoder, decoder), Unembedding(tied=False))
+
+
+def _stack(config: Config, kind: Kind, name: str) -> StackPlan:
+    width, heads = config.whole("d_model"), config.whole(f"{name}_attention_heads")
+    layer = LayerPlan(
+        heads=heads,
+        kv_heads=heads,
+        d_k=width // heads,
+        d_v=width // heads,
+        norm=Norm("layer", 1e-5),
+        norms=kind.norms,
+        feed=Plain(activation(config.word("activation_function", "gelu"))),
+    )
+    if name == "decoder":
+        layer = replace(layer, mask=Causal(), cross=True)
+    return StackPlan(
+        layers=(layer,) * config.whole(f"{name}_layers"),
+        names=NAMES[name],
+        name=name,
+        embed_scale=width**0.5 if config.flag("scale_embedding", False) else 1.0,
+        table=kind.table,
+        position_offset=2 if kind.table == "learned" else 0,
+        embed_norm=layer.norm if kind.embed_norm else None,
+        final_norm=layer.norm if kind.norms is FIRST else None,
+        max_positions=config.whole("max_position_embeddings"),
+    )
+
+
+def _names(stack: str) -> Names:
+    other = {"encoder": "decoder", "decoder": "encoder"}[stack]
+    layer = f"{stack}.layers.{{i}}."
+    modules = {
+        "q": "q_proj", "k": "k_proj", "v": "v_proj", "o": "out_proj",
+    }  # fmt: skip
+    norms = {"attention": "self_attn_layer_norm", "cross": "encoder_attn_layer_norm", "mlp": "final_layer_norm"}
+    names: dict[str, str | Part] = {
+        "embed": Part(f"{stack}.embed_tokens", others=("shared", f"{other}.embed_tokens")),
+        "positions": f"{stack}.embed_positions",
+        "embed_norm": f"{stack}.layernorm_embedding",
+        **{name: f"{layer}self_attn.{module}" for name, module in modules.items()},
+        "up": f"{layer}fc1",
+        "down": f"{layer}fc2",
+        "final_norm": f"{stack}.layer_norm",
+        **{f"before_{part}": layer + module for part, module in norms.items()},
+        **{f"{part}_sum": layer + module for part, module in norms.items()},
+    }
+    if stack == "decoder":
+        names |= {f"cross_{name}": f"{layer}encoder_attn.{module}" for name, module in modules.items()}
+        names |= {"unembed": "/lm_head", "logits_bias": Part("/final_logits_bias", raw=True)}
+    return names
+
+
+NAMES: Mapping[str, Names] = {stack: _names(stack) for stack in ("encoder", "decoder")}
+
+FAMILY = Family(
+    types=tuple(KINDS),
+    read=read,
+    harmless_keys=(
+        "activation_dropout", "add_bias_logits", "attention_dropout", "classif_dropout", "decoder_ffn_dim",
+        "decoder_layerdrop", "decoder_vocab_size", "dropout", "encoder_ffn_dim", "encoder_layerdrop",
+        "extra_pos_embeddings", "force_bos_token_to_be_generated", "init_std", "num_hidden_layers",
+        "share_encoder_decoder_embeddings",
+    ),
+    harmless_tensors=(r"(classification_head|qa_outputs)\..*", r"(.*\.)?(encoder|decoder)\.version"),
+)  # fmt: skip

@@ -1,0 +1,74 @@
+"""Command R, R7B, A and Aya (Cohere 2024): attention and MLP side by side on one LayerNorm, logits scaled.
+
+The second kind looks through a rotated window in three layers of four, and at everything, unrotated, in the fourth.
+"""
+
+from dataclasses import replace
+
+from attn_cli.core.masks import Causal
+from attn_cli.models.arithmetic import Norm
+from attn_cli.models.config import Config
+from attn_cli.models.families.llama import (
+    HARMLESS_KEYS,
+    HARMLESS_TENSORS,
+    NAMES,
+    architecture,
+    plain_layer,
+    sliding_layers,
+    window,
+)
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.plan import HeadNorm, LayerPlan, Unembedding
+from attn_cli.models.ropes import rotary
+from attn_cli.models.weights import Names, Part
+
+SECOND = {
+    "order_of_interleaved_layers": "local_attn_first",
+    "position_embedding_type": "rope_gptj",
+    "rotary_pct": 1.0,
+    "use_gated_activation": True,
+    "use_parallel_block": True,
+}
+"""What the second kind's configs say beside, and how they are computed."""
+
+
+def read(config: Config) -> Architecture:
+    second = config.word("model_type") == "cohere2"
+    config.assume({"tie_word_embeddings": True} | ({"sliding_window": 4096} if second else {"rope_theta": 5e5}))
+    norm = Norm("layer", config.number("layer_norm_eps", 1e-5))
+    plain = plain_layer(config)
+    layer = replace(
+        plain,
+        norm=norm,
+        norms=("before_attention",),
+        rotary=rotary(config, plain.d_k, style="interleaved"),
+        head_norm=None if second or not config.flag("use_qk_norm", False) else HeadNorm(norm, over="each"),
+        parallel=True,
+    )
+    layers = _by_turns(config, layer) if second else (layer,) * config.whole("num_hidden_layers")
+    found = architecture(config, layers, {**NAMES, **HEAD_NORMS})
+    scale = config.number("logit_scale", 0.0625)
+    return replace(found, unembedding=Unembedding(config.flag("tie_word_embeddings", True), scale))
+
+
+def _by_turns(config: Config, layer: LayerPlan) -> tuple[LayerPlan, ...]:
+    for key, value in SECOND.items():
+        config.must_be(key, value)
+    pattern, mask = config.whole("sliding_window_pattern", 4), window(config)
+    slides = sliding_layers(config, lambda number: (number + 1) % pattern != 0)
+    still = replace(layer, mask=Causal(), rotary=None)
+    near = still if mask == Causal() else replace(layer, mask=mask)
+    return tuple(near if sliding else still for sliding in slides)
+
+
+HEAD_NORMS: Names = {f"{name}_norm": Part(f"layers.{{i}}.self_attn.{name}_norm", stacked=True) for name in "qk"}
+
+FAMILY = Family(
+    types=("cohere", "cohere2"),
+    read=read,
+    harmless_keys=(
+        *HARMLESS_KEYS, "cache_implementation", "layer_switch", "model_max_length", "sliding_window_pattern",
+        "use_embedding_sharing", "use_parallel_embedding",
+    ),
+    harmless_tensors=HARMLESS_TENSORS,
+)  # fmt: skip

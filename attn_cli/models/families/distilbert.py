@@ -1,0 +1,54 @@
+"""DistilBERT (Sanh et al. 2019, arXiv 1910.01108): BERT with fewer layers, without token types, under other names."""
+
+from attn_cli.models.arithmetic import Norm, activation
+from attn_cli.models.config import Config
+from attn_cli.models.families.bert import EMBEDDINGS, HARMLESS_TENSORS
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.feed import Plain
+from attn_cli.models.plan import LayerPlan, StackPlan
+from attn_cli.models.weights import Names
+
+
+def read(config: Config) -> Architecture:
+    width, heads = config.whole("dim"), config.whole("n_heads")
+    layer = LayerPlan(
+        heads=heads,
+        kv_heads=heads,
+        d_k=width // heads,
+        d_v=width // heads,
+        norm=Norm("layer", 1e-12),
+        norms=("attention_sum", "mlp_sum"),
+        feed=Plain(activation(config.word("activation", "gelu"))),
+    )
+    stack = StackPlan(
+        layers=(layer,) * config.whole("n_layers"),
+        names=NAMES,
+        table="learned",
+        embed_norm=layer.norm,
+        max_positions=config.whole("max_position_embeddings"),
+    )
+    return Architecture((stack,))
+
+
+_LAYER = "transformer.layer.{i}."
+NAMES: Names = {
+    **{name: module for name, module in EMBEDDINGS.items() if name != "token_types"},
+    **{name: f"{_LAYER}attention.{name}_lin" for name in "qkv"},
+    "o": f"{_LAYER}attention.out_lin",
+    "attention_sum": f"{_LAYER}sa_layer_norm",
+    "up": f"{_LAYER}ffn.lin1",
+    "down": f"{_LAYER}ffn.lin2",
+    "mlp_sum": f"{_LAYER}output_layer_norm",
+}
+
+FAMILY = Family(
+    types=("distilbert",),
+    read=read,
+    prefixes=("distilbert.", ""),
+    # The sines of sinusoidal positions are stored like any other table.
+    harmless_keys=(
+        "attention_dropout", "dropout", "hidden_dim", "qa_dropout", "seq_classif_dropout", "sinusoidal_pos_embds",
+        "tie_weights_",
+    ),
+    harmless_tensors=(*HARMLESS_TENSORS, r"(vocab_transform|vocab_layer_norm|vocab_projector|pre_classifier)\..*"),
+)  # fmt: skip

@@ -1,0 +1,58 @@
+"""GPT-NeoX and Pythia (arXiv 2204.06745, 2304.01373): attention and MLP side by side, rotary in part of each head."""
+
+from attn_cli.core.masks import Causal
+from attn_cli.models.arithmetic import Norm, activation
+from attn_cli.models.config import Config
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.feed import Plain
+from attn_cli.models.plan import LayerPlan, StackPlan, Unembedding
+from attn_cli.models.ropes import rotary
+from attn_cli.models.weights import Names, Part, fused
+
+
+def read(config: Config) -> Architecture:
+    width, heads = config.whole("hidden_size"), config.whole("num_attention_heads")
+    share, base = config.number("rotary_pct", 0.25), config.number("rotary_emb_base", 10000)
+    config.assume({"partial_rotary_factor": share, "rope_theta": base})
+    layer = LayerPlan(
+        heads=heads,
+        kv_heads=heads,
+        d_k=width // heads,
+        d_v=width // heads,
+        norm=Norm("layer", config.number("layer_norm_eps", 1e-5)),
+        norms=("before_attention", "before_mlp"),
+        feed=Plain(activation(config.word("hidden_act", "gelu"))),
+        mask=Causal(),
+        rotary=rotary(config, width // heads),
+        parallel=config.flag("use_parallel_residual", True),
+    )
+    stack = StackPlan(
+        layers=(layer,) * config.whole("num_hidden_layers"),
+        names={**NAMES, **fused("layers.{i}.attention.query_key_value", heads, heads, groups=heads)},
+        final_norm=layer.norm,
+        max_positions=config.whole("max_position_embeddings", None),
+    )
+    return Architecture((stack,), Unembedding(tied=config.flag("tie_word_embeddings", False)))
+
+
+NAMES: Names = {
+    "embed": "embed_in",
+    "before_attention": "layers.{i}.input_layernorm",
+    "o": "layers.{i}.attention.dense",
+    "before_mlp": "layers.{i}.post_attention_layernorm",
+    "up": "layers.{i}.mlp.dense_h_to_4h",
+    "down": "layers.{i}.mlp.dense_4h_to_h",
+    "final_norm": "final_layer_norm",
+    "unembed": Part("/embed_out", others=("/lm_head",)),
+}
+
+FAMILY = Family(
+    types=("gpt_neox",),
+    read=read,
+    prefixes=("gpt_neox.", ""),
+    harmless_keys=(
+        "attention_bias", "attention_dropout", "attention_probs_dropout_prob", "hidden_dropout", "hidden_dropout_prob",
+        "intermediate_size", "rope_theta", "rotary_emb_base", "rotary_pct",
+    ),
+    harmless_tensors=(r".*\.attention\.(bias|masked_bias|rotary_emb\.inv_freq)",),
+)  # fmt: skip

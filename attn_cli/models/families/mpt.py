@@ -1,0 +1,66 @@
+"""MPT (MosaicML 2023): ALiBi, LayerNorm without biases, queries, keys and values perhaps clipped."""
+
+from attn_cli.core.masks import Causal
+from attn_cli.core.positions import Alibi
+from attn_cli.models.arithmetic import Norm, gelu
+from attn_cli.models.config import Config
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.feed import Plain
+from attn_cli.models.plan import LayerPlan, StackPlan, Unembedding
+from attn_cli.models.weights import Names, fused
+
+
+def read(config: Config) -> Architecture:
+    width, heads = config.whole("d_model"), config.whole("n_heads")
+    config.must_be("no_bias", True)
+    config.must_be("logit_scale", None)
+    config.must_be("norm_type", "low_precision_layernorm", "layernorm")
+    inner = config.part("attn_config")
+    inner.must_be("attn_type", "multihead_attention")
+    inner.must_be("alibi", True)
+    inner.must_be("alibi_bias_max", 8)
+    inner.must_be("prefix_lm", False)
+    inner.must_be("qk_ln", False)
+    layer = LayerPlan(
+        heads=heads,
+        kv_heads=heads,
+        d_k=width // heads,
+        d_v=width // heads,
+        norm=Norm("layer", config.number("layer_norm_epsilon", 1e-5)),
+        norms=("before_attention", "before_mlp"),
+        feed=Plain(gelu),
+        mask=Causal(),
+        scale=inner.number("softmax_scale", None) or "sqrt",
+        slopes=Alibi().slopes,
+        clip=inner.number("clip_qkv", None) or None,
+    )
+    stack = StackPlan(
+        layers=(layer,) * config.whole("n_layers"),
+        names={**NAMES, **fused("blocks.{i}.attn.Wqkv", heads, heads)},
+        final_norm=layer.norm,
+        max_positions=config.whole("max_seq_len", None),
+    )
+    return Architecture((stack,), Unembedding(tied=config.flag("tie_word_embeddings", True)))
+
+
+NAMES: Names = {
+    "embed": "wte",
+    "before_attention": "blocks.{i}.norm_1",
+    "o": "blocks.{i}.attn.out_proj",
+    "before_mlp": "blocks.{i}.norm_2",
+    "up": "blocks.{i}.ffn.up_proj",
+    "down": "blocks.{i}.ffn.down_proj",
+    "final_norm": "norm_f",
+    "unembed": "/lm_head",
+}
+
+# learned_pos_emb is for models without ALiBi; embedding_fraction scales gradients alone.
+FAMILY = Family(
+    types=("mpt",),
+    read=read,
+    prefixes=("transformer.", ""),
+    harmless_keys=(
+        "attn_impl", "attn_pdrop", "attn_uses_sequence_id", "emb_pdrop", "embedding_fraction", "expansion_ratio",
+        "init_config", "init_device", "learned_pos_emb", "resid_pdrop", "tokenizer_name", "verbose",
+    ),
+)  # fmt: skip

@@ -1,0 +1,22 @@
+"""Nemotron and Minitron (arXiv 2402.16819, 2407.14679): Llama's attention, LayerNorm stored around 0, squared ReLU."""
+
+from dataclasses import replace
+
+from attn_cli.models.arithmetic import Norm, activation
+from attn_cli.models.config import Config
+from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, architecture, plain_layer
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.feed import Plain
+
+
+def read(config: Config) -> Architecture:
+    config.assume({"hidden_act": "relu2", "partial_rotary_factor": 0.5})
+    layer = replace(
+        plain_layer(config),
+        norm=Norm("layer", config.number("norm_eps", 1e-5), plus_one=True),
+        feed=Plain(activation(config.word("hidden_act"))),
+    )
+    return architecture(config, (layer,) * config.whole("num_hidden_layers"))
+
+
+FAMILY = Family(types=("nemotron",), read=read, harmless_keys=HARMLESS_KEYS, harmless_tensors=HARMLESS_TENSORS)

@@ -1,0 +1,78 @@
+"""OLMo 1 to 3 (arXiv 2402.00838, 2501.00656, 2512.13961): Llama's layers with norms of their own.
+
+OLMo norms by LayerNorm without weights; OLMo 2 norms what attention and MLP give, and queries and keys over all heads;
+OLMo 3 looks through a window in three of four layers. OLMoE (arXiv 2409.02060) has experts.
+"""
+
+from dataclasses import replace
+
+from attn_cli.models.arithmetic import Norm
+from attn_cli.models.config import Config
+from attn_cli.models.families.llama import (
+    FULL,
+    HARMLESS_TENSORS,
+    QK_NAMES,
+    SLIDING,
+    architecture,
+    plain_layer,
+    sliding_layers,
+    window,
+    without,
+)
+from attn_cli.models.families.mixtral import EXPERT_KEYS, EXPERT_NAMES, experts
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.plan import HeadNorm, LayerPlan
+from attn_cli.models.ropes import rotary
+from attn_cli.models.weights import Names
+
+
+def read(config: Config) -> Architecture:
+    return READ[config.word("model_type")](config)
+
+
+def _first(config: Config) -> Architecture:
+    layer = replace(plain_layer(config), norm=Norm("layer", 1e-5), clip=config.number("clip_qkv", None))
+    return architecture(config, (layer,) * config.whole("num_hidden_layers"))
+
+
+def _normed_after(config: Config, kind: str | None = None) -> LayerPlan:
+    layer = plain_layer(config.assume({"rms_norm_eps": 1e-5}), kind)
+    return replace(layer, norms=("after_attention", "after_mlp"), head_norm=HeadNorm(layer.norm, over="all"))
+
+
+def _second(config: Config) -> Architecture:
+    return architecture(config, (_normed_after(config),) * config.whole("num_hidden_layers"), AFTER_NAMES)
+
+
+def _third(config: Config) -> Architecture:
+    layer = _normed_after(config.assume({"rope_theta": 5e5, "sliding_window": 4096}), FULL)
+    local = replace(layer, mask=window(config), rotary=rotary(config, layer.d_k, SLIDING))
+    slides = sliding_layers(config, lambda number: (number + 1) % 4 > 0)
+    return architecture(config, tuple(local if here else layer for here in slides), AFTER_NAMES)
+
+
+def _experts(config: Config) -> Architecture:
+    config.must_be("clip_qkv", None)
+    layer = plain_layer(config.assume({"rms_norm_eps": 1e-5, "num_experts_per_tok": 8}))
+    layer = replace(
+        layer,
+        feed=experts(config, among=config.flag("norm_topk_prob", False)),
+        head_norm=HeadNorm(layer.norm, over="all"),
+    )
+    return architecture(config, (layer,) * config.whole("num_hidden_layers"), OLMOE_NAMES)
+
+
+READ = {"olmo": _first, "olmo2": _second, "olmo3": _third, "olmoe": _experts}
+
+AFTER_NAMES: Names = without(QK_NAMES, "before_attention", "before_mlp") | {
+    "after_attention": "layers.{i}.post_attention_layernorm",
+    "after_mlp": "layers.{i}.post_feedforward_layernorm",
+}
+OLMOE_NAMES: Names = without(QK_NAMES, "gate", "up", "down") | EXPERT_NAMES
+
+FAMILY = Family(
+    types=("olmo", "olmo2", "olmo3", "olmoe"),
+    read=read,
+    harmless_keys=(*EXPERT_KEYS, "sliding_window"),
+    harmless_tensors=HARMLESS_TENSORS,
+)

@@ -1,0 +1,42 @@
+"""Phi-1 and Phi-2 (arXiv 2306.11644): attention and MLP side by side on one LayerNorm, rotary in part of each head."""
+
+from dataclasses import replace
+
+from attn_cli.models.arithmetic import Norm, activation
+from attn_cli.models.config import Config
+from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, architecture, plain_layer
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.feed import Plain
+from attn_cli.models.plan import HeadNorm
+from attn_cli.models.weights import Names
+
+
+def read(config: Config) -> Architecture:
+    config.assume({"hidden_act": "gelu_new", "partial_rotary_factor": 0.5})
+    norm = Norm("layer", config.number("layer_norm_eps", 1e-5))
+    layer = replace(
+        plain_layer(config),
+        norm=norm,
+        norms=("before_attention",),
+        feed=Plain(activation(config.word("hidden_act"))),
+        head_norm=HeadNorm(norm) if config.flag("qk_layernorm", False) else None,
+        parallel=True,
+    )
+    return architecture(config, (layer,) * config.whole("num_hidden_layers"), {**NAMES, **OWN})
+
+
+OWN: Names = {
+    "q_norm": "layers.{i}.self_attn.q_layernorm",
+    "k_norm": "layers.{i}.self_attn.k_layernorm",
+    "o": "layers.{i}.self_attn.dense",
+    "up": "layers.{i}.mlp.fc1",
+    "down": "layers.{i}.mlp.fc2",
+    "final_norm": "final_layernorm",
+}
+
+FAMILY = Family(
+    types=("phi",),
+    read=read,
+    harmless_keys=(*HARMLESS_KEYS, "attn_pdrop", "embd_pdrop", "resid_pdrop"),
+    harmless_tensors=HARMLESS_TENSORS,
+)

@@ -1,0 +1,87 @@
+"""T5 (Raffel et al. 2019, arXiv 1910.10683): encoder and decoder without scale, with a bias for each distance."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from attn_cli.core.masks import Causal
+from attn_cli.models.arithmetic import Norm, activation
+from attn_cli.models.config import Config
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.feed import Gated, Plain
+from attn_cli.models.plan import LayerPlan, Slot, StackPlan, Unembedding
+from attn_cli.models.relative import Buckets
+from attn_cli.models.weights import Names, Part
+
+FEEDS: Mapping[str, str] = {"t5": "relu", "mt5": "gated-gelu", "umt5": "gated-gelu"}
+
+
+def read(config: Config) -> Architecture:
+    d_model, heads, width = (config.whole(key) for key in ("d_model", "num_heads", "d_kv"))
+    config.must_be("is_decoder", False)
+    buckets = config.whole("relative_attention_num_buckets", 32)
+    farthest = config.whole("relative_attention_max_distance", 128)
+    layer = LayerPlan(
+        heads=heads,
+        kv_heads=heads,
+        d_k=width,
+        d_v=width,
+        norm=Norm("rms", config.number("layer_norm_epsilon", 1e-6)),
+        norms=("before_attention", "before_mlp"),
+        feed=_feed(config),
+        scale="none",
+        relative=Buckets(buckets, farthest, both_ways=True),
+    )
+    count = config.whole("num_layers")
+    encoder = StackPlan((layer,) * count, ENCODER, name="encoder", final_norm=layer.norm)
+    # T5 1.1 and mT5 have an unembedding of their own, and do not scale what goes into it.
+    scaled = config.flag("scale_decoder_outputs", config.flag("tie_word_embeddings", True))
+    if not config.flag("is_encoder_decoder", True):
+        return Architecture((replace(encoder, name=""),))
+    norms: tuple[Slot, ...] = (*layer.norms, "before_cross")
+    layer = replace(layer, norms=norms, mask=Causal(), relative=Buckets(buckets, farthest, both_ways=False), cross=True)
+    layers = (layer,) * config.whole("num_decoder_layers", count)
+    decoder = StackPlan(layers, DECODER, name="decoder", final_norm=layer.norm)
+    scale = d_model**-0.5 if scaled and config.word("model_type") != "mt5" else 1.0
+    return Architecture((encoder, decoder), Unembedding(tied=False, scale=scale))
+
+
+def _feed(config: Config) -> Plain | Gated:
+    """`relu` or `gated-gelu`, whose GELU is the one with tanh; later configs say the two halves once more."""
+    said = config.word("feed_forward_proj", FEEDS[config.word("model_type")])
+    name = config.word("dense_act_fn", "gelu_new" if said == "gated-gelu" else said.removeprefix("gated-"))
+    gated = config.flag("is_gated_act", said.startswith("gated-"))
+    return Gated(activation(name)) if gated else Plain(activation(name))
+
+
+def _names(stack: str, feed: int) -> Names:
+    """A stack's names, its feed-forward part being the layer's part number `feed`."""
+    block = f"{stack}.block.{{i}}.layer."
+    other = {"encoder": "decoder", "decoder": "encoder"}[stack]
+    return {
+        "embed": Part(f"{stack}.embed_tokens", others=("shared", f"{other}.embed_tokens")),
+        "before_attention": f"{block}0.layer_norm",
+        **{name: f"{block}0.SelfAttention.{name}" for name in "qkvo"},
+        "relative": f"{block}0.SelfAttention.relative_attention_bias",
+        "before_mlp": f"{block}{feed}.layer_norm",
+        "gate": f"{block}{feed}.DenseReluDense.wi_0",
+        "up": Part(f"{block}{feed}.DenseReluDense.wi_1", others=(f"{block}{feed}.DenseReluDense.wi",)),
+        "down": f"{block}{feed}.DenseReluDense.wo",
+        "final_norm": f"{stack}.final_layer_norm",
+    }
+
+
+ENCODER: Names = _names("encoder", 1)
+DECODER: Names = {
+    **_names("decoder", 2),
+    "before_cross": "decoder.block.{i}.layer.1.layer_norm",
+    **{f"cross_{name}": f"decoder.block.{{i}}.layer.1.EncDecAttention.{name}" for name in "qkvo"},
+    "unembed": "lm_head",
+}
+
+FAMILY = Family(
+    types=("t5", "mt5", "umt5"),
+    read=read,
+    prefixes=("", "transformer."),
+    harmless_keys=("d_ff", "num_decoder_layers", "dropout_rate", "initializer_factor", "n_positions"),
+    harmless_tensors=(r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",),
+)

@@ -1,0 +1,116 @@
+"""Runs of attention of every kind, and the same runs through attend()."""
+
+from typing import Any
+
+import numpy as np
+
+from attn_cli.core.attention import Projections, attend
+from attn_cli.core.spec import Conditions, Spec, parse_mask, parse_positions
+from attn_cli.trace.trace import Array, Layer
+from tests.core.reference import Run
+
+TOKENS, CONTEXT = ("a", "b", "c", "d", "e"), tuple("tuvwxyz")
+D_MODEL, D_K, D_V, D_OUT = 11, 4, 3, 13
+MASKS = ("none", "causal", "causal:start", "sliding:1", "sliding:3", "local:2", "prefix:2")
+POSITIONS = (
+    "none",
+    "sinusoidal",
+    "alibi",
+    "rope",
+    "rope:50",
+    "rope:style=interleaved",
+    "rope:dim=2",
+    "rope:700,style=interleaved,dim=2,factor=3",
+)
+EXTRAS = ("softcap", "sinks", "bias", "bias per head", "hidden", "hidden per head", "scale", "biases", "W_O", "ids")
+EXTRAS = (*EXTRAS, "position_embeddings")
+
+
+def a_run(
+    *extras: str,
+    mask: str = "none",
+    positions: str = "none",
+    heads: int = 6,
+    kv_heads: int = 3,
+    cross: bool = False,
+    seed: int = 0,
+) -> Run:
+    rng = np.random.default_rng(seed)
+    widths = {"Q": heads * D_K, "K": kv_heads * D_K, "V": kv_heads * D_V}
+    n, m = len(TOKENS), len(CONTEXT) if cross else len(TOKENS)
+    optional: dict[str, Any] = {
+        "softcap": {"softcap": 0.7},
+        "sinks": {"sinks": rng.normal(size=heads)},
+        "bias": {"bias": rng.normal(size=(n, m))},
+        "bias per head": {"bias": rng.normal(size=(heads, n, m))},
+        "hidden": {"hidden": rng.random((n, m)) < 0.4},
+        "hidden per head": {"hidden": rng.random((heads, n, m)) < 0.4},
+        "scale": {"scale": -0.3},
+        "biases": {"b": {name: rng.normal(size=width) for name, width in (widths | {"O": D_OUT}).items()}},
+        "W_O": {"W_O": rng.normal(size=(heads * D_V, D_OUT))},
+        "ids": {"ids": [3, 4, 9, 1, 1], "ids_context": [8, 0, 5, 2, 2, 1, 13] if cross else None},
+        "position_embeddings": {"position_embeddings": rng.normal(size=(17, D_MODEL))},
+    }
+    chosen: dict[str, Any] = {}
+    for extra in extras:
+        chosen |= optional[extra]
+    if "biases" in extras:
+        chosen |= optional["W_O"]
+    return Run(
+        X=rng.normal(size=(n, D_MODEL)),
+        context=rng.normal(size=(m, D_MODEL)) if cross else None,
+        **{f"W_{name}": rng.normal(size=(D_MODEL, width)) / 3 for name, width in widths.items()},
+        heads=heads,
+        kv_heads=kv_heads,
+        mask=mask,
+        positions=positions,
+        **chosen,
+    )
+
+
+def spec_of(run: Run, dtype: str = "float64") -> Spec:
+    return Spec(
+        heads=run.heads,
+        kv_heads=run.kv_heads,
+        mask=parse_mask(run.mask),
+        positions=parse_positions(run.positions),
+        scale="sqrt" if run.scale is None else run.scale,
+        softcap=run.softcap,
+        dtype=dtype,
+    )
+
+
+def conditions_of(run: Run) -> Conditions:
+    return Conditions(
+        bias=run.bias,
+        hidden=run.hidden,
+        sinks=run.sinks,
+        position_embeddings=run.position_embeddings,
+        position_ids=None if run.ids is None else np.array(run.ids),
+        position_ids_context=None if run.ids_context is None else np.array(run.ids_context),
+    )
+
+
+def given_of(run: Run) -> dict[str, Array]:
+    return {"embedded": run.X} | ({} if run.context is None else {"embedded_context": run.context})
+
+
+def attended(run: Run, *, dtype: str = "float64", keep: set[str] | None = None, **given: Array) -> Layer:
+    """The run through attend(), from its vectors, or from the stages that are given."""
+    biases = {f"b_{name}": bias for name, bias in run.b.items()}
+    projections = Projections(W_Q=run.W_Q, W_K=run.W_K, W_V=run.W_V, W_O=run.W_O, **biases)
+    if given:
+        projections = Projections(W_O=run.W_O, **{name: bias for name, bias in biases.items() if name == "b_O"})
+    return attend(
+        TOKENS,
+        given or given_of(run),
+        projections,
+        spec_of(run, dtype),
+        conditions=conditions_of(run),
+        context_tokens=None if run.context is None else CONTEXT,
+        keep=keep,
+    )
+
+
+def arrays(layer: Layer) -> dict[str, Array]:
+    return {stage.name: stage.array for stage in layer.stages}

@@ -1,0 +1,149 @@
+"""The spelling of variants, there and back, and what is not one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attn_cli.core.masks import MASKS, Causal, Local, Mask, NoMask, Prefix, Sliding
+from attn_cli.core.positions import POSITIONS, Alibi, NoPositions, Positions, Rope, Sinusoidal
+from attn_cli.core.spec import parse_dtype, parse_mask, parse_positions, parse_scale, parse_softcap
+from attn_cli.core.spelling import forms, spell
+from attn_cli.errors import SpecError
+
+counts = st.integers(1, 10**9 - 1)
+numbers = st.floats(min_value=0, exclude_min=True, allow_infinity=False, allow_nan=False)
+masks = st.one_of(
+    st.just(NoMask()),
+    st.sampled_from(["end", "start"]).map(Causal),
+    counts.map(Sliding),
+    counts.map(Local),
+    counts.map(Prefix),
+)
+positions = st.one_of(
+    st.sampled_from([NoPositions(), Sinusoidal(), Alibi()]),
+    st.builds(Rope, numbers, st.sampled_from(["half", "interleaved"]), st.none() | counts, numbers),
+)
+
+
+@given(masks)
+def test_a_mask_is_parsed_back_from_its_spelling(mask: Mask) -> None:
+    assert parse_mask(spell(mask, MASKS)) == mask
+
+
+@given(positions)
+def test_a_position_scheme_is_parsed_back_from_its_spelling(scheme: Positions) -> None:
+    assert parse_positions(spell(scheme, POSITIONS)) == scheme
+
+
+@pytest.mark.parametrize(
+    ("text", "mask"),
+    [
+        ("none", NoMask()),
+        ("causal", Causal("end")),
+        ("causal:start", Causal("start")),
+        ("causal:align=start", Causal("start")),
+        (" sliding:4 ", Sliding(4)),
+        ("sliding:window=4", Sliding(4)),
+        ("local:007", Local(7)),
+        ("prefix:3", Prefix(3)),
+    ],
+)
+def test_a_mask_is_what_its_spelling_says(text: str, mask: Mask) -> None:
+    assert parse_mask(text) == mask
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme"),
+    [
+        ("rope", Rope()),
+        ("rope:1e6", Rope(1e6)),
+        (
+            "rope:10000,style=interleaved,dim=4,factor=2",
+            Rope(10000.0, style="interleaved", dim=4, factor=2.0),
+        ),
+        ("rope:factor=0.5,dim=2", Rope(dim=2, factor=0.5)),
+        ("alibi", Alibi()),
+        ("sinusoidal", Sinusoidal()),
+    ],
+)
+def test_a_position_scheme_is_what_its_spelling_says(text: str, scheme: Positions) -> None:
+    assert parse_positions(text) == scheme
+
+
+def test_what_stands_at_its_default_is_not_spelled() -> None:
+    assert spell(Causal("end"), MASKS) == "causal"
+    assert spell(Rope(500000.0, factor=2.0), POSITIONS) == "rope:500000,factor=2"
+    assert spell(Rope(style="interleaved"), POSITIONS) == "rope:style=interleaved"
+
+
+def test_the_forms_show_every_field() -> None:
+    assert forms(MASKS) == ("none", "causal[:end|start]", "sliding:WINDOW", "local:WINDOW", "prefix:LENGTH")
+    assert forms(POSITIONS) == (
+        "none",
+        "sinusoidal",
+        "rope[:BASE][,style=half|interleaved][,dim=DIM][,factor=FACTOR]",
+        "alibi",
+    )
+
+
+WRONG = [
+    (parse_mask, "sliding", "lacks its window"),
+    (parse_mask, "sliding:", "expected a whole number from 1, found ''"),
+    (parse_mask, "sliding:0", "expected a whole number from 1, found '0'"),
+    (parse_mask, "sliding:-1", "expected a whole number from 1, found '-1'"),
+    (parse_mask, "sliding:2.5", "expected a whole number from 1, found '2.5'"),
+    (parse_mask, "sliding:٣", "expected a whole number from 1"),
+    (parse_mask, "sliding:1000000000", "expected a whole number from 1"),
+    (parse_mask, "sliding:0000000001" + "9" * 5000, "expected a whole number from 1"),
+    (parse_mask, "sliding:2,3", "'3' is not a field of sliding"),
+    (parse_mask, "sliding:2,window=3", "'window=3' is not a field of sliding"),
+    (parse_mask, "sliding:width=3", "'width=3' is not a field of sliding"),
+    (parse_mask, "none:1", "'1' is not a field of none"),
+    (parse_mask, "none:", "'' is not a field of none"),
+    (parse_mask, "causal:", "'' is not one of end, start"),
+    (parse_mask, "causal:end,start", "'start' is not a field of causal"),
+    (parse_mask, "causal:middle", "'middle' is not one of end, start"),
+    (parse_mask, "casual", "unknown mask 'casual', did you mean 'causal'?"),
+    (parse_mask, "slidng:4", "did you mean 'sliding'?"),
+    (parse_mask, "Causal", "unknown mask 'Causal', did you mean 'causal'?"),
+    (parse_mask, "", "unknown mask ''"),
+    (parse_positions, "rope:style=x", "'x' is not one of half, interleaved"),
+    (parse_positions, "rope:10000,interleaved", "'interleaved' is not a field of rope"),
+    (parse_positions, "rope:1e400", "expected a number above 0, found '1e400'"),
+    (parse_positions, "rope:0", "expected a number above 0, found '0'"),
+    (parse_positions, "rope:-5", "expected a number above 0, found '-5'"),
+    (parse_positions, "rope:nan", "expected a number above 0, found 'nan'"),
+    (parse_positions, "rope:10_000", "expected a number above 0, found '10_000'"),
+    (parse_positions, "rope:１０", "expected a number above 0"),
+    (parse_positions, "rope:dim=2.0", "expected a whole number from 1, found '2.0'"),
+    (parse_positions, "rope:dim=2,dim=2", "'dim=2' is not a field of rope"),
+    (parse_positions, "ropes", "did you mean 'rope'?"),
+    (parse_scale, "root", "unknown scale 'root'"),
+    (parse_scale, "inf", "unknown scale 'inf'"),
+    (parse_scale, float("nan"), "unknown scale nan"),
+    (parse_scale, 10**400, "unknown scale 1000"),
+    (parse_softcap, "0", "expected a number above 0"),
+    (parse_softcap, -30, "expected a number above 0, found -30"),
+    (parse_softcap, "1_0", "expected a number above 0"),
+    (parse_dtype, "float128", "unknown dtype 'float128'"),
+]
+
+
+@pytest.mark.parametrize(("parse", "text", "message"), WRONG, ids=[str(text)[:20] for _, text, _ in WRONG])
+def test_a_bad_spelling_is_refused_with_what_is_right(parse: Callable[[Any], Any], text: Any, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse(text)
+    assert message in caught.value.message
+    what = {parse_mask: "sliding:WINDOW", parse_positions: "rope[:BASE]", parse_dtype: "float16"}.get(parse, "such as")
+    assert what in caught.value.hint
+
+
+def test_numbers_are_read_from_words_and_from_documents_alike() -> None:
+    assert parse_scale("0.5") == parse_scale(0.5) == 0.5
+    assert parse_scale("-2") == -2
+    assert (parse_scale("sqrt"), parse_scale("none")) == ("sqrt", "none")
+    assert parse_softcap("50") == parse_softcap(50) == 50
+    assert parse_softcap("none") is None

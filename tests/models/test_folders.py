@@ -1,0 +1,128 @@
+"""Checkpoint folders that are incomplete, damaged, hostile or not understood."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from attn_cli.errors import DocumentError
+from attn_cli.models.describe import describe
+from attn_cli.models.families import FAMILIES, families, family_of
+from attn_cli.models.model import open_model
+from attn_cli.models.tensors import open_folder
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "known-heads"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SAMPLE, tmp_path / "model"))
+
+
+def config(folder: Path, **changes: object) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def cut(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def no_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+
+
+def pickled(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def index(shard: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"wte.weight": shard}}))
+
+    return write
+
+
+def renamed(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes().replace(b'"h.0.ln_2.bias"', b'"h.0.ln_9.bias"'))
+
+
+DAMAGE = {
+    "no config": (lambda folder: (folder / "config.json").unlink(), "config.json: cannot be read"),
+    "a config that is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "config.json"),
+    "no weights": (no_weights, "holds no model.safetensors"),
+    "only a pickle": (pickled, "could run code"),
+    "a truncated file": (cut, "no sound safetensors"),
+    "a missing shard": (index("model-2.safetensors"), "no such file"),
+    "a shard outside": (index("../model.safetensors"), "not a file of the folder"),
+    "a tensor nobody knows": (renamed, "h.0.ln_9.bias is not understood"),
+    "an unknown family": (lambda folder: config(folder, model_type="gpt3"), "'gpt3' is not one that attn computes"),
+    "an unknown key": (lambda folder: config(folder, attention_twist=3), "attention_twist is not understood"),
+    "a key with another meaning": (lambda folder: config(folder, add_cross_attention=True), "add_cross_attention"),
+    "a word for a number": (lambda folder: config(folder, n_head="four"), "n_head"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_or_unknown_checkpoint_is_refused_by_name(damage: str, folder: Path) -> None:
+    do, message = DAMAGE[damage]
+    do(folder)
+    with pytest.raises(DocumentError) as caught:
+        open_model(str(folder))
+    assert message in caught.value.message
+    assert caught.value.hint
+
+
+def test_shapes_that_contradict_the_config_are_refused(folder: Path) -> None:
+    config(folder, n_embd=96)
+    with pytest.raises(DocumentError, match=r"config\.json says|contradict|takes vectors"):
+        next(open_model(str(folder)).stream([1, 2], ["a", "b"], {"weights"}))
+
+
+def test_a_description_says_why_a_checkpoint_is_refused(folder: Path) -> None:
+    assert describe(str(folder)).layers[0].heads == 4
+    config(folder, model_type="mamba")
+    found = describe(str(folder))
+    assert found.model_type == "mamba"
+    assert found.refused is not None
+    assert "mamba" in found.refused
+
+
+def test_every_model_type_leads_to_a_family_that_serves_it() -> None:
+    for model_type in FAMILIES:
+        assert model_type in family_of(model_type, "here").types
+    assert {name for family in families() for name in family.types} == set(FAMILIES)
+
+
+def test_only_the_layers_that_are_asked_for_are_read(folder: Path) -> None:
+    model = open_model(str(folder))
+    read: list[str] = []
+    original = model.tensors.read
+    model.tensors.read = lambda name, *more, **named: (read.append(name), original(name, *more, **named))[1]  # type: ignore[method-assign]
+    stream = model.stream([1, 2, 3], ["a", "b", "c"], {"weights"})
+    next(stream)
+    assert any(name.startswith("h.0.attn") for name in read)
+    assert not any(name.startswith(("h.0.mlp", "h.1.", "ln_f")) for name in read)
+
+
+def test_tensors_are_read_in_every_dtype_to_the_same_float32(tmp_path: Path) -> None:
+    numbers = np.array([[1.5, -2.25, 0.0], [3.0, -0.5, 8.0]])
+    stored = {
+        "F64": numbers.astype("<f8"),
+        "F32": numbers.astype("<f4"),
+        "F16": numbers.astype("<f2"),
+        "BF16": (numbers.astype("<f4").view("<u4") >> 16).astype("<u2"),
+    }
+    for dtype, array in stored.items():
+        blob = array.tobytes()
+        header = json.dumps({"a": {"dtype": dtype, "shape": [2, 3], "data_offsets": [0, len(blob)]}}).encode()
+        (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + blob)
+        tensors = open_folder(str(tmp_path))
+        np.testing.assert_array_equal(tensors.read("a", "a"), numbers)
+        np.testing.assert_array_equal(tensors.read("a", "a", rows=np.array([1, 1, 0])), numbers[[1, 1, 0]])
+        assert tensors.read("a", "a").dtype == np.float32

@@ -1,0 +1,221 @@
+"""The tables of the documents, made from the code, each by the name that stands in `<!-- generated: NAME -->`."""
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from attn_cli.analysis.check_kinds import KINDS
+from attn_cli.cli.app import app
+from attn_cli.cli.results import FORMATS
+from attn_cli.core.masks import MASKS
+from attn_cli.core.positions import POSITIONS
+from attn_cli.core.spelling import forms
+from attn_cli.models.families import FAMILIES
+from attn_cli.sources.catalogue import BIASES, CONDITIONS, INPUTS, LATER, MATRICES, SETTINGS
+from attn_cli.sources.tokenizers import TOKENIZERS
+from attn_cli.trace.stages import PARTS, STAGES, Kind
+from attn_cli.views.palette import PALETTES
+from tests.readme.shell import ROOT
+
+READING_ORDER = (
+    "attn_cli/trace/stages.py",
+    "attn_cli/trace/trace.py",
+    "attn_cli/core/ops.py",
+    "attn_cli/core/masks.py",
+    "attn_cli/core/positions.py",
+    "attn_cli/core/steps.py",
+    "attn_cli/core/spec.py",
+    "attn_cli/core/spelling.py",
+    "attn_cli/core/attention.py",
+    "attn_cli/core/projecting.py",
+    "attn_cli/core/scoring.py",
+    "attn_cli/core/parts.py",
+    "attn_cli/sources/tokenizers.py",
+    "attn_cli/sources/seeded.py",
+    "attn_cli/sources/catalogue.py",
+    "attn_cli/sources/documents.py",
+    "attn_cli/sources/restart.py",
+    "attn_cli/sources/explain.py",
+    "attn_cli/models/family.py",
+    "attn_cli/models/plan.py",
+    "attn_cli/models/families/gpt2.py",
+    "attn_cli/models/forward.py",
+    "attn_cli/trace/codec.py",
+    "attn_cli/trace/checker.py",
+    "attn_cli/analysis/why.py",
+    "attn_cli/analysis/compare.py",
+    "attn_cli/analysis/check.py",
+    "attn_cli/analysis/check_kinds.py",
+    "attn_cli/views/page.py",
+    "attn_cli/views/explain.py",
+    "attn_cli/views/heat.py",
+    "attn_cli/views/terminal.py",
+    "attn_cli/views/markdown.py",
+    "attn_cli/views/notebook.py",
+    "attn_cli/cli/app.py",
+    "attn_cli/cli/options.py",
+    "attn_cli/cli/explain.py",
+    "attn_cli/cli/results.py",
+    "attn_cli/cli/boundary.py",
+    "attn_cli/errors.py",
+)
+"""The files that carry the whole, in the order in which they explain each other; what they use stands beside them."""
+
+SENTENCE = "It's 25 °C at 8!"
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table; bars inside cells are escaped."""
+    header = list(header)
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def commands() -> str:
+    rows = [
+        (f"`attn {command.name}`", _sentence(command.callback.__doc__))
+        for command in app.registered_commands
+        if command.callback is not None
+    ]
+    return table(("command", "what it shows"), rows)
+
+
+def stages() -> str:
+    rows = [(f"`{name}`", axes(kind), meaning(kind)) for name, kind in STAGES.items() if name not in PARTS]
+    return table(("stage", "axes", "what it means"), rows)
+
+
+def parts() -> str:
+    return table(("part", "what it means"), [(f"`{name}`", meaning(STAGES[name])) for name in PARTS])
+
+
+def meaning(kind: Kind) -> str:
+    """What a stage means, without what the document says once for all of them."""
+    words = kind.meaning.removeprefix("Rows look at columns: ")
+    return words[0].upper() + words[1:]
+
+
+def axes(kind: Kind) -> str:
+    """The axes of a stage's array, in order."""
+    heads = {"query heads": ("head",), "key heads": ("key head",), None: ()}[kind.heads]
+    return " × ".join((*heads, kind.rows, *((kind.columns,) if kind.columns else ())))
+
+
+def masks() -> str:
+    return _variants(MASKS, "who may look where")
+
+
+def positions() -> str:
+    return _variants(POSITIONS, "how a token's place enters")
+
+
+def _variants(known: Mapping[str, type], what: str) -> str:
+    spelled = zip(forms(known), known.values(), strict=True)
+    return table(("spelled", what), [(f"`{form}`", " ".join(str(kind.__doc__).split())) for form, kind in spelled])
+
+
+def formats() -> str:
+    rows = [(f"`{name}`", ", ".join(f"`{suffix}`" for suffix in form.suffixes)) for name, form in FORMATS.items()]
+    return table(("`-f`", "suffixes of `-o` that choose it"), rows)
+
+
+def tokenizers() -> str:
+    cuts = {name: [token.replace(" ", "␣") for token in cut(SENTENCE)] for name, cut in TOKENIZERS.items()}
+    rows = [(f"`{name}`", " ".join(f"`{token}`" for token in tokens)) for name, tokens in cuts.items()]
+    return table(("`--tokenizer`", f"cuts *{SENTENCE}* into (␣ is a space)"), rows)
+
+
+def palettes() -> str:
+    rows = [
+        (f"`{name}`", "around 0" if palette.diverging else "from dark to bright") for name, palette in PALETTES.items()
+    ]
+    return table(("`--palette`", "colours numbers"), rows)
+
+
+def inputs() -> str:
+    return _keys(INPUTS, MATRICES, BIASES)
+
+
+def later() -> str:
+    """The names alone: the table of stages says what they are."""
+    return ", ".join(f"`{name}`" for name in LATER) + "\n"
+
+
+def conditions() -> str:
+    return _keys(CONDITIONS)
+
+
+def settings() -> str:
+    return _keys(SETTINGS)
+
+
+def _keys(*known: Mapping[str, str]) -> str:
+    return table(("key", "what it holds"), [(f"`{key}`", words) for keys in known for key, words in keys.items()])
+
+
+def families() -> str:
+    return ", ".join(f"`{model_type}`" for model_type in sorted(FAMILIES)) + "\n"
+
+
+def checks() -> str:
+    """Every finding; what is filled in where it is found is left open here."""
+    rows = [(f"`{name}`", kind.severity, re.sub(r"\{\w+\}", "…", kind.what)) for name, kind in KINDS.items()]
+    return table(("code", "is a", "what `check` found"), rows)
+
+
+def reading() -> str:
+    """The files in reading order, each with the sentence it begins with."""
+    rows = []
+    for path in READING_ORDER:
+        text = ast.get_docstring(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+        rows.append((f"[{path}]({path})", _sentence(text)))
+    return table(("file", "what it is"), rows)
+
+
+def _sentence(text: str | None) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return " ".join(inspect.cleandoc(text or "").partition("\n\n")[0].split())
+
+
+TABLES: Mapping[str, Callable[[], str]] = MappingProxyType(
+    {
+        function.__name__: function
+        for function in (
+            commands,
+            stages,
+            parts,
+            masks,
+            positions,
+            formats,
+            tokenizers,
+            palettes,
+            inputs,
+            later,
+            conditions,
+            settings,
+            families,
+            checks,
+            reading,
+        )
+    }
+)
+"""Every table by its name."""
+
+_MARKED = re.compile(r"<!-- generated: ([\w-]+) -->\n(.*?)<!-- end -->\n", re.DOTALL)
+
+
+def marked(path: Path) -> dict[str, str]:
+    """What stands between each `<!-- generated: NAME -->` and its `<!-- end -->`, by name."""
+    return dict(_MARKED.findall(path.read_text(encoding="utf-8")))
+
+
+def replaced(path: Path, name: str, made: str) -> str:
+    """The file's text with that table made anew."""
+
+    def one(match: re.Match[str]) -> str:
+        return f"<!-- generated: {name} -->\n{made}<!-- end -->\n" if match[1] == name else match[0]
+
+    return _MARKED.sub(one, path.read_text(encoding="utf-8"))
