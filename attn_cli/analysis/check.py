@@ -116,7 +116,7 @@ def _looked_at(dump: Dump) -> list[str]:
     looked = ["numbers are finite"]
     if "scores" in stored and dump.form("Q") and dump.form("K"):
         looked.append("scores follow from Q and K")
-    looked += [f"{stage} follow from {before}" for before, stage in pairwise(chain)]
+    looked += [f"{stage} follows from {before}" for before, stage in pairwise(chain)]
     if "weights" in stored:
         if recipe_of(dump) is not None:
             looked.append(f"weights follow from {chain[-1] if chain else 'Q and K'}")

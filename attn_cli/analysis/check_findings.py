@@ -75,7 +75,16 @@ def findings(marks: Iterable[Mark]) -> tuple[Finding, ...]:
 
 
 def _what(mark: Mark) -> str:
-    return KINDS[mark.code].what.format(stage=mark.stage, **mark.words)
+    return KINDS[mark.code].what.format(**_words(mark))
+
+
+def _words(mark: Mark) -> dict[str, str]:
+    """What fills in the words of a kind; the verbs go with scores and weights, which are several."""
+    several = mark.stage.endswith("s")
+    verbs = (
+        {"does": "do", "holds": "hold", "is_": "are"} if several else {"does": "does", "holds": "holds", "is_": "is"}
+    )
+    return {"stage": mark.stage, **verbs, **mark.words}
 
 
 def _finding(marks: Sequence[Mark]) -> Finding:
@@ -86,7 +95,7 @@ def _finding(marks: Sequence[Mark]) -> Finding:
         known = heads.setdefault(mark.layer, [])
         if mark.head is not None and mark.head not in known:
             known.append(mark.head)
-    words = {"stage": worst.stage, **worst.words}
+    words = _words(worst)
     return Finding(
         severity=kind.severity,
         code=worst.code,

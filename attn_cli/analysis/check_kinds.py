@@ -29,7 +29,7 @@ def _remark(what: str, cause: str, fix: str) -> Kind:
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "not-a-number": _fault(
-            "{stage} holds NaN or infinities",
+            "{stage} {holds} NaN or infinities",
             "an operation before it overflowed or divided by zero, or the array was never filled",
             "find the first operation that makes them; mask with −∞ before softmax, and let no row lose all its keys",
         ),
@@ -129,22 +129,22 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "let the mask hide keys (columns); if the query is to see nothing, say so with attn_mask",
         ),
         "scale-missing": _fault(
-            "{stage} is not scaled: ×{factor} ({root}) is missing",
+            "{stage} {is_} not scaled: ×{factor} ({root}) is missing",
             "the product of queries and keys was not divided by √d_k",
             "multiply scores with {factor}, or declare scale none if that is meant",
         ),
         "scale-doubled": _fault(
-            "{stage} is scaled twice: ×{found} instead of ×{factor}",
+            "{stage} {is_} scaled twice: ×{found} instead of ×{factor}",
             "divided by d_k instead of √d_k, or both the queries and the scores were scaled",
             "scale once, by {factor} ({root})",
         ),
         "scale-wrong-width": _fault(
-            "{stage} is scaled by the root of the wrong width: 1/√{width}, {whose}",
+            "{stage} {is_} scaled by the root of the wrong width: 1/√{width}, {whose}",
             "the width in 1/√d is {whose}, not that of a head",
             "scale by {factor} ({root}), the width of one head",
         ),
         "scale-wrong": _fault(
-            "{stage} is scaled by ×{found} instead of ×{factor}",
+            "{stage} {is_} scaled by ×{found} instead of ×{factor}",
             "another scale or temperature was used than the one that is declared",
             "scale by {factor}, or declare scale {found}",
         ),
@@ -154,12 +154,12 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "name the stage scaled",
         ),
         "masked-early": _remark(
-            "{stage} holds −∞ for hidden keys",
+            "{stage} {holds} −∞ for hidden keys",
             "the dump was taken after the mask",
             "name the stage masked",
         ),
         "heads-tiled": _fault(
-            "grouped heads in the wrong order: {stage} uses key/value head i mod {groups}",
+            "grouped heads in the wrong order: for {stage}, query head i looks through key/value head i mod {groups}",
             "key/value heads were tiled (repeat) where each has to stand for {share} neighbours (repeat_interleave)",
             "query head i looks through key/value head ⌊i·{groups}/{heads}⌋: repeat_interleave({share}, dim=head)",
         ),
@@ -169,7 +169,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "transpose the last two axes: Q @ K.transpose(-1, -2)",
         ),
         "heads-reshaped": _fault(
-            "{stage} was cut into heads by reshaping alone",
+            "{stage} {is_} cut into heads by reshaping alone",
             "(token, head · feature) was viewed as (head, token, feature), which mixes tokens and features",
             "reshape to (token, head, feature), then exchange the first two axes",
         ),
@@ -179,12 +179,12 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "exchange head and token axes before the reshape",
         ),
         "scores-transposed": _fault(
-            "{stage} is transposed: rows are keys",
+            "{stage} {is_} transposed: rows are keys",
             "K · Qᵀ was computed where Q · Kᵀ was meant",
             "rows look at columns: queries first",
         ),
         "rotation-missing": _fault(
-            "{stage} comes from Q and K before they were rotated or normed",
+            "{stage} {is_} made from Q and K before they were rotated or normed",
             "the product was taken of Q and K instead of {forms}",
             "match the rotated queries with the rotated keys",
         ),
@@ -214,7 +214,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "declare it (--mask, or mask or attn_mask in the dump), so that it can be checked",
         ),
         "does-not-follow": _fault(
-            "{stage} does not follow from {source}",
+            "{stage} {does} not follow from {source}",
             "it was computed from other numbers, with a step that is not declared, or changed afterwards",
             "compare the first difference with your code; declare mask, scale, positions and softcap as they are",
         ),

@@ -9,7 +9,10 @@ from attn_cli.cli.groups import grouped
 from attn_cli.cli.options import Checkpoint, Choice, Show, Source
 from attn_cli.cli.values import distance
 
-OneSide = Annotated[str | None, typer.Argument(metavar="A", help="A text, or a document's path.", show_default=False)]
+OneSide = Annotated[
+    str | None,
+    typer.Argument(metavar="A", help="A text, or a document's path; - is a document on stdin.", show_default=False),
+]
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Block:
 
 
 def shared(x: Array, block: Block, heads: int) -> Array:
-    """The matrices (head or 1, key, feature) that the block's query heads look through, out of fewer key/value heads."""
+    """The matrices (head or 1, key, feature) that the block's query heads look through, of fewer key heads."""
     places = np.arange(block.heads.start, block.heads.stop) * len(x) // heads
     first, last = int(places[0]), int(places[-1])
     return x[first : last + 1] if last - first in (0, len(places) - 1) else x[places]

@@ -10,7 +10,6 @@ from attn_cli.core.ops import join_heads, split_heads
 from attn_cli.core.parts import record_parts
 from attn_cli.core.record import Record, by
 from attn_cli.core.spec import Conditions, Spec
-from attn_cli.errors import DocumentError
 from attn_cli.models.plan import LayerPlan
 from attn_cli.models.weights import Weights
 from attn_cli.trace.trace import Array
@@ -46,7 +45,7 @@ def attention(record: Record, run: Run, x: Array) -> Array:
     _rotate(record, run)
     if plan.head_norm is not None and plan.head_norm.after_rotation:
         _norm_heads(record, run)
-    spec, conditions = spec_of(plan, cross=run.context is not None), _conditions(run, len(x), len(looked))
+    spec, conditions = spec_of(plan, cross=run.context is not None), _conditions(record, run)
     shape = (plan.heads, len(x), len(looked))
     places = {"Q": run.queries, "K": run.keys}
     weigh(record, spec, conditions, shape, places)
@@ -72,17 +71,16 @@ def spec_of(plan: LayerPlan, *, cross: bool = False) -> Spec:
 
 def _project(record: Record, run: Run, x: Array, looked: Array) -> None:
     plan = run.plan
+    if plan.projecting is not None:
+        for name, (array, formula) in plan.projecting(run.weights, x).items():
+            record.add(name, array, formula)
+        return
     widths = {"Q": (plan.heads, plan.d_k), "K": (plan.kv_heads, plan.d_k), "V": (plan.kv_heads, plan.d_v)}
     for name, (heads, width) in widths.items():
         source = x if name == "Q" else looked
         key = run.side + name.lower()
         projected = run.weights.apply(key, source)
-        if projected.shape[1] != heads * width:
-            raise DocumentError(
-                f"{run.weights.named(key)} makes {projected.shape[1]} numbers a token, "
-                f"config.json says {heads} heads of width {width}",
-                hint="config.json and the weights contradict each other",
-            )
+        run.weights.check_heads(key, projected, heads, width)
         if plan.clip is not None:
             projected = np.clip(projected, -plan.clip, plan.clip)
         left = "X" if name == "Q" or run.context is None else "X_context"
@@ -121,9 +119,11 @@ def _rotate(record: Record, run: Run) -> None:
         record.add(f"{name}_rotated", turned, f"{name}_rotated = rotate({before}, position)   {by(turned[0])}")
 
 
-def _conditions(run: Run, queries: int, keys: int) -> Conditions:
+def _conditions(record: Record, run: Run) -> Conditions:
     plan = run.plan
     bias = run.bias
+    if plan.disentangled is not None and run.context is None:
+        bias = plan.disentangled(run.weights, record.known["Q"], record.known["K"], run.queries, run.keys)
     if plan.slopes is not None and run.context is None:
         distance = np.abs(run.queries[:, np.newaxis] - run.keys)
         away = (-plan.slopes(plan.heads)[:, np.newaxis, np.newaxis] * distance).astype(np.float32)

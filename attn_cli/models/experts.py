@@ -32,6 +32,35 @@ class Best:
         return shares
 
 
+@dataclass(frozen=True)
+class Sigmoids:
+    """The `chosen` experts of the highest sigmoids plus correction, out of the `kept` best of `groups` of experts.
+
+    A group is as good as its best two. Shares are the sigmoids, over their sum where `among`, times `factor`
+    (DeepSeek-V3, arXiv 2412.19437).
+    """
+
+    chosen: int
+    groups: int = 1
+    kept: int = 1
+    among: bool = True
+    factor: float = 1.0
+
+    def __call__(self, logits: Array, weights: Weights) -> Array:
+        shares = sigmoid(logits)
+        correction = weights.find("correction")
+        ranked = shares if correction is None else shares + correction
+        if self.groups > 1:
+            grouped = ranked.reshape(len(ranked), self.groups, -1)
+            best = highest(np.sort(grouped, axis=2)[..., -2:].sum(axis=2), self.kept)
+            ranked = np.where(best[..., np.newaxis], grouped, -np.inf).reshape(ranked.shape)
+        shares = np.where(highest(ranked, self.chosen), shares, 0)
+        if self.among:
+            shares = shares / (shares.sum(axis=1, keepdims=True) + np.float32(1e-20))
+        scaled: Array = shares * np.float32(self.factor)
+        return scaled
+
+
 def highest(values: Array, count: int) -> Array:
     """True for the `count` highest of each row, earlier ones first where they are equal."""
     places = np.argsort(-values, axis=1, kind="stable")[:, :count]

@@ -1,6 +1,6 @@
 """Plans: what a model computes, layer by layer, as frozen values that a family makes from a config."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -37,6 +37,18 @@ class Relative(Protocol):
     def __call__(self, weights: Weights, queries: Array, keys: Array) -> Array | None: ...
 
 
+class Disentangled(Protocol):
+    """A bias (head, query, key) that queries and keys (head, token, feature) give to where the other stands."""
+
+    def __call__(self, weights: Weights, q: Array, k: Array, queries: Array, keys: Array) -> Array: ...
+
+
+class Projecting(Protocol):
+    """Queries, keys and values (head, token, feature) and their formulas, where they are no linear maps of X."""
+
+    def __call__(self, weights: Weights, x: Array) -> Mapping[str, tuple[Array, str]]: ...
+
+
 @dataclass(frozen=True)
 class HeadNorm:
     """A norm of queries and keys: over each head's features, or over all heads; before rotation or after.
@@ -70,12 +82,14 @@ class LayerPlan:
     rotary: Rotary | None = None
     slopes: Callable[[int], Array] | None = None
     relative: Relative | None = None
+    disentangled: Disentangled | None = None
     head_norm: HeadNorm | None = None
     sinks: bool = False
     clip: float | None = None
     parallel: bool = False
     residual_scale: float = 1.0
     cross: bool = False
+    projecting: Projecting | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,6 +57,15 @@ class Weights:
         """x (token, in) through a linear module."""
         return linear(x, self.matrix(name), self.find(name, "bias"), self.named(name))
 
+    def check_heads(self, name: str, made: Array, heads: int, width: int) -> None:
+        """DocumentError where what a module made (token, feature) is not as wide as the config's heads together."""
+        if made.shape[1] != heads * width:
+            raise DocumentError(
+                f"{self.named(name)} makes {made.shape[1]} numbers a token, "
+                f"config.json says {heads} heads of width {width}",
+                hint="config.json and the weights contradict each other",
+            )
+
     def normed(self, norm: Norm, name: str, x: Array) -> Array:
         """x through a norm module, which may have no weights of its own."""
         weight, bias = self.find(name, "weight"), self.find(name, "bias")

@@ -1,12 +1,12 @@
 """The page of `attn check`: the verdict, then each finding with its place, evidence, cause and fix."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from attn_cli.analysis.check import Report
 from attn_cli.analysis.check_findings import Finding, Mark
 from attn_cli.analysis.check_recompute import Error
 from attn_cli.trace.stages import STAGES
-from attn_cli.trace.trace import Trace
+from attn_cli.trace.trace import Layer, Trace
 from attn_cli.views.page import Block, Heading, Listing, Page, Prose
 from attn_cli.views.provenance import provenance
 from attn_cli.views.text import labels
@@ -20,12 +20,11 @@ def check_page(trace: Trace, report: Report, *, again: str | None = None) -> Pag
 def _blocks(trace: Trace, report: Report, again: str | None) -> Iterator[Block]:
     yield from provenance(trace, again)
     yield Heading(verdict(report))
-    yield Prose(f"checked: {'; '.join(report.checks)}", faint=True)
     for finding in report.findings:
-        yield Heading(f"{finding.severity}: {finding.what}")
         rows = [("where", _where(finding, trace)), ("evidence", finding.evidence)]
         rows += [("cause", finding.cause), ("fix", finding.fix), ("code", finding.code)]
-        yield Listing(("", ""), tuple(row for row in rows if row[1]))
+        yield Listing((finding.severity, finding.what), tuple(row for row in rows if row[1]))
+    yield Prose(f"checked: {'; '.join(report.checks)}", faint=True)
     if report.errors is not None:
         yield Heading("Everything again in float64: the largest error of each stage")
         yield from _errors(trace, report.errors)
@@ -33,7 +32,7 @@ def _blocks(trace: Trace, report: Report, again: str | None) -> Iterator[Block]:
 
 def verdict(report: Report) -> str:
     """The whole report in one line."""
-    what = f"{len(report.checks)} checks on {_count(report.layers, 'layer')} × {_count(report.heads, 'head')}"
+    what = f"{_count(len(report.checks), 'check')} on {_count(report.layers, 'layer')} × {_count(report.heads, 'head')}"
     if not report.findings:
         return f"sound: {what}"
     found = [_count(report.faults, "fault")] if report.faults else ["sound"]
@@ -42,35 +41,33 @@ def verdict(report: Report) -> str:
 
 
 def _where(finding: Finding, trace: Trace) -> str:
-    """Layers and heads, and the worst place."""
-    heads = [
-        (layer.name, _heads(finding.heads[layer.name], layer.heads))
-        for layer in trace.layers
-        if layer.name in finding.heads
+    """Layers and heads, then the worst place in them."""
+    held = [
+        (layer.name, _heads(layer, finding.heads[layer.name])) for layer in trace.layers if layer.name in finding.heads
     ]
-    alike = len({held for _, held in heads}) == 1
-    if len(trace.layers) == 1:
-        who = heads[0][1]
-    elif alike:
-        who = ", ".join(filter(None, [_layers([name for name, _ in heads], len(trace.layers)), heads[0][1]]))
-    else:
-        who = "; ".join(", ".join(filter(None, pair)) for pair in heads)
-    place = _place(finding.worst, single=len(trace.layers) == 1, alone=sum(map(len, finding.heads.values())) < 2)
-    return ": ".join(filter(None, [who, place])) or finding.worst.stage
+    groups = [([name], heads) for name, heads in held]
+    if len({heads for _, heads in held}) == 1:
+        groups = [([name for name, _ in held], held[0][1])]
+    who = "; ".join(", ".join(filter(None, [_layers(names, trace), heads])) for names, heads in groups)
+    alone = sum(map(len, finding.heads.values())) < 2
+    place = ", ".join(_place(finding.worst, trace, alone=alone))
+    return (": " if alone else "; most at ").join(filter(None, [who, place])) or "everywhere"
 
 
-def _heads(held: Sequence[int], count: int) -> str:
-    if not held or count == 1:
+def _heads(layer: Layer, held: Sequence[int]) -> str:
+    if not held or layer.heads == 1:
         return ""
-    if len(held) == count:
-        return f"all {count} heads"
+    if len(held) == len(layer.head_index) > 1:
+        return "all heads"
     return ("head " if len(held) == 1 else "heads ") + spans(held)
 
 
-def _layers(names: Sequence[str], count: int) -> str:
-    if len(names) == count:
-        return f"all {count} layers"
-    return ", ".join(names) if len(names) < 4 else f"{names[0]} … {names[-1]} ({len(names)} layers)"
+def _layers(names: Sequence[str], trace: Trace) -> str:
+    if len(trace.layers) == 1:
+        return ""
+    if len(names) == len(trace.layers):
+        return "all layers"
+    return ", ".join(names) if len(names) < 4 else f"{len(names)} layers from {names[0]} to {names[-1]}"
 
 
 def spans(numbers: Sequence[int]) -> str:
@@ -84,20 +81,17 @@ def spans(numbers: Sequence[int]) -> str:
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
-def _place(worst: Mark, *, single: bool, alone: bool) -> str:
+def _place(worst: Mark, trace: Trace, *, alone: bool) -> Iterator[str]:
+    """The worst place in words; its head only where there are several."""
     kind = STAGES[worst.stage]
-    parts = (
-        [] if alone else [*([] if single else [worst.layer]), *([] if worst.head is None else [f"head {worst.head}"])]
-    )
-    if worst.row is not None:
-        parts.append(_named(kind.rows, worst.row, worst.row_token))
+    if worst.row is None:
+        return
+    if not alone:
+        yield from [worst.layer] if len(trace.layers) > 1 else []
+        yield from [] if worst.head is None else [f"head {worst.head}"]
+    yield _named(kind.rows, worst.row, worst.row_token)
     if worst.column is not None and kind.columns is not None:
-        parts.append(_named(kind.columns, worst.column, worst.column_token))
-    return (
-        ("" if alone else "most in " if worst.row is not None else "") + ", ".join(parts)
-        if worst.row is not None
-        else ""
-    )
+        yield _named(kind.columns, worst.column, worst.column_token)
 
 
 def _named(axis: str, index: int, token: str | None) -> str:
@@ -108,8 +102,7 @@ def _errors(trace: Trace, errors: Sequence[Error]) -> Iterator[Block]:
     if not errors:
         yield Prose("Nothing is stored that follows from an earlier stored stage.")
         return
-    layers: Mapping[str, int] = {layer.name: len(trace.layers) for layer in trace.layers}
-    names = [error.stage if layers[error.layer] == 1 else f"{error.layer}.{error.stage}" for error in errors]
+    names = [error.stage if len(trace.layers) == 1 else f"{error.layer}.{error.stage}" for error in errors]
     rows = [
         (name, f"{error.absolute:.3g}", f"{error.relative:.3g}", _spot(error))
         for name, error in zip(names, errors, strict=True)

@@ -17,7 +17,7 @@ from attn_cli.views.text import safe
 WIDTH = 80
 _SCREEN = Screen(WIDTH)
 _INLINE = re.compile(r"[\\`*_\[\]<>|~&$#]|:(?=//)|:(?=[\w+-]+:)|(?<=[wW]{3})\.")
-_FIRST = re.compile(r"[-+=]|(?<=\d)[.)]")
+_FIRST = re.compile(r"[-+=.)]")
 
 
 def page_to_markdown(page: Page, look: Look) -> str:

@@ -126,7 +126,8 @@ def turned(x: Matrix, positions: str, ids: Sequence[int]) -> Matrix:
     name, _, rest = positions.partition(":")
     if name != "rope":
         return x
-    words = dict(word.split("=") if "=" in word else ("base", word) for word in rest.split(",") if word)
+    pairs = [word.rpartition("=") for word in rest.split(",") if word]
+    words = {name or "base": value for name, _, value in pairs}
     base, factor = float(words.get("base", 10000)), float(words.get("factor", 1))
     dim = int(words.get("dim", len(x[0])))
     rows = [list(row) for row in x]

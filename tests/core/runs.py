@@ -1,5 +1,6 @@
 """Runs of attention of every kind, and the same runs through attend()."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,10 @@ POSITIONS = (
     "rope:dim=2",
     "rope:700,style=interleaved,dim=2,factor=3",
 )
-EXTRAS = ("softcap", "sinks", "bias", "bias per head", "hidden", "hidden per head", "scale", "biases", "W_O", "ids")
-EXTRAS = (*EXTRAS, "position_embeddings")
+EXTRAS = (
+    *("softcap", "sinks", "bias", "bias per head", "hidden", "hidden per head"),
+    *("scale", "biases", "W_O", "ids", "position_embeddings"),
+)
 
 
 def a_run(
@@ -52,6 +55,7 @@ def a_run(
         "position_embeddings": {"position_embeddings": rng.normal(size=(17, D_MODEL))},
     }
     chosen: dict[str, Any] = {}
+    matrices: dict[str, Any] = {f"W_{name}": rng.normal(size=(D_MODEL, width)) / 3 for name, width in widths.items()}
     for extra in extras:
         chosen |= optional[extra]
     if "biases" in extras:
@@ -59,7 +63,7 @@ def a_run(
     return Run(
         X=rng.normal(size=(n, D_MODEL)),
         context=rng.normal(size=(m, D_MODEL)) if cross else None,
-        **{f"W_{name}": rng.normal(size=(D_MODEL, width)) / 3 for name, width in widths.items()},
+        **matrices,
         heads=heads,
         kv_heads=kv_heads,
         mask=mask,
@@ -95,7 +99,9 @@ def given_of(run: Run) -> dict[str, Array]:
     return {"embedded": run.X} | ({} if run.context is None else {"embedded_context": run.context})
 
 
-def attended(run: Run, *, dtype: str = "float64", keep: set[str] | None = None, **given: Array) -> Layer:
+def attended(
+    run: Run, given: Mapping[str, Array] | None = None, *, dtype: str = "float64", keep: set[str] | None = None
+) -> Layer:
     """The run through attend(), from its vectors, or from the stages that are given."""
     biases = {f"b_{name}": bias for name, bias in run.b.items()}
     projections = Projections(W_Q=run.W_Q, W_K=run.W_K, W_V=run.W_V, W_O=run.W_O, **biases)

@@ -53,7 +53,7 @@ def test_a_stage_kept_alone_has_the_same_bits(cut: None, name: str) -> None:
 def test_a_run_that_starts_later_keeps_the_same_bits(cut: None, start: str, keep: str) -> None:
     run = a_run("scale", "sinks", "softcap", "bias per head", mask="sliding:2")
     whole, given_ = arrays(attended(run)), {"V": attended(run)["V"]}
-    kept = arrays(attended(run, keep={keep}, **given_, **{start: whole[start]}))
+    kept = arrays(attended(run, given_ | {start: whole[start]}, keep={keep}))
     ends = {"weights": {"sink_weight", "masked"}}.get(start, set())
     assert set(kept) == {keep} - ends
     for name, array in kept.items():
@@ -73,7 +73,7 @@ def test_parts_are_made_only_when_they_are_asked_for() -> None:
     assert not set(PARTS) & set(NAMES)
 
 
-def test_bands_of_rows_of_the_real_size_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bands_of_rows_of_the_real_size_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     from attn_cli.core.attention import attend
     from attn_cli.core.spec import Spec, parse_mask
 
@@ -82,10 +82,9 @@ def test_bands_of_rows_of_the_real_size_give_the_same_bits(monkeypatch: pytest.M
     spec = Spec(heads=2, mask=parse_mask("sliding:97"))
     tokens = [str(i) for i in range(211)]
     whole = attend(tokens, given_, None, spec)
-    monkeypatch.setattr(scoring, "CELLS", 211 * 211 - 1)
+    monkeypatch.setattr(scoring, "CELLS", 211 * 60)
     monkeypatch.setattr(scoring, "THREADED", 2 * 211 * 211)
-    blocks = list(scoring._blocks((2, 211, 211)))
-    assert [block.rows for block in blocks[:2]] == [slice(0, 210), slice(210, 211)]
+    assert len(list(scoring._blocks((2, 211, 211)))) >= 4
     banded = attend(tokens, given_, None, spec)
     for name, array in arrays(whole).items():
         np.testing.assert_allclose(banded[name], array, rtol=1e-13, atol=1e-15, err_msg=name)

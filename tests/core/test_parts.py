@@ -53,6 +53,7 @@ def test_content_is_what_the_score_would_be_without_positions(positions: str) ->
 def test_alibi_and_a_mask_of_numbers_are_told_apart() -> None:
     run = a_run("bias per head", positions="alibi")
     layer = attended(run, keep=EVERY)
+    assert run.bias is not None
     np.testing.assert_allclose(layer["bias"], run.bias, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(layer["position"][0, 0], -np.arange(5) / 4, rtol=1e-12, atol=1e-13)
 

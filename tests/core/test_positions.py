@@ -16,8 +16,14 @@ def rotated(spelling: str, x: Array, positions: list[int]) -> Array:
     return turned
 
 
+def sines(positions: list[int], width: int) -> Array:
+    added = parse_positions("sinusoidal").added(np.array(positions), width)
+    assert added is not None
+    return added
+
+
 def test_sines_and_cosines_of_the_first_positions_on_paper() -> None:
-    added = parse_positions("sinusoidal").added(np.array([0, 1, 100]), 4)
+    added = sines([0, 1, 100], 4)
     expected = [
         [0, 1, 0, 1],
         [np.sin(1), np.cos(1), np.sin(0.01), np.cos(0.01)],
@@ -27,8 +33,7 @@ def test_sines_and_cosines_of_the_first_positions_on_paper() -> None:
 
 
 def test_an_odd_width_ends_in_a_sine() -> None:
-    added = parse_positions("sinusoidal").added(np.array([1]), 3)
-    assert_allclose(added, [[np.sin(1), np.cos(1), np.sin(1 / 10000 ** (2 / 3))]], rtol=1e-15)
+    assert_allclose(sines([1], 3), [[np.sin(1), np.cos(1), np.sin(1 / 10000 ** (2 / 3))]], rtol=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ counts = st.integers(1, 10**9 - 1)
 numbers = st.floats(min_value=0, exclude_min=True, allow_infinity=False, allow_nan=False)
 masks = st.one_of(
     st.just(NoMask()),
-    st.sampled_from(["end", "start"]).map(Causal),
+    st.sampled_from([Causal("end"), Causal("start")]),
     counts.map(Sliding),
     counts.map(Local),
     counts.map(Prefix),
@@ -137,8 +137,12 @@ def test_a_bad_spelling_is_refused_with_what_is_right(parse: Callable[[Any], Any
     with pytest.raises(SpecError) as caught:
         parse(text)
     assert message in caught.value.message
-    what = {parse_mask: "sliding:WINDOW", parse_positions: "rope[:BASE]", parse_dtype: "float16"}.get(parse, "such as")
-    assert what in caught.value.hint
+    forms_of: dict[Callable[[Any], Any], str] = {
+        parse_mask: "sliding:WINDOW",
+        parse_positions: "rope[:BASE]",
+        parse_dtype: "float16",
+    }
+    assert forms_of.get(parse, "such as") in caught.value.hint
 
 
 def test_numbers_are_read_from_words_and_from_documents_alike() -> None:

@@ -29,7 +29,7 @@ def test_a_later_start_gives_the_same_stages_from_there_on(start: str, cross: bo
     run = a_run(*extras, mask="causal", positions="rope", cross=cross)
     whole = arrays(attended(run))
     held = {name: whole[name] for name in STARTS[start]}
-    layer = attended(run, **held)
+    layer = attended(run, held)
     made = arrays(layer)
     assert {"weights", "output"} <= set(made)
     first = next((name for name in CHAIN if name in held), "scores")
@@ -87,7 +87,7 @@ def test_what_attend_makes_is_read_only_and_what_the_caller_gave_is_neither_froz
     own: dict[str, Array] = {name: whole[name].copy() for name in start} or given_of(run)
     inputs = [*own.values(), run.X, run.W_Q, run.bias, run.hidden, run.sinks]
     before = [None if array is None else array.copy() for array in inputs]
-    layer = attended(run, **(own if start else {}))
+    layer = attended(run, own if start else None)
     for stage in layer.stages:
         owner: object = stage.array
         assert not stage.array.flags.writeable, stage.name

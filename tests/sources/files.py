@@ -58,7 +58,8 @@ def as_json(document: Document) -> bytes:
 
 def as_npz(document: Document) -> bytes:
     file = io.BytesIO()
-    np.savez(file, **{key: np.array(value) for key, value in flat(document).items()})
+    entries: Document = {key: np.array(value) for key, value in flat(document).items()}
+    np.savez(file, **entries)
     return file.getvalue()
 
 

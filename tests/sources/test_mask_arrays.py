@@ -14,7 +14,7 @@ from tests.sources.files import CONTAINERS, layer_of, numbers, trace_of
 
 INF = float("inf")
 HIDDEN = [[False, True, True], [False, False, True]]
-BIAS = [[0.5, 0, 0], [0, -2, 0]]
+BIAS: list[list[float]] = [[0.5, 0, 0], [0, -2, 0]]
 FORMS: dict[str, tuple[Any, Any, Any]] = {
     "truth values": ([[True, False, False], [True, True, False]], None, HIDDEN),
     "truth values and null": ([[True, None, False], [True, True, None]], None, HIDDEN),

@@ -55,8 +55,8 @@ def test_stored_stages_are_shown_until_an_option_changes_what_made_them(tmp_path
     document = X | {name: whole[name] for name in ("Q", "K", "V", "scores", "scaled")} | {"weights": odd}
     np.testing.assert_array_equal(layer_of(document, tmp_path)["weights"], odd)
     for change in ({"mask": "causal"}, {"scale": "2"}, {"positions": "rope"}, {"heads": 2}, {"dtype": "float32"}):
-        found = layer_of(document, tmp_path, **change)  # type: ignore[arg-type]
-        expected = layer_of(X, tmp_path, **change)  # type: ignore[arg-type]
+        found = layer_of(document, tmp_path, **change)
+        expected = layer_of(X, tmp_path, **change)
         assert [stage.name for stage in found.stages] == [stage.name for stage in expected.stages]
         for name, array in arrays(expected).items():
             np.testing.assert_array_equal(found[name], array, err_msg=f"{change}: {name}")
@@ -66,7 +66,7 @@ def test_values_that_no_projection_makes_outlive_a_change(tmp_path: Path) -> Non
     document = X | {"V": numbers(5, 2)}
     document.pop("W_V")
     for change in ({"dtype": "float32"}, {"positions": "sinusoidal"}):
-        layer = layer_of(document, tmp_path, **change)  # type: ignore[arg-type]
+        layer = layer_of(document, tmp_path, **change)
         np.testing.assert_array_equal(layer["V"][0], document["V"].astype(layer.settings.dtype))
         assert "output" in layer
 
@@ -165,7 +165,8 @@ def test_an_option_that_needs_a_document_is_refused_without_one(options: dict[st
     [("mask", "casual"), ("positions", "rope:0"), ("scale", "big"), ("softcap", "-1"), ("dtype", "float8")],
 )
 def test_a_bad_spelling_in_an_option_is_a_wrong_command_line(option: str, value: str, tmp_path: Path) -> None:
-    for make in (lambda: explain("a", **{option: value}), lambda: layer_of(X, tmp_path, **{option: value})):
+    asked: dict[str, Any] = {option: value}
+    for make in (lambda: explain("a", **asked), lambda: layer_of(X, tmp_path, **asked)):
         with pytest.raises(UsageError) as caught:
             make()
         assert f"--{option}: " in caught.value.message
@@ -179,6 +180,6 @@ def test_a_bad_spelling_in_a_document_is_wrong_input(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [{"dim": 0}, {"head_dim": 0}, {"heads": 0}, {"dim": 7, "heads": 2}, {"dim": -3}])
-def test_vectors_without_numbers_and_heads_that_do_not_divide_are_refused(options: dict[str, int]) -> None:
+def test_vectors_without_numbers_and_heads_that_do_not_divide_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(SpecError):
-        explain("the cat", **options)  # type: ignore[arg-type]
+        explain("the cat", **options)

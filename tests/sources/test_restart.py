@@ -83,7 +83,8 @@ def test_a_trace_of_some_heads_restarts_like_the_whole(through: Any, heads: str,
 
 def test_some_heads_alone_do_not_know_the_slopes_of_all() -> None:
     options: dict[str, Any] = {"heads": 6, "dim": 12}
-    for before, change in (("alibi", {"scale": "2"}), ("none", {"positions": "alibi"})):
+    changes: list[tuple[str, dict[str, Any]]] = [("alibi", {"scale": "2"}), ("none", {"positions": "alibi"})]
+    for before, change in changes:
         some = run(Request(text=text, positions=before, **options), heads="1")
         with pytest.raises(UsageError, match="all heads, which ALiBi needs"):
             restart(some, Request(**change).overrides())

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -111,7 +111,7 @@ def test_documents_are_read_back(name: str, suffix: str) -> None:
 @writers
 @pytest.mark.parametrize("unknown", ["random", "zero"])
 def test_tokens_that_had_no_vector_are_read_back_with_the_one_they_were_given(unknown: str, suffix: str) -> None:
-    seed = {"seed": 5} if unknown == "random" else {}
+    seed: dict[str, Any] = {"seed": 5} if unknown == "random" else {}
     parameters = from_document(a_document(), text="a dog and the Cat", unknown=unknown, **seed)
     check(back(parameters, suffix), parameters)
 

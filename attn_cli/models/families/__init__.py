@@ -15,6 +15,7 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "marian": "bart",
         "pegasus": "bart",
         "bert": "bert",
+        "deberta-v2": "deberta",
         "mpnet": "mpnet",
         "modernbert": "modernbert",
         "electra": "electra",
@@ -64,6 +65,7 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "smollm3": "smollm3",
         "glm": "glm",
         "glm4": "glm",
+        "deepseek_v3": "deepseek",
     }
 )
 """`model_type` → the file of this folder that describes it."""

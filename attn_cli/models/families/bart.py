@@ -75,9 +75,7 @@ def _stack(config: Config, kind: Kind, name: str) -> StackPlan:
 def _names(stack: str) -> Names:
     other = {"encoder": "decoder", "decoder": "encoder"}[stack]
     layer = f"{stack}.layers.{{i}}."
-    modules = {
-        "q": "q_proj", "k": "k_proj", "v": "v_proj", "o": "out_proj",
-    }  # fmt: skip
+    modules = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "o": "out_proj"}
     norms = {"attention": "self_attn_layer_norm", "cross": "encoder_attn_layer_norm", "mlp": "final_layer_norm"}
     names: dict[str, str | Part] = {
         "embed": Part(f"{stack}.embed_tokens", others=("shared", f"{other}.embed_tokens")),
@@ -105,7 +103,7 @@ FAMILY = Family(
         "activation_dropout", "add_bias_logits", "attention_dropout", "classif_dropout", "decoder_ffn_dim",
         "decoder_layerdrop", "decoder_vocab_size", "dropout", "encoder_ffn_dim", "encoder_layerdrop",
         "extra_pos_embeddings", "force_bos_token_to_be_generated", "init_std", "num_hidden_layers",
-        "share_encoder_decoder_embeddings",
+        "replacing_rate", "save_step", "share_encoder_decoder_embeddings",
     ),
     harmless_tensors=(r"(classification_head|qa_outputs)\..*", r"(.*\.)?(encoder|decoder)\.version"),
 )  # fmt: skip

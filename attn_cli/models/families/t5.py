@@ -82,6 +82,8 @@ FAMILY = Family(
     types=("t5", "mt5", "umt5"),
     read=read,
     prefixes=("", "transformer."),
-    harmless_keys=("d_ff", "num_decoder_layers", "dropout_rate", "initializer_factor", "n_positions"),
+    harmless_keys=(
+        "d_ff", "dropout_rate", "initializer_factor", "n_positions", "num_decoder_layers", "scalable_attention",
+    ),
     harmless_tensors=(r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",),
-)
+)  # fmt: skip

@@ -20,7 +20,7 @@ DISTIL = {
     "vocab_size": 101,
 }
 ALBERT = BERT | {"embedding_size": 13, "num_hidden_layers": 3, "num_attention_heads": 1}
-MODERN = BERT | {"hidden_size": 20, "num_attention_heads": 2, "num_hidden_layers": 3, "local_attention": 74}
+MODERN = BERT | {"hidden_size": 28, "num_attention_heads": 2, "num_hidden_layers": 3, "local_attention": 74}
 IDS = {"pad_token_id": 0, "eos_token_id": 2, "bos_token_id": 1, "cls_token_id": 1, "sep_token_id": 2}
 BIASES = {"attention_bias": True, "mlp_bias": True, "norm_bias": True}
 ROPES = {
@@ -34,6 +34,9 @@ SPELLED = {
     "global_rope_theta": 2000.0,
     "local_rope_theta": 400.0,
 }
+DEBERTA = BERT | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "num_attention_heads": 3}
+V3 = {"position_buckets": 30, "share_att_key": True, "norm_rel_ebd": "layer_norm", "position_biased_input": False}
+FAR = {"max_relative_positions": 41, "pos_att_type": "c2p", "type_vocab_size": 2}
 
 CASES = (
     Case("bert", "bert", BERT, auto="AutoModelForMaskedLM", types=True),
@@ -48,4 +51,6 @@ CASES = (
     Case("mpnet", "mpnet", BERT, auto="AutoModel"),
     Case("modernbert", "modernbert", MODERN | IDS, auto="AutoModelForMaskedLM", older=SPELLED),
     Case("modernbert-biased", "modernbert", MODERN | IDS | BIASES | {"rope_parameters": ROPES}, auto="AutoModel"),
+    Case("deberta-v3", "deberta-v2", DEBERTA | V3, auto="AutoModelForMaskedLM"),
+    Case("deberta-v2-plain", "deberta-v2", DEBERTA | FAR, auto="AutoModel", types=True),
 )

@@ -54,6 +54,22 @@ MULTIPLIERS = {
     "logits_scaling": 7.0,
     "tie_word_embeddings": True,
 }
+STRETCHED = SCALED["full_attention"] | {"mscale": 1.0, "mscale_all_dim": 0.7}
+DEEPSEEK = LLAMA | {
+    "num_key_value_heads": 6,
+    "first_k_dense_replace": 1,
+    "kv_lora_rank": 11,
+    "q_lora_rank": 13,
+    "qk_nope_head_dim": 5,
+    "qk_rope_head_dim": 6,
+    "v_head_dim": 7,
+    "n_routed_experts": 8,
+    "n_group": 4,
+    "topk_group": 2,
+    "num_experts_per_tok": 3,
+    "moe_intermediate_size": 7,
+    "num_nextn_predict_layers": 0,
+}
 
 CASES = (
     Case("mistral", "mistral", LLAMA | WINDOW),
@@ -77,7 +93,7 @@ CASES = (
     Case("mixtral-window", "mixtral", LLAMA | EXPERTS | WINDOW | {"num_experts_per_tok": 3}, dtype="BF16", shards=2),
     Case("olmo", "olmo", LLAMA | {"clip_qkv": 0.9, "num_key_value_heads": 2}),
     Case("olmo2", "olmo2", LLAMA, shards=2),
-    Case("olmo3", "olmo3", LLAMA | WINDOW | {"num_hidden_layers": 2, "rope_parameters": SCALED} | SOME),
+    Case("olmo3", "olmo3", LLAMA | WINDOW | {"rope_parameters": SCALED} | SOME),
     Case("olmoe", "olmoe", LLAMA | EXPERTS | {"num_experts": 5, "num_experts_per_tok": 2}),
     Case("gpt-oss", "gpt_oss", GPT_OSS, dtype="BF16"),
     Case("qwen2-moe", "qwen2_moe", LLAMA | QWEN_MOE | {"num_hidden_layers": 3, "mlp_only_layers": [1]}),
@@ -96,5 +112,12 @@ CASES = (
         "glm4",
         "glm4",
         LLAMA | PAD | {"head_dim": 20, "rope_parameters": {"partial_rotary_factor": 0.3, "rope_theta": 500.0}},
+    ),
+    Case("deepseek-v3", "deepseek_v3", DEEPSEEK | {"num_hidden_layers": 3, "rope_parameters": STRETCHED}),
+    Case(
+        "deepseek-v3-whole",
+        "deepseek_v3",
+        DEEPSEEK | {"q_lora_rank": None, "rope_interleave": False, "n_group": 1, "topk_group": 1},
+        dtype="BF16",
     ),
 )
