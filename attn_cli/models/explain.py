@@ -61,6 +61,8 @@ def run_model(
             f"this model has no stage {missing[0]!r} there", hint="attn explain without --stage shows the stages it has"
         )
     notes = [*_notes(request, model, text), *(note for layer in kept for note in remarks(layer))]
+    if request.pair is not None and len(kept) == 1 and len(kept[0].head_index) == 1 and "weights" in kept[0]:
+        notes.append(_blocks(kept[0]["weights"][0], text))
     if request.next is not None and state is not None:
         notes.append(_next(model, open_tokenizer(model.folder), state, request.next))
     return _shown(request, model, text, target, kept, notes)
@@ -190,6 +192,19 @@ def _notes(request: ModelRequest, model: Model, text: Encoded) -> list[str]:
     if stack.max_positions is not None and len(text.ids) > stack.max_positions:
         notes.append(f"{len(text.ids)} tokens, and the model was made for {stack.max_positions}")
     return notes
+
+
+def _blocks(weights: Array, text: Encoded) -> str:
+    """How one head (query, key) spreads its attention over the two texts of a pair, special tokens with theirs."""
+    second = np.array(text.segments) == 1
+    names = {"A": ~second, "B": second}
+    shares = [
+        f"{row}→{column} {100 * weights[mine][:, theirs].sum(axis=1).mean():.0f} %"
+        for row, mine in names.items()
+        for column, theirs in names.items()
+        if mine.any()
+    ]
+    return f"attention between the texts, mean over queries: {', '.join(shares)}"
 
 
 def _next(model: Model, tokenizer: Tokenizer, state: Array, count: int) -> str:

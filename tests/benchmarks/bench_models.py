@@ -156,7 +156,10 @@ def warm(kind: str, folder: Path, attn: Worker, other: Worker, runs: int) -> Non
 
 def has_torch(python: str) -> bool:
     try:
-        return subprocess.run([python, "-c", "import torch, transformers"], capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run([python, "-c", "import torch, transformers"], capture_output=True, check=False).returncode
+            == 0
+        )
     except OSError:
         return False
 

@@ -166,6 +166,11 @@ def checks() -> str:
     return table(("code", "is a", "what `check` found"), rows)
 
 
+def conventions() -> str:
+    """The table that stands beside the results of other libraries which the tests compare with."""
+    return (ROOT / "tests/parity/CONVENTIONS.md").read_text(encoding="utf-8")
+
+
 def reading() -> str:
     """The files in reading order, each with the sentence it begins with."""
     rows = []
@@ -198,6 +203,7 @@ TABLES: Mapping[str, Callable[[], str]] = MappingProxyType(
             settings,
             families,
             checks,
+            conventions,
             reading,
         )
     }

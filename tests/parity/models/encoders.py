@@ -44,6 +44,7 @@ CASES = (
     Case("bert-old-names", "bert", BERT, auto="AutoModelForPreTraining", renamed=OLD),
     Case("roberta", "roberta", BERT, auto="AutoModelForMaskedLM"),
     Case("xlm-roberta-padding", "xlm-roberta", BERT | {"pad_token_id": 3, "type_vocab_size": 1}, auto="AutoModel"),
+    Case("camembert", "camembert", BERT | {"num_hidden_layers": 1}, auto="AutoModelForMaskedLM"),
     Case("distilbert", "distilbert", DISTIL, auto="AutoModelForMaskedLM"),
     Case("electra", "electra", BERT | {"embedding_size": 13}, auto="AutoModel", types=True),
     Case("electra-even", "electra", BERT | {"embedding_size": 21}, auto="AutoModelForMaskedLM"),

@@ -35,7 +35,7 @@ CASES = (
     PAIR,
     replace(PAIR, name="t5-v1.1", config=V1_1, also=HEAD, dtype="BF16", shards=2),
     replace(PAIR, name="mt5", model_type="mt5", config=T5 | SMALL | {"d_ff": 41}, also=HEAD),
-    replace(PAIR, name="umt5", model_type="umt5", config=T5 | {"num_decoder_layers": 2}),
+    replace(PAIR, name="umt5", model_type="umt5", config=T5),
     Case("t5-encoder", "t5", T5 | SMALL | {"feed_forward_proj": "gated-silu"}, auto="T5EncoderModel"),
     replace(PAIR, name="bart", model_type="bart", config=BART),
     replace(PAIR, name="bart-unprefixed", model_type="bart", config=BART, renamed=(("model.", ""),), shards=2),
