@@ -7,13 +7,13 @@ from attn_cli.analysis.check import Report
 from attn_cli.trace.trace import Trace
 
 
-def check_document(trace: Trace, name: str, report: Report) -> dict[str, Any]:
+def check_document(trace: Trace, path: str, report: Report) -> dict[str, Any]:
     """The verdict in numbers, the findings, and where asked for the errors of each layer's stages."""
     document: dict[str, Any] = {
         "format": "attn.check",
         "version": 1,
         "attn": __version__,
-        "source": {"path": name, **{key: value for key, value in trace.source.items() if key != "path"}},
+        "source": {"path": path, **{key: value for key, value in trace.source.items() if key != "path"}},
         "layers": report.layers,
         "heads": report.heads,
         "checks": list(report.checks),

@@ -16,15 +16,14 @@ _STRINGS_OR_ODD = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b')
 
 
 def dump_of(file: str | None, option: str | None, bare: str | None) -> tuple[str, Trace | Parameters]:
-    """The name of the one file that is named, and what it holds, as it is."""
+    """The path of the one file that is named, and what it holds, as it is."""
     if (file is None) == (option is None):
         what = "there is no FILE" if file is None else "FILE and -w name two files"
         raise UsageError(what, hint="attn check dump.npz")
     if bare not in (None, "weights", "scores"):
         raise UsageError(f"--as: {bare!r} is not weights or scores", hint="--as scores, or leave it out")
     path = file or option or ""
-    name = "standard input" if path == "-" else path
-    return name, read_dump(read_bytes(path), name, bare)
+    return path, read_dump(read_bytes(path), "standard input" if path == "-" else path, bare)
 
 
 def read_dump(data: bytes, name: str, bare: str | None = None) -> Trace | Parameters:
@@ -42,12 +41,12 @@ def declared_by(mask: str | None, positions: str | None, scale: str | None, soft
     return Request(mask=mask, positions=positions, scale=scale, softcap=softcap).overrides()
 
 
-def shown(found: Trace | Parameters, name: str) -> Trace:
+def shown(found: Trace | Parameters, path: str) -> Trace:
     """A trace whose provenance can be told, with the file for its source."""
     if isinstance(found, Trace):
         return found
     layer = found.attended()
-    return Trace(found.tokens, (layer,), {"kind": "document", "path": name}, context_tokens=found.context_tokens)
+    return Trace(found.tokens, (layer,), {"kind": "document", "path": path}, context_tokens=found.context_tokens)
 
 
 def _quoted(match: "re.Match[bytes]") -> bytes:

@@ -10,6 +10,8 @@ import numpy as np
 from attn_cli.core.ops import softmax
 from attn_cli.trace.trace import Array
 
+EVERY = slice(None)
+FEW = 64  # rows that are tried first
 STEEP = 30.0  # beyond e³⁰ any weight is within its rounding
 
 
@@ -33,15 +35,17 @@ class Recipe:
     over: Literal["keys", "queries", "heads", "all"] = "keys"
     late: bool = False
 
-    def only(self, places: list[int]) -> "Recipe":
-        """The recipe of some heads alone."""
-        cut: dict[str, Any] = {"base": self.base[places]}
+    def only(self, places: list[int], rows: slice = EVERY) -> "Recipe":
+        """The recipe of some heads and rows alone; rows only where softmax runs over keys."""
+        cut: dict[str, Any] = {"base": self.base[places][:, rows]}
         for name in ("slack", "bias", "hidden"):  # which all heads may share
-            if (array := getattr(self, name)) is not None and array.ndim == 3 and len(array) > 1:
-                cut[name] = array[places]
-        for name in ("sinks", "left"):
-            if (array := getattr(self, name)) is not None:
-                cut[name] = array[places]
+            if (array := getattr(self, name)) is None or not array.ndim:
+                continue
+            cut[name] = array[rows] if array.ndim == 2 else (array[places] if len(array) > 1 else array)[:, rows]
+        if self.sinks is not None:
+            cut["sinks"] = self.sinks[places]
+        if self.left is not None:
+            cut["left"] = self.left[places][:, rows]
         return replace(self, **cut)
 
     def logits(self) -> tuple[Array, Array]:
@@ -89,15 +93,20 @@ class Gap:
 
 def gap(stored: Array, expected: Array, slack: Array) -> Gap:
     """Compare head by head (head, …); the same infinity, or NaN in both, is no difference."""
-    same = (stored == expected) | (np.isnan(stored) & np.isnan(expected))
-    off = np.where(same, 0.0, abs(stored - expected))
-    off = np.where(np.isnan(off), np.inf, off)
-    beyond = (off > slack).reshape(len(off), -1).any(axis=1)
-    outside = np.where(off > slack, off, -1.0)
-    places = tuple(tuple(map(int, np.unravel_index(int(matrix.argmax()), matrix.shape))) for matrix in outside)
-    return Gap(
-        np.asarray(~beyond), places, np.array([matrix[place] for matrix, place in zip(off, places, strict=True)])
-    )
+    fits = np.ones(len(stored), dtype=bool)
+    places, sizes = [], np.zeros(len(stored))
+    for head, (one, other, room) in enumerate(zip(stored, expected, slack, strict=True)):
+        off = abs(one - other)
+        fits[head] = (off <= room).all()
+        if not fits[head]:
+            off = np.where((one == other) | (np.isnan(one) & np.isnan(other)), 0.0, off)
+            off = np.where(np.isnan(off), np.inf, off)
+            fits[head] = not (off > room).any()
+            off = np.where(off > room, off, 0.0)
+        place = tuple(map(int, np.unravel_index(int(off.argmax()), off.shape)))
+        places.append(place)
+        sizes[head] = off[place]
+    return Gap(fits, tuple(places), sizes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,29 +119,38 @@ class Guess:
     words: Mapping[str, str] = field(default_factory=dict)
 
 
-Fits = Callable[[Recipe, list[int]], Array]
-"""Whether a recipe, of heads at these places alone, gives the weights that are stored."""
+Fits = Callable[[Recipe, list[int], slice], Array]
+"""Whether a recipe, of heads at these places and rows alone, gives the weights that are stored."""
 
 
 def named(recipe: Recipe, guesses: Sequence[Guess], fits: Fits, heads: Sequence[int]) -> dict[int, tuple[Guess, ...]]:
     """For each of these heads (places) the mistake that explains it, or the two; heads that none explains are left out.
 
-    Pairs are tried on one head before all others, as there are many.
+    A few rows are tried before all of them, and pairs, which are many, on one head before the others.
     """
     found: dict[int, tuple[Guess, ...]] = {}
     left = list(heads)
+    few = slice(None, None, -(-recipe.base.shape[1] // FEW))
     for together in _sets(guesses):
-        if not left:
-            break
         changed = replace(recipe, **{key: value for guess in together for key, value in guess.change.items()})
-        if len(together) > 1 and (changed.over == "heads" or not fits(changed.only(left[:1]), left[:1]).all()):
-            continue
-        every = list(range(len(recipe.base)))
-        fit = fits(changed, every)[left] if changed.over == "heads" else fits(changed.only(left), left)
-        hit = [place for place, fitting in zip(left, fit.tolist(), strict=True) if fitting]
+        if changed.over == "heads":
+            hit = [] if len(together) > 1 else _hit(changed, fits, left, list(range(len(recipe.base))), EVERY)
+        else:
+            hit = left if len(together) == 1 or _hit(changed, fits, left[:1], left[:1], few) else []
+            for rows in (few, EVERY):
+                hit = _hit(changed, fits, hit, hit, rows) if hit else []
         found |= dict.fromkeys(hit, together)
         left = [place for place in left if place not in hit]
+        if not left:
+            break
     return found
+
+
+def _hit(recipe: Recipe, fits: Fits, heads: list[int], computed: list[int], rows: slice) -> list[int]:
+    """Those of some heads that a recipe explains, computed on as many heads as it needs."""
+    rows = rows if recipe.over == "keys" else EVERY
+    fit = dict(zip(computed, fits(recipe.only(computed, rows), computed, rows).tolist(), strict=True))
+    return [place for place in heads if fit[place]]
 
 
 def _sets(guesses: Sequence[Guess]) -> Iterator[tuple[Guess, ...]]:

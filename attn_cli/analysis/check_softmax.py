@@ -9,7 +9,7 @@ from attn_cli.analysis.check_dump import Dump
 from attn_cli.analysis.check_findings import Mark
 from attn_cli.analysis.check_links import told
 from attn_cli.analysis.check_masks import mistaken
-from attn_cli.analysis.check_recipe import Gap, Guess, Recipe, gap, named
+from attn_cli.analysis.check_recipe import EVERY, Gap, Guess, Recipe, gap, named
 from attn_cli.analysis.check_scale import FREEDOM, fitted_temperature, mistaken_factors, scale_words
 from attn_cli.analysis.check_scores import product, product_mistakes
 from attn_cli.core.attention import CHAIN
@@ -31,7 +31,7 @@ def check_softmax(dump: Dump, skip: Collection[int]) -> Iterator[Mark]:
     start = _earliest(dump, right)
     if _unsure(dump):
         wrong = [place for place in wrong if _tells(dump, place)]
-    reasons = named(start, list(_guesses(dump, start)), lambda recipe, places: _gap(dump, recipe, places).fits, wrong)
+    reasons = named(start, list(_guesses(dump, start)), lambda *some: _gap(dump, *some).fits, wrong)
     reasons |= _temperatures(dump, start, [place for place in wrong if place not in reasons])
     for place in wrong:
         reason = reasons.get(place)
@@ -92,10 +92,10 @@ def _left(dump: Dump) -> Array | None:
     return dump.stages["weights"].sum(axis=-1) if sunk else None
 
 
-def _gap(dump: Dump, recipe: Recipe, places: list[int] | None = None) -> Gap:
-    """How the stored weights, of some heads, differ from what a recipe gives for these."""
+def _gap(dump: Dump, recipe: Recipe, places: list[int] | None = None, rows: slice = EVERY) -> Gap:
+    """How the stored weights, of some heads and rows, differ from what a recipe gives for these."""
     weights, slack = recipe.weights()
-    stored = dump.stages["weights"] if places is None else dump.stages["weights"][places]
+    stored = dump.stages["weights"] if places is None else dump.stages["weights"][places][:, rows]
     return gap(stored, weights, slack + dump.absolute("weights"))
 
 
@@ -155,12 +155,12 @@ def _undeclared(dump: Dump, start: Recipe) -> Iterator[Guess]:
     for hiding in mistaken(dump):
         if hiding.code == "mask-undeclared":
             yield Guess("hidden", hiding.code, {"hidden": hiding.hidden}, hiding.words)
-    zero = dump.stages["weights"] == 0
+    zero = (dump.stages["weights"] == 0).all(axis=0)  # (query, key), for all heads
     if not isinstance(dump.spec.mask, NoMask):
-        zero = np.broadcast_to(zero.all(axis=1, keepdims=True), zero.shape)  # keys that nobody looks at: padding
-    zero = zero & ~zero.all(axis=2, keepdims=True)
-    if zero.any():
-        hidden = zero if start.hidden is None else zero | start.hidden
+        zero = np.broadcast_to(zero.all(axis=0), zero.shape)  # keys that nobody looks at: padding
+    zero = zero & ~zero.all(axis=1, keepdims=True)
+    if zero.any() and all(_tells(dump, place) for place in range(dump.shape[0])):
+        hidden = np.broadcast_to(zero, dump.shape) if start.hidden is None else zero | start.hidden
         yield Guess("hidden", "mask-undeclared", {"hidden": hidden}, {"mask": "a mask that hides what weighs 0"})
 
 

@@ -58,14 +58,14 @@ def command(
 
     look = look_of(show)
     declared = declared_by(dumped.mask, dumped.positions, dumped.scale, dumped.softcap)
-    name, found = dump_of(dumped.file, dumped.weights, dumped.bare)
-    report, trace = check(found, declared, recompute=recompute), shown(found, name)
+    path, found = dump_of(dumped.file, dumped.weights, dumped.bare)
+    report, trace = check(found, declared, recompute=recompute), shown(found, path)
     deliver(
         Result(
             lambda: check_page(trace, report, again=again()),
             look,
             show,
-            document=lambda: check_document(trace, name, report),
+            document=lambda: check_document(trace, path, report),
         )
     )
     return 3 if report.faults else 0

@@ -1,21 +1,9 @@
-"""Help that fits its terminal: what a command does, examples of it, then its options in groups."""
+"""What the help of a command says: what it does, examples of it, its options in groups."""
 
-import sys
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from attn_cli.cli.output import width
-from attn_cli.views.screen import Screen
-from attn_cli.views.text import cells, wrap
-
-WIDEST = 80
-NARROW = 50
-COLUMN = 25
-INDENT = 2
-
-Rows = Sequence[tuple[str, str]]
 Groups = dict[str, list[tuple[str, str]]]
 
 
@@ -54,45 +42,6 @@ def examples(command: Any) -> list[str]:
 
 
 def _write(command: Any, ctx: Any, formatter: Any, groups: Groups) -> None:
-    screen = Screen(min(WIDEST, width(sys.stdout)), encoding=getattr(sys.stdout, "encoding", None) or "utf-8")
-    formatter.width = screen.width
-    command.format_usage(ctx, formatter)
-    for line in _lines(command, groups, screen):
-        formatter.write(line + "\n")
+    from attn_cli.cli.helppage import write
 
-
-def _lines(command: Any, groups: Groups, screen: Screen) -> Iterator[str]:
-    for paragraph in str(command.help or "").split("\n\n"):
-        if not paragraph.startswith("attn "):
-            yield ""
-            yield from wrap(screen.spell(" ".join(paragraph.split())), screen.width)
-    if typed := examples(command):
-        yield ""
-        yield "Examples:"
-        for line in typed:
-            yield from _indented(wrap(line, screen.width - INDENT, INDENT))
-    for heading, rows in groups.items():
-        if rows:
-            yield ""
-            yield from wrap(f"{heading}:", screen.width)
-            yield from _table([(name, screen.spell(meaning)) for name, meaning in rows], screen.width)
-    if command.epilog:
-        yield ""
-        yield from wrap(command.epilog, screen.width)
-
-
-def _table(rows: Rows, wide: int) -> Iterator[str]:
-    """Names and what they mean side by side, or one below the other where the screen is narrow."""
-    column = COLUMN if rows[0][0].startswith("-") else max(cells(name) for name, _ in rows)
-    start = INDENT + (column + INDENT if wide >= NARROW else INDENT)
-    for name, meaning in rows:
-        meanings = list(wrap(meaning, wide - start)) if meaning else []
-        if meanings and wide >= NARROW and cells(name) <= column:
-            yield " " * INDENT + name + " " * (column + INDENT - cells(name)) + meanings.pop(0)
-        else:
-            yield from _indented(wrap(name, wide - INDENT, INDENT))
-        yield from (" " * start + line for line in meanings)
-
-
-def _indented(lines: Iterator[str]) -> Iterator[str]:
-    return (" " * INDENT + line for line in lines)
+    write(command, ctx, formatter, groups)

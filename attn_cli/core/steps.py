@@ -204,7 +204,7 @@ def on_scores(spec: Spec, conditions: Conditions, d_k: int | None, queries: Arra
     if (slopes := spec.positions.slopes(spec.heads)) is not None:
         terms["ALiBi"] = alibi(slopes.astype(spec.dtype), queries, keys)
     if conditions.bias is not None:
-        terms["attn_mask"] = added(conditions.bias.astype(spec.dtype, copy=False))
+        terms[conditions.bias_words] = added(conditions.bias.astype(spec.dtype, copy=False))
     if terms:
         steps.append(Bias(" + ".join(terms), tuple(terms.values())))
     hidden = conditions.hidden if conditions.hidden is not None and conditions.hidden.any() else None

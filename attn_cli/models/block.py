@@ -121,12 +121,13 @@ def _rotate(record: Record, run: Run) -> None:
 
 def _conditions(record: Record, run: Run) -> Conditions:
     plan = run.plan
-    bias = run.bias
+    bias, words = run.bias, ["relative bias"]
     if plan.disentangled is not None and run.context is None:
         bias = plan.disentangled(run.weights, record.known["Q"], record.known["K"], run.queries, run.keys)
     if plan.slopes is not None and run.context is None:
         distance = np.abs(run.queries[:, np.newaxis] - run.keys)
         away = (-plan.slopes(plan.heads)[:, np.newaxis, np.newaxis] * distance).astype(np.float32)
+        words = ["ALiBi"] if bias is None else [*words, "ALiBi"]
         bias = away if bias is None else bias + away
     sinks = run.weights.find("sinks") if plan.sinks else None
-    return Conditions(bias=bias, sinks=None if sinks is None else sinks.copy())
+    return Conditions(bias=bias, bias_words=" + ".join(words), sinks=None if sinks is None else sinks.copy())

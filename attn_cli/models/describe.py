@@ -9,6 +9,7 @@ from math import prod
 from attn_cli.core.masks import MASKS
 from attn_cli.core.spelling import spell
 from attn_cli.errors import DocumentError
+from attn_cli.models.gguf import is_gguf
 from attn_cli.models.hub import TOKENIZERS
 from attn_cli.models.model import Model, open_model
 from attn_cli.models.plan import LayerPlan
@@ -53,6 +54,8 @@ class Description:
 def describe(folder: str) -> Description:
     """The description of a folder; DocumentError only where there is no config.json that can be read."""
     tokenizer = next((file for file in TOKENIZERS if os.path.exists(os.path.join(folder, file))), None)
+    if is_gguf(folder):
+        tokenizer = "in the file"
     try:
         model = open_model(folder)
     except DocumentError as error:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from attn_cli.errors import AttnError, DocumentError
+from attn_cli.models.gguf import is_gguf
 from attn_cli.models.tensors import INDEX, SINGLE
 
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model")
@@ -15,10 +16,12 @@ _NAME = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 
 
 def found(model: str) -> str:
-    """The folder of a model; what exists, or starts with `.`, `/` or `~`, is never looked up as a name."""
+    """The folder or GGUF file of a model; what exists, or starts with `.`, `/` or `~`, is never looked up as a name."""
     path = os.path.expanduser(model)
-    if os.path.isdir(path):
+    if os.path.isdir(path) or (is_gguf(path) and os.path.exists(path)):
         return path
+    if is_gguf(path):
+        raise DocumentError(f"{model}: no such file", hint="check the path")
     if os.path.exists(path):
         raise DocumentError(f"{model}: is a file", hint="name the folder that holds config.json and the weights")
     if model.startswith((".", "/", "~")) or not _NAME.fullmatch(model):

@@ -1,7 +1,7 @@
 """Model: a checkpoint folder as something that can be run on token ids."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,9 @@ from attn_cli.errors import DocumentError, SelectionError
 from attn_cli.models.arithmetic import sinusoids
 from attn_cli.models.config import Config
 from attn_cli.models.families import family_of
-from attn_cli.models.family import Architecture
+from attn_cli.models.family import Architecture, Family
 from attn_cli.models.forward import Keep, Looked, Source, Stream, layers
+from attn_cli.models.gguf import is_gguf
 from attn_cli.models.plan import StackPlan
 from attn_cli.models.tensors import Tensors, open_folder
 from attn_cli.models.weights import unclaimed
@@ -111,7 +112,33 @@ class Model:
 
 
 def open_model(folder: str) -> Model:
-    """The model of a folder; DocumentError where a file is missing or anything in it is not understood."""
+    """The model of a folder or a GGUF file; DocumentError where anything is missing or not understood."""
+    config, opened = _opened(folder)
+    path = config.where
+    family = family_of(config.word("model_type"), path)
+    config.refuse_quantized()
+    architecture = family.read(config)
+    config.refuse_unread(family.harmless_keys)
+    tensors = opened(family, architecture)
+    prefix = _prefix(tensors, architecture, family.prefixes, folder)
+    unknown = unclaimed(tensors, [stack.names for stack in architecture.stacks], prefix, family.harmless_tensors)
+    if unknown:
+        raise DocumentError(
+            f"{folder}: the tensor {unknown[0]} is not understood, and may change the arithmetic",
+            hint=f"{len(unknown)} such tensors; is model_type {config.word('model_type')!r} right?",
+        )
+    start = config.values.get("decoder_start_token_id")
+    return Model(
+        folder, config.word("model_type"), architecture, tensors, prefix, start if isinstance(start, int) else None
+    )
+
+
+def _opened(folder: str) -> tuple[Config, Callable[[Family, Architecture], Tensors]]:
+    """The config, and what gives the tensors once it has been understood."""
+    if is_gguf(folder):
+        from attn_cli.models.gguf.opening import opened
+
+        return opened(folder)
     path = os.path.join(folder, "config.json")
     try:
         with open(path, "rb") as file:
@@ -122,23 +149,7 @@ def open_model(folder: str) -> Model:
         ) from error
     if not isinstance(values, dict):
         raise DocumentError(f"{path}: holds no object", hint="copy or download it again")
-    config = Config(values, path)
-    family = family_of(config.word("model_type"), path)
-    config.refuse_quantized()
-    architecture = family.read(config)
-    config.refuse_unread(family.harmless_keys)
-    tensors = open_folder(folder)
-    prefix = _prefix(tensors, architecture, family.prefixes, folder)
-    unknown = unclaimed(tensors, [stack.names for stack in architecture.stacks], prefix, family.harmless_tensors)
-    if unknown:
-        raise DocumentError(
-            f"{folder}: the tensor {unknown[0]} is not understood, and may change the arithmetic",
-            hint=f"{len(unknown)} such tensors; is model_type {config.word('model_type')!r} right?",
-        )
-    start = values.get("decoder_start_token_id")
-    return Model(
-        folder, config.word("model_type"), architecture, tensors, prefix, start if isinstance(start, int) else None
-    )
+    return Config(values, path), lambda *_: open_folder(folder)
 
 
 def _prefix(tensors: Tensors, architecture: Architecture, prefixes: tuple[str, ...], folder: str) -> str:

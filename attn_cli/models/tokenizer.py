@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from attn_cli.errors import AttnError, DocumentError
+from attn_cli.models.gguf import is_gguf
 from attn_cli.models.spelling import text_of
 
 INSTALL = "pip install 'attn-cli[models]' brings it"
@@ -92,7 +93,11 @@ def _spaced(tokens: Sequence[str], special: Sequence[bool], style: str) -> tuple
 
 
 def open_tokenizer(folder: str) -> Tokenizer:
-    """The tokenizer of a folder; DocumentError where it has none that can be read, AttnError without the library."""
+    """The tokenizer of a folder or a GGUF file; DocumentError where it has none to be read, AttnError without the library."""
+    if is_gguf(folder):
+        from attn_cli.models.gguf.tokenizer import file_tokenizer
+
+        return file_tokenizer(folder)
     for file, opened in _FILES.items():
         if os.path.exists(os.path.join(folder, file)):
             return opened(folder)
@@ -101,7 +106,8 @@ def open_tokenizer(folder: str) -> Tokenizer:
     )
 
 
-def _library() -> Any:
+def tokenizers_library() -> Any:
+    """The package tokenizers; AttnError where it is missing."""
     try:
         import tokenizers
     except ImportError as error:
@@ -112,19 +118,20 @@ def _library() -> Any:
 def _from_json(folder: str) -> Tokenizer:
     path = os.path.join(folder, "tokenizer.json")
     try:
-        library = _library().Tokenizer.from_file(path)
+        library = tokenizers_library().Tokenizer.from_file(path)
     except AttnError:
         raise
     except Exception as error:  # the library raises nothing more particular
         raise DocumentError(f"{path}: is no tokenizer: {error}"[:300], hint="copy or download it again") from error
     library.no_padding()
     library.no_truncation()
-    return Tokenizer(library, _style(json.loads(library.to_str())))
+    parts = (library.pre_tokenizer, library.decoder, library.normalizer)
+    return Tokenizer(library, _style([json.loads(part.__getstate__()) for part in parts if part is not None]))
 
 
-def _style(described: Mapping[str, Any]) -> str:
+def _style(parts: Sequence[Mapping[str, Any]]) -> str:
     """How tokens spell text, from the parts that cut and join them."""
-    said = json.dumps([described.get(part) for part in ("pre_tokenizer", "decoder", "normalizer")], ensure_ascii=False)
+    said = json.dumps(parts, ensure_ascii=False)
     if '"ByteLevel"' in said:
         return "bytes"
     if '"WordPiece"' in said:
@@ -134,7 +141,7 @@ def _style(described: Mapping[str, Any]) -> str:
 
 def _from_vocab(folder: str) -> Tokenizer:
     """BERT's older files: a list of word pieces."""
-    library = _library()
+    library = tokenizers_library()
     lower = bool(_settings(folder).get("do_lower_case", True))
     cutter = library.BertWordPieceTokenizer(os.path.join(folder, "vocab.txt"), lowercase=lower)
     return Tokenizer(cutter._tokenizer, "pieces")
@@ -142,7 +149,7 @@ def _from_vocab(folder: str) -> Tokenizer:
 
 def _from_merges(folder: str) -> Tokenizer:
     """GPT-2's older files: a vocabulary of byte pairs and the order in which they merge."""
-    library = _library()
+    library = tokenizers_library()
     paths = [os.path.join(folder, file) for file in ("vocab.json", "merges.txt")]
     if not os.path.exists(paths[1]):
         raise DocumentError(f"{folder}: has vocab.json without merges.txt", hint="copy its tokenizer files too")

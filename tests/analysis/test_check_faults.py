@@ -1,6 +1,8 @@
 """Each fault, planted into a sound dump: the sound one passes, the other is named, once and alone."""
 
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,8 +10,12 @@ import pytest
 
 from attn_cli.analysis.check import Report, check
 from attn_cli.analysis.check_reading import read_dump
+from attn_cli.core.attention import attend
+from attn_cli.core.masks import Causal
+from attn_cli.core.spec import Spec
 from attn_cli.trace.archives import write_npz
-from attn_cli.trace.trace import Array
+from attn_cli.trace.codec import trace_to_json
+from attn_cli.trace.trace import Array, Trace
 
 DTYPES = ("float64", "float32", "float16")
 HEADS = ((1, 1), (4, 4), (4, 2))
@@ -238,6 +244,35 @@ def test_a_planted_fault_is_named_from_queries_keys_and_weights(
     plant, code, stage = FAULTS[fault]
     seen = stage if stage == "head_output" else "weights"
     assert faults(report(plant(Plan(heads, groups, dtype)), OUTER)) == [(code, seen)]
+
+
+def as_trace(plan: Plan) -> bytes:
+    """The planted arrays in the place of those of attn's own trace, formulas and all."""
+    tokens = tuple(map(str, range(TOKENS)))
+    given = {"Q": plan.q, "K": plan.k, "V": plan.v}
+    layer = attend(tokens, given, None, Spec(plan.heads, plan.groups, mask=Causal(), dtype=plan.dtype))
+    planted = plan.stages()
+    stages = tuple(replace(stage, array=planted[stage.name].astype(plan.dtype)) for stage in layer.stages)
+    return trace_to_json(Trace(tokens, (replace(layer, stages=stages),), {"kind": "arrays"}))
+
+
+def as_document(plan: Plan) -> bytes:
+    """Arrays with their settings, as somebody writes them who never saw a trace."""
+    stages = plan.stages()
+    document: dict[str, Any] = {name: stages[name].tolist() for name in OUTER}
+    return json.dumps(document | {"mask": "causal", "dtype": plan.dtype}).encode()
+
+
+@each_dtype
+@pytest.mark.parametrize("form", [as_trace, as_document])
+@pytest.mark.parametrize("fault", [None, *FAULTS])
+def test_a_planted_fault_is_named_whatever_holds_it(
+    fault: str | None, form: Callable[[Plan], bytes], dtype: str
+) -> None:
+    plant, code, stage = FAULTS[fault] if fault else (lambda plan: plan, "", "")
+    found = check(read_dump(form(plant(Plan(4, 2, dtype))), "dump.json"))
+    seen = stage if form is as_trace or stage == "head_output" else "weights"
+    assert faults(found) == ([(code, seen)] if fault else [])
 
 
 @each_dtype

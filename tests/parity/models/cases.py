@@ -17,6 +17,8 @@ class Case:
     `target` gives TARGET to a decoder, `types` makes the second half of a text another segment, and `renamed` holds
     (new name, old name) pairs: parts of tensor names as older checkpoints have them. `also` are further tensors,
     and `older` keys that config.json has as older configs spell them; None takes one away.
+    `turned_last` counts the rotated features that stand last in transformers' queries and keys, and first in ours;
+    `same_order` is false where it orders features another way altogether.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Case:
     renamed: tuple[tuple[str, str], ...] = ()
     also: dict[str, list[int]] = field(default_factory=dict)
     older: dict[str, Any] = field(default_factory=dict)
+    turned_last: int = 0
+    same_order: bool = True
 
     def types_of(self, ids: list[int]) -> list[int] | None:
         return [int(place >= len(ids) / 2) for place in range(len(ids))] if self.types else None

@@ -7,6 +7,8 @@ Run once from the top of the repository, in an environment that has torch, trans
 import json
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +40,34 @@ def shapes_of(case: Case) -> tuple[dict[str, Any], dict[str, list[int]]]:
     return {key: value for key, value in saved.items() if key not in dropped}, shapes | case.also
 
 
+@contextmanager
+def heard(model: torch.nn.Module) -> Iterator[dict[str, np.ndarray]]:
+    """Q, K and V as each attention gets them, in the order in which they run, and what it scales scores with."""
+    found: dict[str, np.ndarray] = {}
+    homes = {sys.modules[type(part).__module__] for part in model.modules()}
+    homes = {home for home in homes if hasattr(home, "eager_attention_forward")}
+    originals = {home: home.eager_attention_forward for home in homes}
+
+    def listening(original: Callable[..., Any]) -> Callable[..., Any]:
+        def hear(module: Any, query: Any, key: Any, value: Any, *given: Any, **named: Any) -> Any:
+            place = sum(name.startswith("Q.") for name in found)
+            found.update({f"{n}.{place}": x[0].numpy() for n, x in (("Q", query), ("K", key), ("V", value))})
+            found[f"scaling.{place}"] = np.array(named.get("scaling") or query.shape[-1] ** -0.5)
+            return original(module, query, key, value, *given, **named)
+
+        return hear
+
+    for home, original in originals.items():
+        home.eager_attention_forward = listening(original)
+    try:
+        yield found
+    finally:
+        for home, original in originals.items():
+            home.eager_attention_forward = original
+
+
 def run(case: Case, folder: str, ids: list[int], dtype: torch.dtype) -> dict[str, np.ndarray]:
-    """Weights, hidden states and the last logits of one text."""
+    """Weights, hidden states and logits of one text, and Q, K and V where attention can be listened to."""
     kinds = {"attn_implementation": "eager", "experts_implementation": "eager"}
     model = getattr(transformers, case.auto).from_pretrained(folder, dtype=dtype, **kinds).eval()
     given: dict[str, Any] = {"input_ids": torch.tensor([ids])}
@@ -47,9 +75,8 @@ def run(case: Case, folder: str, ids: list[int], dtype: torch.dtype) -> dict[str
         given["decoder_input_ids"] = torch.tensor([TARGET])
     if case.types:
         given["token_type_ids"] = torch.tensor([case.types_of(ids)])
-    with torch.no_grad():
+    with torch.no_grad(), heard(model) as found:
         out = model(**given, output_attentions=True, output_hidden_states=True)
-    found: dict[str, np.ndarray] = {}
     stacks = {"": "attentions"}
     if case.target:
         stacks = {"encoder.": "encoder_attentions", "decoder.": "decoder_attentions", "cross.": "cross_attentions"}
@@ -63,7 +90,7 @@ def run(case: Case, folder: str, ids: list[int], dtype: torch.dtype) -> dict[str
         for number, state in enumerate(out[key]):
             found[f"{prefix}state.{number}"] = state[0].numpy()
     if "logits" in out:
-        found["logits"] = out.logits[0, -1:].numpy()
+        found["logits"] = out.logits[0].numpy()
     return found
 
 
@@ -79,13 +106,15 @@ def add_alibi_once() -> None:
 
 
 def some(array: np.ndarray) -> np.ndarray:
-    """The rows that are stored."""
+    """The rows that are stored; all of what has none."""
+    if array.ndim < 2:
+        return array
     rows = [row for row in ROWS if row < array.shape[-2]]
     return array[..., rows, :]
 
 
 def make(case: Case) -> None:
-    """Write the figures of a case: the truth in float64 (stored in float32), and transformers' own error."""
+    """Write the figures of a case: the truth in float64 (stored in float32), and transformers' own error (RMS)."""
     config, shapes = shapes_of(case)
     stored: dict[str, Any] = {"case": np.array(json.dumps({"config": config, "shapes": shapes}))}
     with tempfile.TemporaryDirectory() as folder:
@@ -93,7 +122,7 @@ def make(case: Case) -> None:
         for text, ids in TEXTS.items():
             single, double = (run(case, folder, ids, dtype) for dtype in (torch.float32, torch.float64))
             for name, truth in double.items():
-                own = np.abs(single[name].astype(np.float64) - truth).max()
+                own = np.sqrt(np.square(some(single[name]).astype(np.float64) - some(truth)).mean())
                 stored[f"{text}.{name}"] = some(truth).astype(np.float32)
                 stored[f"{text}.{name}.own"] = np.float32(own)
     FIGURES.mkdir(exist_ok=True)

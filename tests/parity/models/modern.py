@@ -71,6 +71,8 @@ DEEPSEEK = LLAMA | {
     "num_nextn_predict_layers": 0,
 }
 
+TURNED = DEEPSEEK["qk_rope_head_dim"]
+
 CASES = (
     Case("mistral", "mistral", LLAMA | WINDOW),
     Case("mistral-wide", "mistral", LLAMA | {"sliding_window": None, "head_dim": 10}, dtype="BF16"),
@@ -113,11 +115,17 @@ CASES = (
         "glm4",
         LLAMA | PAD | {"head_dim": 20, "rope_parameters": {"partial_rotary_factor": 0.3, "rope_theta": 500.0}},
     ),
-    Case("deepseek-v3", "deepseek_v3", DEEPSEEK | {"num_hidden_layers": 3, "rope_parameters": STRETCHED}),
+    Case(
+        "deepseek-v3",
+        "deepseek_v3",
+        DEEPSEEK | {"num_hidden_layers": 3, "rope_parameters": STRETCHED},
+        same_order=False,
+    ),
     Case(
         "deepseek-v3-whole",
         "deepseek_v3",
         DEEPSEEK | {"q_lora_rank": None, "rope_interleave": False, "n_group": 1, "topk_group": 1},
         dtype="BF16",
+        turned_last=TURNED,
     ),
 )

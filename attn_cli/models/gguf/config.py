@@ -1,0 +1,90 @@
+"""The config of a GGUF file: llama.cpp's keys as those of config.json, every one read, harmless, or refused."""
+
+from typing import Any
+
+import numpy as np
+
+from attn_cli.errors import DocumentError
+from attn_cli.models.config import Config
+from attn_cli.models.families.gguf import TWINS, Twin, Values
+from attn_cli.models.gguf.header import Header
+from attn_cli.models.gguf.ropes import refused, rotary_values
+
+HARMLESS = (
+    "classifier.output_labels", "feed_forward_length", "pooling_type", "rope.scaling.finetuned", "tensor_data_layout",
+    "vocab_size",
+)  # fmt: skip
+
+
+def twin_of(header: Header) -> Twin:
+    """What the file's architecture is read as; DocumentError for one that is not read, or for a part of a model."""
+    kind, parts = header.metadata.get("general.type", "model"), header.metadata.get("split.count", 1)
+    if kind != "model":
+        raise DocumentError(f"{header.path}: holds no model but: {kind}", hint="name the file of the model itself")
+    if parts not in (0, 1):
+        raise DocumentError(
+            f"{header.path}: is one of {parts} parts of a model", hint="join them: llama-gguf-split --merge"
+        )
+    name = str(header.metadata.get("general.architecture"))
+    if name not in TWINS:
+        raise DocumentError(
+            f"{header.path}: the architecture {name!r} is not one that attn reads from GGUF files",
+            hint=f"it reads {', '.join(TWINS)}; take the model's folder with config.json and safetensors",
+        )
+    return TWINS[name]
+
+
+def config_of(header: Header, twin: Twin) -> Config:
+    """The config that the model's folder would have; DocumentError for a key that is not understood."""
+    begin = f"{twin.name}."
+    said = Config(
+        {key.removeprefix(begin): value for key, value in header.metadata.items() if key.startswith(begin)},
+        header.path,
+    )
+    values: Values = {"model_type": twin.model_type, "tie_word_embeddings": "output.weight" not in header.tensors}
+    for theirs, ours in twin.keys.items():
+        value = _one(said, theirs)
+        if value is not None:
+            values[ours] = value
+    _check_heads(said, twin, values)
+    if twin.rotary:
+        values |= rotary_values(said, header, values)
+    values |= twin.more(said, values)
+    said.refuse_unread(HARMLESS)
+    return Config(values, header.path)
+
+
+def _one(said: Config, key: str) -> Any:
+    """A value, or the one that all layers share; None where the file lacks it."""
+    value = said.get(key, None)
+    if isinstance(value, np.ndarray):
+        if len(set(value.tolist())) != 1:
+            raise DocumentError(
+                f"{said.where}: {key} is another for each layer, which attn does not compute",
+                hint="take the model's folder with config.json and safetensors",
+            )
+        return value.tolist()[0]
+    return value
+
+
+def _check_heads(said: Config, twin: Twin, values: Values) -> None:
+    """Heads and their width as the file says them; DocumentError where attn could only guess."""
+    for key in ("block_count", "embedding_length", "attention.head_count"):
+        value = values.get(twin.keys[key])
+        if not isinstance(value, int) or value < 1:
+            raise DocumentError(
+                f"{said.where}: {twin.name}.{key}: expected a whole number from 1, found {value!r}",
+                hint="convert the model again with a current llama.cpp",
+            )
+    heads = values[twin.keys["attention.head_count"]]
+    width = values[twin.keys["embedding_length"]] // heads
+    if said.flag("attention.causal", twin.causal) != twin.causal:
+        raise refused(said, "attention.causal", not twin.causal)
+    if twin.rotary:
+        values.setdefault("num_key_value_heads", heads)
+        width = values["head_dim"] = said.whole("attention.key_length", width)
+    for key, expected in (("attention.key_length", width), ("attention.value_length", width)):
+        if said.whole(key, width) != expected:
+            raise refused(said, key, said.get(key))
+    if not twin.rotary and (_one(said, "attention.head_count_kv") or heads) != heads:
+        raise refused(said, "attention.head_count_kv", _one(said, "attention.head_count_kv"))

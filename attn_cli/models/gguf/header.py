@@ -1,0 +1,165 @@
+"""What stands before the numbers of a GGUF file: its metadata, and where each tensor stands.
+
+The package's own reader takes half a minute for a large vocabulary, so the file is read here; the package knows the
+types of tensors, and how to dequantise them.
+"""
+
+import mmap
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from attn_cli.errors import AttnError, DocumentError
+from attn_cli.models.tensors import Tensor
+
+INSTALL = "pip install 'attn-cli[gguf]' brings it"
+AGAIN = "copy or download it again"
+
+_SCALARS = ("B", "b", "H", "h", "I", "i", "f", "?", None, None, "Q", "q", "d")
+_STRING, _ARRAY = 8, 9
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """A file's metadata by its keys (arrays of numbers as arrays, of strings as lists), and its tensors by name."""
+
+    path: str
+    metadata: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+
+
+def library() -> Any:
+    """The package gguf; AttnError where it is missing."""
+    try:
+        import gguf
+    except ImportError as error:
+        raise AttnError("reading a GGUF file needs the package gguf", hint=INSTALL) from error
+    return gguf
+
+
+def header(path: str) -> Header:
+    """The header of a file; DocumentError where it is no GGUF file, breaks off, or holds types that cannot be read."""
+    try:
+        stat = os.stat(path)
+        return _header(path, stat.st_mtime_ns, stat.st_size)
+    except OSError as error:
+        raise DocumentError(f"{path}: cannot be read: {error.strerror}", hint="check the path") from error
+
+
+@lru_cache(maxsize=1)
+def _header(path: str, changed: int, size: int) -> Header:
+    types = library()
+    with open(path, "rb") as file:
+        begin = file.read(8)
+        if begin[:4] != b"GGUF":
+            raise DocumentError(f"{path}: is no GGUF file", hint="a GGUF file begins with the four letters GGUF")
+        version = int.from_bytes(begin[4:], "little")
+        if version not in (2, 3):
+            raise DocumentError(
+                f"{path}: is of GGUF version {version} or big-endian, and attn reads little-endian versions 2 and 3",
+                hint="convert the model again with a current llama.cpp",
+            )
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            try:
+                return _read(_Cursor(data, 8), path, size, types)
+            except (struct.error, ValueError, RecursionError, MemoryError, OverflowError) as error:
+                raise DocumentError(f"{path}: breaks off or is damaged: {error}"[:300], hint=AGAIN) from error
+
+
+class _Cursor:
+    """A place in the file that moves on with what is read; struct.error or ValueError at its end."""
+
+    def __init__(self, data: mmap.mmap, at: int) -> None:
+        self.data = data
+        self.at = at
+
+    def number(self, kind: str) -> Any:
+        (value,) = struct.unpack_from(f"<{kind}", self.data, self.at)
+        self.at += struct.calcsize(f"<{kind}")
+        return value
+
+    def text(self) -> str:
+        (length,) = struct.unpack_from("<Q", self.data, self.at)
+        start, self.at = self.at + 8, self.at + 8 + length
+        if self.at > len(self.data):
+            raise ValueError("a text goes past the end of the file")
+        return self.data[start : self.at].decode("utf-8", "surrogateescape")
+
+    def value(self, kind: int) -> Any:
+        if kind == _STRING:
+            return self.text()
+        if kind == _ARRAY:
+            return self._array(self.number("I"), self.number("Q"))
+        return self.number(_scalar(kind))
+
+    def _array(self, kind: int, count: int) -> Any:
+        if kind in (_STRING, _ARRAY):
+            return [self.value(kind) for _ in range(count)]
+        dtype = np.dtype(f"<{_scalar(kind)}")
+        if self.at + count * dtype.itemsize > len(self.data):
+            raise ValueError("an array goes past the end of the file")
+        array = np.frombuffer(self.data, dtype, count, self.at).copy()
+        self.at += array.nbytes
+        return array
+
+
+def _scalar(kind: int) -> str:
+    code = _SCALARS[kind] if kind < len(_SCALARS) else None
+    if code is None:
+        raise ValueError(f"there is no type of value {kind}")
+    return code
+
+
+def _read(cursor: _Cursor, path: str, size: int, types: Any) -> Header:
+    tensor_count, key_count = cursor.number("Q"), cursor.number("Q")
+    metadata: dict[str, Any] = {}
+    for _ in range(key_count):
+        key = cursor.text()
+        if key in metadata:
+            raise ValueError(f"{key} stands there twice")
+        metadata[key] = cursor.value(cursor.number("I"))
+    found: dict[str, tuple[tuple[int, ...], int, int]] = {}
+    for _ in range(tensor_count):
+        name = cursor.text()
+        if name in found:
+            raise ValueError(f"{name} stands there twice")
+        sizes = [cursor.number("Q") for _ in range(cursor.number("I"))]
+        found[name] = tuple(reversed(sizes)), cursor.number("I"), cursor.number("Q")
+    align = metadata.get("general.alignment", 32)
+    if not isinstance(align, int) or align < 1:
+        raise ValueError(f"general.alignment is {align!r}")
+    start = -(-cursor.at // align) * align
+    tensors = {
+        name: _tensor(path, name, shape, kind, start + offset, types) for name, (shape, kind, offset) in found.items()
+    }
+    for name, tensor in tensors.items():
+        if tensor.start + tensor.size > size:
+            raise DocumentError(f"{path}: breaks off in {name}", hint=AGAIN)
+    return Header(path, metadata, tensors)
+
+
+def _tensor(path: str, name: str, shape: tuple[int, ...], kind: int, start: int, types: Any) -> Tensor:
+    """Where a tensor stands; DocumentError for a type that the package cannot dequantise."""
+    try:
+        dtype = types.GGMLQuantizationType(kind)
+        block, stored = types.GGML_QUANT_SIZES[dtype]
+        types.quants.dequantize(np.zeros((1, stored), np.uint8), dtype)
+    except (ValueError, LookupError, NotImplementedError) as error:
+        spelled = getattr(_named(types, kind), "name", f"type {kind}")
+        raise DocumentError(
+            f"{path}: {name} is stored as {spelled}, which the package gguf does not dequantise",
+            hint="quantise the model another way, such as Q8_0 or Q4_K_M, or install a newer gguf",
+        ) from error
+    if not shape or shape[-1] % block:
+        raise ValueError(f"{name} has rows that are no whole blocks of {dtype.name}")
+    return Tensor(path, dtype.name, shape, start, prod(shape) // block * stored)
+
+
+def _named(types: Any, kind: int) -> Any:
+    return next((member for member in types.GGMLQuantizationType if member == kind), None)

@@ -1,0 +1,53 @@
+"""The rotary settings of a GGUF file, in keys or in tensors of divisors, as config.json spells them."""
+
+from typing import Any
+
+from attn_cli.errors import DocumentError
+from attn_cli.models.config import Config
+from attn_cli.models.families.gguf import Values
+from attn_cli.models.gguf.header import Header
+from attn_cli.models.gguf.tensors import ROPE_TENSORS, numbers
+
+FREQS, LONG, SHORT = ROPE_TENSORS
+
+
+def rotary_values(said: Config, header: Header, values: Values) -> Values:
+    """What turns queries and keys: how much of a head, and how positions are stretched."""
+    found: Values = {}
+    width, turned = values["head_dim"], said.whole("rope.dimension_count", values["head_dim"])
+    if turned != width:
+        if header.metadata["general.architecture"] == "llama":
+            raise refused(said, "rope.dimension_count", turned)
+        # Half a feature more, so that rounding cannot lose one: config.json states a share.
+        found["partial_rotary_factor"] = (turned + 0.5) / width
+    factor = said.number("rope.scaling.factor", None)
+    kind = said.word("rope.scaling.type", "linear" if factor else "none")
+    original = said.whole("rope.scaling.original_context_length", None)
+    lists = {name: numbers(header, name) for name in (FREQS, LONG, SHORT) if name in header.tensors}
+    scaling: Values | None
+    if not lists and (kind == "none" or (kind == "linear" and not factor)):
+        scaling = None
+    elif kind == "none" and set(lists) == {FREQS}:
+        # Llama 3.1 to 3.3: divisors for each pair, for texts of any length.
+        scaling = {"short_factor": lists[FREQS], "long_factor": lists[FREQS], "attention_factor": 1.0}
+        scaling |= {"rope_type": "longrope", "factor": 1.0, "original_max_position_embeddings": 1}
+    elif kind in ("none", "longrope") and set(lists) == {LONG, SHORT} and original:
+        scaling = {"short_factor": lists[SHORT], "long_factor": lists[LONG]}
+        scaling |= {"rope_type": "longrope", "original_max_position_embeddings": original}
+        scaling |= {"attention_factor": said.number("rope.scaling.attn_factor", 1.0)}
+    elif kind == "linear" and not lists:
+        scaling = {"rope_type": "linear", "factor": factor}
+    elif kind == "yarn" and factor and original and not lists:
+        scaling = {"rope_type": "yarn", "factor": factor, "original_max_position_embeddings": original}
+        for key in ("beta_fast", "beta_slow"):
+            scaling |= {key: said.number(f"rope.scaling.yarn_{key}", None)}
+    else:
+        raise refused(said, "rope.scaling.type", f"{kind} with {', '.join(lists) or 'no factors'}")
+    return found | ({"rope_scaling": scaling} if scaling else {})
+
+
+def refused(said: Config, key: str, value: Any) -> DocumentError:
+    return DocumentError(
+        f"{said.where}: {key} is {value!r}, which attn does not compute for this architecture",
+        hint="a wrong picture would be worse than none",
+    )
