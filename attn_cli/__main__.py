@@ -1,5 +1,6 @@
 """The program: `attn`, and `python -m attn_cli`."""
 
+import gc
 import os
 import sys
 
@@ -11,9 +12,14 @@ def main() -> None:
             return
         # One thread: for matrices of this size, more of them only cost time to start.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        # What is imported stays: looking through it for garbage, again and again and once more at the end, takes longer
+        # than the attention itself.
+        gc.set_threshold(100_000)
         from attn_cli.cli.boundary import run
 
-        sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+        gc.freeze()
+        sys.exit(code)
     except KeyboardInterrupt:
         _interrupted()
 

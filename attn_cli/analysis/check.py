@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from attn_cli.analysis.check_blend import check_blend, check_output
-from attn_cli.analysis.check_dump import Dump, dumps
+from attn_cli.analysis.check_dump import Dump
 from attn_cli.analysis.check_findings import Finding, Mark, findings
 from attn_cli.analysis.check_kinds import KINDS
+from attn_cli.analysis.check_layers import dumps
 from attn_cli.analysis.check_numbers import check_numbers
 from attn_cli.analysis.check_recompute import Error, recomputed
 from attn_cli.analysis.check_remarks import check_remarks

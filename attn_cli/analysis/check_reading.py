@@ -4,26 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from attn_cli.errors import UsageError
 from attn_cli.sources.documents import read_document, read_parameters
-from attn_cli.sources.files import read_bytes
 from attn_cli.sources.parameters import Parameters
 from attn_cli.sources.request import Request
 from attn_cli.trace.archives import kind_of
 from attn_cli.trace.trace import Trace
 
 _STRINGS_OR_ODD = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b')
-
-
-def dump_of(file: str | None, option: str | None, bare: str | None) -> tuple[str, Trace | Parameters]:
-    """The path of the one file that is named, and what it holds, as it is."""
-    if (file is None) == (option is None):
-        what = "there is no FILE" if file is None else "FILE and -w name two files"
-        raise UsageError(what, hint="attn check dump.npz")
-    if bare not in (None, "weights", "scores"):
-        raise UsageError(f"--as: {bare!r} is not weights or scores", hint="--as scores, or leave it out")
-    path = file or option or ""
-    return path, read_dump(read_bytes(path), "standard input" if path == "-" else path, bare)
 
 
 def read_dump(data: bytes, name: str, bare: str | None = None) -> Trace | Parameters:

@@ -122,7 +122,9 @@ def check_steps(dump: Dump, bad: Bad) -> Iterator[Mark]:
 def _slack(dump: Dump, before: str, stage: str, factor: float = 1.0) -> Array:
     """How far an elementwise step may be off, besides what it adds."""
     known, advanced = dump.stages[before], dump.advanced(before, stage)
-    sizes = abs(known) + abs(advanced) + abs(advanced - known)
+    sizes = abs(known)
+    if advanced is not known:
+        sizes = sizes + abs(advanced) + abs(advanced - known)
     sizes = np.where(np.isfinite(sizes), sizes, 0.0)
     return np.asarray(dump.relative * sizes * factor + dump.absolute(before) * factor + dump.absolute(stage))
 

@@ -26,11 +26,11 @@ def check_softmax(dump: Dump, skip: Collection[int]) -> Iterator[Mark]:
         return
     found = _gap(dump, right)
     wrong = [place for place in np.flatnonzero(~found.fits).tolist() if place not in skip]
-    if not wrong:
-        return
     start = _earliest(dump, right)
     if _unsure(dump):
         wrong = [place for place in wrong if _tells(dump, place)]
+    if not wrong:
+        return
     reasons = named(start, list(_guesses(dump, start)), lambda *some: _gap(dump, *some).fits, wrong)
     reasons |= _temperatures(dump, start, [place for place in wrong if place not in reasons])
     for place in wrong:
@@ -183,7 +183,7 @@ def _temperatures(dump: Dump, start: Recipe, places: list[int]) -> dict[int, tup
 
 def _marks(dump: Dump, right: Recipe, found: Gap, place: int, reason: Sequence[Guess] | None) -> Iterator[Mark]:
     cell = found.places[place]
-    expected = float(right.weights()[0][place][cell])
+    expected = float(right.only([place]).weights()[0][0][cell])
     stored = float(dump.stages["weights"][place][cell])
     numbers: Mapping[str, float] = {"stored": stored, "expected": expected, "difference": abs(stored - expected)}
     facts = {"size": float(found.sizes[place]), "evidence": told(numbers), "numbers": numbers}

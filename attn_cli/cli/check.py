@@ -7,6 +7,7 @@ import typer
 
 from attn_cli.cli.groups import grouped
 from attn_cli.cli.options import Show
+from attn_cli.errors import UsageError
 
 File = Annotated[
     str | None,
@@ -17,7 +18,7 @@ _WHAT = "What the dump should be, whatever it says itself; nothing stored is cha
 
 @dataclass(frozen=True)
 class Dumped:
-    """The dump, and what is declared of it."""
+    """The dump, and what is declared of it"""
 
     file: File = None
     weights: Annotated[
@@ -33,6 +34,16 @@ class Dumped:
         None
     )
     softcap: Annotated[str | None, typer.Option(metavar="NUMBER", help="Likewise: a number, or none.")] = None
+
+
+def _path(dumped: Dumped) -> str:
+    """The one file that is named."""
+    if (dumped.file is None) == (dumped.weights is None):
+        what = "there is no FILE" if dumped.file is None else "FILE and -w name two files"
+        raise UsageError(what, hint="attn check dump.npz")
+    if dumped.bare not in (None, "weights", "scores"):
+        raise UsageError(f"--as: {dumped.bare!r} is not weights or scores", hint="--as scores, or leave it out")
+    return dumped.file or dumped.weights or ""
 
 
 @grouped
@@ -52,13 +63,15 @@ def command(
     """
     from attn_cli.analysis.check import check
     from attn_cli.analysis.check_document import check_document
-    from attn_cli.analysis.check_reading import declared_by, dump_of, shown
+    from attn_cli.analysis.check_reading import declared_by, read_dump, shown
     from attn_cli.cli.results import Result, again, deliver, look_of
+    from attn_cli.sources.files import read_bytes
     from attn_cli.views.check import check_page
 
     look = look_of(show)
     declared = declared_by(dumped.mask, dumped.positions, dumped.scale, dumped.softcap)
-    path, found = dump_of(dumped.file, dumped.weights, dumped.bare)
+    path = _path(dumped)
+    found = read_dump(read_bytes(path), "standard input" if path == "-" else path, dumped.bare)
     report, trace = check(found, declared, recompute=recompute), shown(found, path)
     deliver(
         Result(

@@ -93,7 +93,7 @@ def _spaced(tokens: Sequence[str], special: Sequence[bool], style: str) -> tuple
 
 
 def open_tokenizer(folder: str) -> Tokenizer:
-    """The tokenizer of a folder or a GGUF file; DocumentError where it has none to be read, AttnError without the library."""
+    """The tokenizer of a folder or GGUF file; DocumentError where it has none to read, AttnError without library."""
     if is_gguf(folder):
         from attn_cli.models.gguf.tokenizer import file_tokenizer
 

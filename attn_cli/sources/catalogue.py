@@ -14,7 +14,6 @@ INPUTS = MappingProxyType(
     {
         "tokens": "the text, cut into tokens; they name the keys, and the last of them the queries",
         "context_tokens": "the tokens that are looked at, in cross-attention",
-        "text": "the text as it was written",
         "embeddings": "token → vector",
         "embedding_tokens": "in NPZ and safetensors: the tokens that the rows of embeddings belong to",
         "X": "tokens × d_model, in the order of tokens, instead of embeddings",

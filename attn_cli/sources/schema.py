@@ -25,7 +25,6 @@ _PLACES = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItem
 _INPUTS: dict[str, Any] = {
     "tokens": _WORDS,
     "context_tokens": _WORDS,
-    "text": {"type": "string"},
     "embeddings": {"oneOf": [{"type": "object", "additionalProperties": _VECTOR, "minProperties": 1}, _MATRIX]},
     "embedding_tokens": _WORDS,
     "X": _MATRIX,

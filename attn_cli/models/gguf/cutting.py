@@ -1,4 +1,4 @@
-"""How text is cut before byte pairs merge: what `tokenizer.ggml.pre` names, in the patterns of the models themselves."""
+"""How text is cut before byte pairs merge, by `tokenizer.ggml.pre`; the patterns are those of the models themselves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -91,11 +91,16 @@ def tensors_of(header: Header, twin: Twin, family: Family, architecture: Archite
             continue
         undone = [twin.undo(name, stack.layers[layer or 0])]
         if part.transposed and len(tensor.shape) == 2:
-            undone.append(np.transpose)  # llama.cpp keeps every matrix out × in
+            undone.append(_turned)
         shapes.pop(theirs, None)
-        shapes[ours] = replace(tensor, shape=tensor.shape[::-1] if np.transpose in undone else tensor.shape)
+        shapes[ours] = replace(tensor, shape=tensor.shape[::-1] if _turned in undone else tensor.shape)
         stored[ours] = Stored(tensor, tuple(filter(None, undone)))
     return GgufTensors(shapes, stored)
+
+
+def _turned(array: Array) -> Array:
+    """llama.cpp keeps every matrix out × in; set in memory as the family's own, products round alike."""
+    return np.ascontiguousarray(array.T)
 
 
 def _names(twin: Twin, family: Family, stack: StackPlan) -> Iterator[tuple[str, Part, int | None, str, str]]:
