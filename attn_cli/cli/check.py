@@ -61,9 +61,9 @@ def command(
     attn check trace.npz
     attn check dump.npz --mask causal --recompute
     """
-    from attn_cli.analysis.check import check
-    from attn_cli.analysis.check_document import check_document
-    from attn_cli.analysis.check_reading import declared_by, read_dump, shown
+    from attn_cli.analysis.check.check import check
+    from attn_cli.analysis.check.document import check_document
+    from attn_cli.analysis.check.reading import declared_by, read_dump, shown
     from attn_cli.cli.results import Result, again, deliver, look_of
     from attn_cli.sources.files import read_bytes
     from attn_cli.views.check import check_page

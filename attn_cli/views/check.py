@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from attn_cli.analysis.check import Report
-from attn_cli.analysis.check_findings import Finding, Mark
-from attn_cli.analysis.check_recompute import Error
+from attn_cli.analysis.check.check import Report
+from attn_cli.analysis.check.findings import Finding, Mark
+from attn_cli.analysis.check.recompute import Error
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Layer, Trace
 from attn_cli.views.page import Block, Heading, Listing, Page, Prose

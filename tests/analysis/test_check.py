@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attn_cli.analysis.check import Report, check
-from attn_cli.analysis.check_document import check_document
-from attn_cli.analysis.check_kinds import KINDS
-from attn_cli.analysis.check_precision import precisions
-from attn_cli.analysis.check_reading import declared_by, read_dump, shown
+from attn_cli.analysis.check.check import Report, check
+from attn_cli.analysis.check.document import check_document
+from attn_cli.analysis.check.kinds import KINDS
+from attn_cli.analysis.check.precision import precisions
+from attn_cli.analysis.check.reading import declared_by, read_dump, shown
 from attn_cli.core.spec import parse_mask, parse_scale
 from attn_cli.errors import DocumentError, UsageError
 from attn_cli.trace.archives import write_npz

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attn_cli.analysis.check import Report, check
-from attn_cli.analysis.check_reading import read_dump
+from attn_cli.analysis.check.check import Report, check
+from attn_cli.analysis.check.reading import read_dump
 from attn_cli.core.attention import attend
 from attn_cli.core.masks import Causal
 from attn_cli.core.spec import Spec

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from attn_cli.analysis.check import check
-from attn_cli.analysis.check_reading import read_dump
+from attn_cli.analysis.check.check import check
+from attn_cli.analysis.check.reading import read_dump
 from attn_cli.core.attention import Projections, attend
 from attn_cli.core.masks import Causal, Local, Mask, NoMask, Prefix, Sliding
 from attn_cli.core.positions import Alibi, NoPositions, Positions, Rope, Sinusoidal

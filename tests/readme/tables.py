@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from attn_cli.analysis.check_kinds import KINDS
+from attn_cli.analysis.check.kinds import KINDS
 from attn_cli.cli.app import app
 from attn_cli.cli.results import FORMATS
 from attn_cli.core.masks import MASKS
@@ -47,8 +47,8 @@ READING_ORDER = (
     "attn_cli/trace/checker.py",
     "attn_cli/analysis/why.py",
     "attn_cli/analysis/compare.py",
-    "attn_cli/analysis/check.py",
-    "attn_cli/analysis/check_kinds.py",
+    "attn_cli/analysis/check/check.py",
+    "attn_cli/analysis/check/kinds.py",
     "attn_cli/views/page.py",
     "attn_cli/views/explain.py",
     "attn_cli/views/heat.py",

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from attn_cli.analysis.check_dump import Dump
-from attn_cli.analysis.check_findings import Mark
-from attn_cli.analysis.check_precision import RELATIVE
-from attn_cli.analysis.check_scores import product
+from attn_cli.analysis.check.dump import Dump
+from attn_cli.analysis.check.findings import Mark
+from attn_cli.analysis.check.precision import RELATIVE
+from attn_cli.analysis.check.scores import product
 from attn_cli.core.attention import CHAIN
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array

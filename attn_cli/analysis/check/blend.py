@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from attn_cli.analysis.check_dump import Dump
-from attn_cli.analysis.check_findings import Mark
-from attn_cli.analysis.check_links import Mistake, follow
-from attn_cli.analysis.check_scores import Bad
-from attn_cli.analysis.check_softmax import recipe_of
+from attn_cli.analysis.check.dump import Dump
+from attn_cli.analysis.check.findings import Mark
+from attn_cli.analysis.check.links import Mistake, follow
+from attn_cli.analysis.check.scores import Bad
+from attn_cli.analysis.check.softmax import recipe_of
 from attn_cli.core.ops import join_heads
 from attn_cli.trace.trace import Array
 

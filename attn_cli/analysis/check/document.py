@@ -3,7 +3,7 @@
 from typing import Any
 
 from attn_cli import __version__
-from attn_cli.analysis.check import Report
+from attn_cli.analysis.check.check import Report
 from attn_cli.trace.trace import Trace
 
 

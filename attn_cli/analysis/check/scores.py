@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from attn_cli.analysis.check_dump import FORMS, Dump
-from attn_cli.analysis.check_findings import Mark
-from attn_cli.analysis.check_links import Mistake, follow
-from attn_cli.analysis.check_masks import mistaken, spelled
-from attn_cli.analysis.check_scale import fitted_factor, mistaken_factors, scale_words
+from attn_cli.analysis.check.dump import FORMS, Dump
+from attn_cli.analysis.check.findings import Mark
+from attn_cli.analysis.check.links import Mistake, follow
+from attn_cli.analysis.check.masks import mistaken, spelled
+from attn_cli.analysis.check.scale import fitted_factor, mistaken_factors, scale_words
 from attn_cli.core.attention import attend
 from attn_cli.core.masks import NoMask
 from attn_cli.core.ops import join_heads, split_heads

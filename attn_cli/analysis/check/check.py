@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.analysis.check_blend import check_blend, check_output
-from attn_cli.analysis.check_dump import Dump
-from attn_cli.analysis.check_findings import Finding, Mark, findings
-from attn_cli.analysis.check_kinds import KINDS
-from attn_cli.analysis.check_layers import dumps
-from attn_cli.analysis.check_numbers import check_numbers
-from attn_cli.analysis.check_recompute import Error, recomputed
-from attn_cli.analysis.check_remarks import check_remarks
-from attn_cli.analysis.check_rows import check_blind, check_leaks, check_sums, check_values
-from attn_cli.analysis.check_scores import check_projections, check_scores, check_steps
-from attn_cli.analysis.check_softmax import check_softmax, recipe_of
+from attn_cli.analysis.check.blend import check_blend, check_output
+from attn_cli.analysis.check.dump import Dump
+from attn_cli.analysis.check.findings import Finding, Mark, findings
+from attn_cli.analysis.check.kinds import KINDS
+from attn_cli.analysis.check.layers import dumps
+from attn_cli.analysis.check.numbers import check_numbers
+from attn_cli.analysis.check.recompute import Error, recomputed
+from attn_cli.analysis.check.remarks import check_remarks
+from attn_cli.analysis.check.rows import check_blind, check_leaks, check_sums, check_values
+from attn_cli.analysis.check.scores import check_projections, check_scores, check_steps
+from attn_cli.analysis.check.softmax import check_softmax, recipe_of
 from attn_cli.sources.parameters import Parameters
 from attn_cli.trace.trace import Trace
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from attn_cli.analysis.check_dump import Dump
-from attn_cli.analysis.check_findings import Mark
-from attn_cli.analysis.check_recipe import gap
+from attn_cli.analysis.check.dump import Dump
+from attn_cli.analysis.check.findings import Mark
+from attn_cli.analysis.check.recipe import gap
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array
 

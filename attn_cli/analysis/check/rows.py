@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.analysis.check_dump import Dump
-from attn_cli.analysis.check_findings import Mark
-from attn_cli.analysis.check_masks import mistaken, spelled
+from attn_cli.analysis.check.dump import Dump
+from attn_cli.analysis.check.findings import Mark
+from attn_cli.analysis.check.masks import mistaken, spelled
 from attn_cli.core.masks import NoMask
 from attn_cli.trace.trace import Array
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from attn_cli.analysis.check_kinds import KINDS, Severity
+from attn_cli.analysis.check.kinds import KINDS, Severity
 from attn_cli.trace.stages import STAGES
 
 

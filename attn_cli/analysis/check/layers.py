@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.analysis.check_dump import Dump
-from attn_cli.analysis.check_precision import Precision, precisions
+from attn_cli.analysis.check.dump import Dump
+from attn_cli.analysis.check.precision import Precision, precisions
 from attn_cli.core.attention import CHAIN
 from attn_cli.core.masks import Mask
 from attn_cli.core.spec import Conditions, Spec

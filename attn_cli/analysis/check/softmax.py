@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from attn_cli.analysis.check_dump import Dump
-from attn_cli.analysis.check_findings import Mark
-from attn_cli.analysis.check_links import told
-from attn_cli.analysis.check_masks import mistaken
-from attn_cli.analysis.check_recipe import EVERY, Gap, Guess, Recipe, gap, named
-from attn_cli.analysis.check_scale import FREEDOM, fitted_temperature, mistaken_factors, scale_words
-from attn_cli.analysis.check_scores import product, product_mistakes
+from attn_cli.analysis.check.dump import Dump
+from attn_cli.analysis.check.findings import Mark
+from attn_cli.analysis.check.links import told
+from attn_cli.analysis.check.masks import mistaken
+from attn_cli.analysis.check.recipe import EVERY, Gap, Guess, Recipe, gap, named
+from attn_cli.analysis.check.scale import FREEDOM, fitted_temperature, mistaken_factors, scale_words
+from attn_cli.analysis.check.scores import product, product_mistakes
 from attn_cli.core.attention import CHAIN
 from attn_cli.core.masks import NoMask
 from attn_cli.trace.trace import Array

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attn_cli.analysis.check_dump import Dump
+from attn_cli.analysis.check.dump import Dump
 from attn_cli.trace.trace import Array
 
 FREEDOM = 3  # so many numbers more than rows, before a factor that fits means anything

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.analysis.check_findings import Mark
-from attn_cli.analysis.check_precision import Precision
+from attn_cli.analysis.check.findings import Mark
+from attn_cli.analysis.check.precision import Precision
 from attn_cli.core.attention import CHAIN
 from attn_cli.core.spec import Spec
 from attn_cli.sources.parameters import Parameters

@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from attn_cli.analysis.check_dump import Dump
-from attn_cli.analysis.check_findings import Mark
+from attn_cli.analysis.check.dump import Dump
+from attn_cli.analysis.check.findings import Mark
 from attn_cli.trace.trace import Array
 
 LIMITS = MappingProxyType(

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from attn_cli.analysis.check_dump import Dump
+from attn_cli.analysis.check.dump import Dump
 from attn_cli.core.masks import MASKS, Causal, Local, Mask, NoMask, Prefix, Sliding
 from attn_cli.core.spelling import spell
 from attn_cli.trace.trace import Array

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from attn_cli.analysis.check_dump import Dump
+from attn_cli.analysis.check.dump import Dump
 from attn_cli.core.attention import CHAIN, attend
 from attn_cli.core.masks import NoMask
 from attn_cli.core.positions import NoPositions

@@ -1,0 +1,1 @@
+"""Whether the attention in a dump is sound, and if not, which mistake it shows."""
