@@ -1,9 +1,9 @@
 """attn, the command-line attention inspector, as a library: `from attn_cli import explain, attend, Trace`."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing's own would be all that `attn --version` imports
 if TYPE_CHECKING:
+    from typing import Any
+
     from attn_cli.core.attention import Projections, attend
     from attn_cli.core.spec import Spec
     from attn_cli.sources.explain import explain
@@ -22,8 +22,10 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import a public name when it is first used, so that `attn --version` imports nothing."""
+    from importlib import import_module
+
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

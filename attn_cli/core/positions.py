@@ -50,7 +50,7 @@ class Rope(Positions):
     """Rotary positions (Su et al. 2021, arXiv 2104.09864): pairs of features turn by position / base^(2i/dim).
 
     `style` pairs feature i with i + dim/2 (half) or 2i with 2i + 1 (interleaved); only the first `dim` features turn,
-    all unless set; `factor` divides positions (linear scaling).
+    all unless set; `factor` divides the speeds, and so positions (linear scaling).
     """
 
     base: float = 10000.0
@@ -67,7 +67,7 @@ class Rope(Positions):
                 hint="choose an even width of heads (--head-dim), or turn some of them (rope:dim=2)",
             )
         wide = np.promote_types(x.dtype, np.float32)  # float16 cannot tell position 2049 from 2048
-        angles = positions.astype(wide)[:, np.newaxis] / wide.type(self.factor) * self._speeds(dim, wide)
+        angles = positions.astype(wide)[:, np.newaxis] * (self._speeds(dim, wide) / wide.type(self.factor))
         cos, sin = np.cos(angles).astype(x.dtype), np.sin(angles).astype(x.dtype)  # (token, pair)
         pairs = (
             (slice(0, dim // 2), slice(dim // 2, dim)) if self.style == "half" else (slice(0, dim, 2), slice(1, dim, 2))

@@ -71,17 +71,10 @@ FORMULAS: dict[str, Settings] = {
     "softcap_alibi_gqa": {"positions": "alibi", "softcap": 0.7},
 }
 
-DIVIDED = pytest.mark.xfail(reason="Rope.rotated divides positions by `factor`, model code divides frequencies")
-
 
 def pairs(*names: str) -> list[Any]:
     """Each case in each dtype."""
-    known = {("rope_far_factor", "float32"): DIVIDED}
-    return [
-        pytest.param(name, dtype, marks=known.get((name, dtype), ()), id=f"{name}-{dtype}")
-        for name in names
-        for dtype in TOLERANCE
-    ]
+    return [pytest.param(name, dtype, id=f"{name}-{dtype}") for name in names for dtype in TOLERANCE]
 
 
 @cache
