@@ -76,7 +76,10 @@ class Comparison:
 
 
 def compare(a: Trace, b: Trace) -> Comparison:
-    """Every stage that both traces have, over aligned tokens; SelectionError where they have nothing in common."""
+    """Every stage that both traces have, over aligned tokens; SelectionError where they have nothing in common.
+
+    Layers and heads are paired by name; where none is in both, as when two heads are compared, in their order.
+    """
     layers = list(_layers(a, b))
     stages: list[Difference] = []
     heads: list[HeadDifference] = []
@@ -133,6 +136,8 @@ def _difference(a: Layer, b: Layer, stage: Stage, queries: Pairs, keys: Pairs) -
     columns = keys if kind.columns == "key" else None
     one = dict(a.matrices(stage))
     other = dict(b.matrices(next(same for same in b.stages if same.name == stage.name)))
+    if len(one) == len(other) and not one.keys() & other.keys():
+        other = dict(zip(one, other.values(), strict=True))
     heads = tuple(head for head in one if head in other)
     if not heads or not rows or columns == []:
         return "no head is in both" if not heads else "no token of A stands for one of B"
@@ -172,7 +177,8 @@ def _heads(a: Layer, b: Layer, stages: list[Difference], queries: Pairs, keys: P
     found = next((one for one in stages if one.layer == a.name and one.stage.name == "weights"), None)
     if found is None:
         return
-    weights = [dict(zip(layer.head_index, layer["weights"], strict=True)) for layer in (a, b)]
+    names = a.head_index if not set(a.head_index) & set(b.head_index) else b.head_index
+    weights = [dict(zip(own, layer["weights"], strict=True)) for own, layer in ((a.head_index, a), (names, b))]
     for values, head in zip(found.values, found.heads, strict=True):
         if head is not None:
             rows = [_cut(matrices[head], queries, None, side) for side, matrices in enumerate(weights)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from attn_cli import __version__
 from attn_cli.analysis.compare import Comparison, Difference
+from attn_cli.analysis.predicting import Prediction
 from attn_cli.analysis.why import Cell, Key, Row
 from attn_cli.trace.trace import Array, Trace
 
@@ -84,7 +85,9 @@ def _list(array: Array | None) -> list[float] | None:
     return None if array is None else array.tolist()
 
 
-def compare_document(a: Trace, b: Trace, found: Comparison, tolerance: float) -> dict[str, Any]:
+def compare_document(
+    a: Trace, b: Trace, found: Comparison, tolerance: float, expected: Prediction | None = None
+) -> dict[str, Any]:
     """Two traces: how their tokens stand for each other, and the differences of settings, stages and heads."""
     first = found.first(tolerance)
     return {
@@ -103,7 +106,14 @@ def compare_document(a: Trace, b: Trace, found: Comparison, tolerance: float) ->
         "stages": [_stage(difference) for difference in found.stages],
         "heads": [vars(head) for head in found.heads],
         "left_out": list(found.left_out),
-    }
+    } | ({} if expected is None else {"next": _next(expected)})
+
+
+def _next(expected: Prediction) -> dict[str, Any]:
+    tokens = [{"id": t.id, "token": t.token, "a": t.before, "b": t.after} for t in expected.tokens]
+    moved = expected.shift
+    top = {"id": moved.top, "token": expected.top, "log_change": moved.log_change}
+    return {"kl": moved.kl, "top": top, "tokens": tokens}
 
 
 def _side(trace: Trace) -> dict[str, Any]:

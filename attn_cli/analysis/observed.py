@@ -1,15 +1,17 @@
 """Observed: the weights of a layer's heads, with what metrics need to know of the tokens and the mask."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
+from attn_cli.analysis.dropping import special_tokens
 from attn_cli.core.spec import parse_mask
 from attn_cli.trace.trace import Array, Layer, Trace
 
-SPECIAL = r"<[^<>\s]+>|\[[A-Z]+[0-9]*\]|<\|.+\|>"
+SPECIAL = re.compile(r"</?[^<>\s/]+>|\[[A-Z]+[0-9]*\]|<\|.+\|>")
 """How special tokens are spelled: <s>, [CLS], <|endoftext|>."""
 ENDS = ("</s>", "[SEP]", "<eos>", "<|endoftext|>", "<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<|end_of_text|>")
 """Tokens that end a text or a turn."""
@@ -21,7 +23,7 @@ class Observed:
 
     Equal tokens have equal numbers. Query i stands at key i + `shift`; None across two texts, where places have
     nothing to do with each other. `special` and `ends` mark keys. `period` is the length of what is said twice, None
-    elsewhere.
+    elsewhere. `drawn` keeps the patterns of these tokens, which an even spread shares.
     """
 
     weights: Array
@@ -33,6 +35,7 @@ class Observed:
     ends: Array
     period: int | None = None
     even_of: "Observed | None" = None
+    drawn: dict[str, Array | None] = field(default_factory=dict)
 
     @cached_property
     def even(self) -> "Observed":
@@ -44,6 +47,12 @@ class Observed:
     def total(self) -> Array:
         """All the attention of each head (head,)."""
         total: Array = self.weights.sum(axis=(1, 2))
+        return total
+
+    @cached_property
+    def absolute(self) -> Array:
+        """The same without signs, which weights have none of unless they are wrong (head,)."""
+        total: Array = np.abs(self.weights).sum(axis=(1, 2))
         return total
 
     @cached_property
@@ -78,7 +87,7 @@ def observed(trace: Trace, layer: Layer, period: int | None = None) -> Observed:
     """What metrics read of one layer; its weights as float64."""
     weights = np.asarray(layer["weights"], dtype=np.float64)
     rows, columns = _numbered(trace, layer)
-    special, ends = _marks(layer.key_tokens)
+    special, ends = _marks(layer.key_tokens, special_tokens(trace))
     return Observed(
         weights=weights,
         visible=visible(layer)[0],
@@ -134,10 +143,8 @@ def _numbered(trace: Trace, layer: Layer) -> tuple[Array, Array]:
     return np.asarray(rows), np.asarray(columns)
 
 
-def _marks(tokens: Sequence[str]) -> tuple[Array, Array]:
+def _marks(tokens: Sequence[str], added: Collection[str]) -> tuple[Array, Array]:
     """Which tokens are special, and which of them end a text; the first token begins one, whatever it is called."""
-    import re
-
-    special = [re.fullmatch(SPECIAL, token) is not None for token in tokens]
+    special = [token in added or SPECIAL.fullmatch(token) is not None for token in tokens]
     ends = [token in ENDS and place > 0 for place, token in enumerate(tokens)]
     return np.asarray(special, dtype=bool), np.asarray(ends, dtype=bool)

@@ -12,11 +12,15 @@ from attn_cli.trace.trace import Array
 
 @dataclass(frozen=True)
 class Pattern:
-    """`cells` gives truth values (query, key), `what` the key in words, `missing` why there may be none."""
+    """`cells` gives truth values (query, key), `what` the key in words, `missing` why there may be none.
+
+    `remedy` is what to do about it.
+    """
 
     what: str
     missing: str
     cells: Callable[[Array, Array, Array, Array], Array]
+    remedy: str = "choose another metric"
 
 
 def _duplicates(query: Array, key: Array, queries: Array, keys: Array) -> Array:
@@ -30,15 +34,16 @@ def _induction(query: Array, key: Array, queries: Array, keys: Array) -> Array:
     return shifted & (key <= query)
 
 
-_NO_REPEATS = "no token of this text stands in it twice"
+_NO_REPEATS = "no token of this text is repeated where a query may look at the first"
+_REPEAT = "give a text with repeated words, or --repeat N with a checkpoint"
 
 PATTERNS = MappingProxyType(
     {
         "previous_token": Pattern(
             "the token before", "there is no token before", lambda query, key, *_: np.asarray(key == query - 1)
         ),
-        "duplicate_token": Pattern("earlier occurrences of the same token", _NO_REPEATS, _duplicates),
-        "induction": Pattern("what followed earlier occurrences of the same token", _NO_REPEATS, _induction),
+        "duplicate_token": Pattern("earlier occurrences of the same token", _NO_REPEATS, _duplicates, _REPEAT),
+        "induction": Pattern("what followed earlier occurrences of the same token", _NO_REPEATS, _induction, _REPEAT),
         "current_token": Pattern("itself", "no query has itself among the keys", lambda query, key, *_: key == query),
         "first_token": Pattern(
             "the first token", "no query may look at it", lambda query, key, *_: (key == 0) & (query >= 0)
@@ -53,6 +58,12 @@ PATTERNS = MappingProxyType(
 
 def cells(name: str, observed: Observed) -> Array | None:
     """The pattern's cells (query, key), seen or not; None where no query may look at a key of the kind."""
+    if name not in observed.drawn:
+        observed.drawn[name] = _drawn(name, observed)
+    return observed.drawn[name]
+
+
+def _drawn(name: str, observed: Observed) -> Array | None:
     if observed.places is None:
         if name != "first_token":
             return None

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.cli import check, compare, explain, heatmap, init, model, schema, why
+from attn_cli.cli import check, compare, explain, heads, heatmap, init, model, schema, why
 from attn_cli.cli.help import HelpfulCommand, HelpfulGroup
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command(name="explain", cls=HelpfulCommand)(explain.command)
 app.command(name="heatmap", cls=HelpfulCommand)(heatmap.command)
 app.command(name="why", cls=HelpfulCommand)(why.command)
+app.command(name="heads", cls=HelpfulCommand)(heads.command)
 app.command(name="compare", cls=HelpfulCommand)(compare.command)
 app.command(name="check", cls=HelpfulCommand)(check.command)
 app.command(name="model", cls=HelpfulCommand)(model.command)

@@ -3,23 +3,36 @@
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from attn_cli.cli.options import Checkpoint, Choice, Show, Source
+from attn_cli.cli.options import Change, Checkpoint, Choice, Show, Source
 from attn_cli.errors import UsageError
 from attn_cli.sources.files import read_text
+from attn_cli.sources.whatif import WhatIf
 
 if TYPE_CHECKING:
     from attn_cli.models.explain import ModelRequest
 
-_TEXT = ("text",)
+UNCHANGED = Change()
+_ACTS = ("text", "mask")
 _OPTIONS = {"raw_tokens": "raw-tokens", "no_special": "no-special", "weights": "w", "bare": "as"}
 
 
-def model_request(source: Source, checkpoint: Checkpoint) -> "ModelRequest | None":
+def what_if_of(change: Change, mask: str | None = None) -> WhatIf:
+    """The options of a change as a value; `mask` is one that takes the place of a checkpoint's own."""
+    return WhatIf(
+        without_tokens=tuple(change.without_token or ()),
+        without_heads=tuple(change.without_head or ()),
+        puts=tuple(change.put or ()),
+        temperature=change.temperature,
+        mask=mask,
+    )
+
+
+def model_request(source: Source, checkpoint: Checkpoint, change: Change = UNCHANGED) -> "ModelRequest | None":
     """What to run a checkpoint on, None where none is named; UsageError for an option that has nothing to act on."""
     if checkpoint.model is None:
-        _refuse(checkpoint, Checkpoint(), "there is no checkpoint (-m)", ("model",))
+        refuse_options(checkpoint, Checkpoint(), "there is no checkpoint (-m)", ("model",))
         return None
-    _refuse(source, Source(), "the numbers and the text's pieces come from the checkpoint", _TEXT)
+    refuse_options(source, Source(), "the numbers and the text's pieces come from the checkpoint", _ACTS)
     from attn_cli.models.explain import ModelRequest
 
     return ModelRequest(
@@ -33,6 +46,7 @@ def model_request(source: Source, checkpoint: Checkpoint) -> "ModelRequest | Non
         raw=checkpoint.raw_tokens,
         words=checkpoint.words,
         next=checkpoint.next,
+        what_if=what_if_of(change, source.mask),
     )
 
 
@@ -46,7 +60,7 @@ def weights_alone(checkpoint: Checkpoint, choice: Choice, show: Show) -> bool:
     return data or checkpoint.words or choice.layer is None or choice.head is None
 
 
-def _refuse(given: object, without: object, why: str, beside: tuple[str, ...]) -> None:
+def refuse_options(given: object, without: object, why: str, beside: tuple[str, ...]) -> None:
     """UsageError for the first option that is not as it is without being typed."""
     for field in fields(given):  # type: ignore[arg-type]
         if field.name not in beside and getattr(given, field.name) != getattr(without, field.name):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli.groups import grouped
-from attn_cli.cli.options import Checkpoint, Choice, Show, Source
+from attn_cli.cli.options import Change, Checkpoint, Choice, Picturing, Show, Source
 
 if TYPE_CHECKING:
     from attn_cli.views.page import Page
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def command(
     source: Source,
     checkpoint: Checkpoint,
+    change: Change,
     choice: Choice,
+    picturing: Picturing,
     show: Show,
     brief: Annotated[bool, typer.Option("--brief", help="Leave out the explanations.")] = False,
 ) -> None:
@@ -29,6 +31,7 @@ def command(
     attn explain -m ./gpt2 "The keys are" --layer 5 --head 1
     attn explain "The cat sat" --json | jq '.layers[0].weights[0]'
     """
+    from attn_cli.cli.aggregates import deliver_aggregate, pictured
     from attn_cli.cli.checkpoints import weights_alone
     from attn_cli.cli.inputs import trace_of
     from attn_cli.cli.results import Result, again, deliver, look_of
@@ -38,10 +41,14 @@ def command(
         from attn_cli.views.explain import explain_page
 
         if default and choice.stage is None:
-            return atlas_page(trace, again=again())
-        return explain_page(trace, brief=brief, again=again())
+            return atlas_page(drawn, again=again())
+        return explain_page(trace, brief=brief, again=again(), drawn=drawn)
 
-    look = look_of(show)
+    look = look_of(show, color_scale=picturing.color_scale)
+    if picturing.aggregate is not None:
+        deliver_aggregate(source, checkpoint, change, choice, picturing, show, look, tables=True)
+        return
     default = ("weights",) if weights_alone(checkpoint, choice, show) else None
-    trace = trace_of(source, checkpoint, choice, default)
+    trace = trace_of(source, checkpoint, choice, default, change)
+    drawn = pictured(trace, picturing, show)
     deliver(Result(page, look, show, trace))

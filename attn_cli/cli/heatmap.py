@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli.groups import grouped
-from attn_cli.cli.options import Checkpoint, Choice, Show, Source
+from attn_cli.cli.options import Change, Checkpoint, Choice, Picturing, Show, Source
 
 if TYPE_CHECKING:
     from attn_cli.views.page import Page
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def command(
     source: Source,
     checkpoint: Checkpoint,
+    change: Change,
     choice: Choice,
+    picturing: Picturing,
     show: Show,
     numbers: Annotated[bool, typer.Option("--numbers", help="Print the value in each cell.")] = False,
 ) -> None:
@@ -26,7 +28,10 @@ def command(
     attn heatmap "The cat sat" --stage scores --numbers
     attn heatmap -w trace.npz --head 0-3
     attn heatmap -m ./gpt2 "The keys are" --layer 5
+    attn heatmap -m ./gpt2 "The keys are" --drop first
+    attn heatmap -m ./gpt2 "The keys are" --aggregate rollout
     """
+    from attn_cli.cli.aggregates import deliver_aggregate, pictured
     from attn_cli.cli.inputs import trace_of
     from attn_cli.cli.results import Result, again, deliver, look_of
 
@@ -35,9 +40,13 @@ def command(
         from attn_cli.views.explain import heatmap_page
 
         if checkpoint.model is not None and choice.stage is None and len(trace.layers) > 1:
-            return atlas_page(trace, again=again())
-        return heatmap_page(trace, again=again())
+            return atlas_page(drawn, again=again())
+        return heatmap_page(drawn, again=again())
 
-    look = look_of(show, numbers=numbers)
-    trace = trace_of(source, checkpoint, choice, default=("weights",))
+    look = look_of(show, numbers=numbers, color_scale=picturing.color_scale)
+    if picturing.aggregate is not None:
+        deliver_aggregate(source, checkpoint, change, choice, picturing, show, look)
+        return
+    trace = trace_of(source, checkpoint, choice, default=("weights",), change=change)
+    drawn = pictured(trace, picturing, show, alone=True)
     deliver(Result(page, look, show, trace))

@@ -119,6 +119,24 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class Change:
+    """What if"""
+
+    without_token: Annotated[
+        list[str] | None, typer.Option(metavar="TOKEN", help="The text without this token, wherever it stands.")
+    ] = None
+    without_head: Annotated[
+        list[str] | None, typer.Option(metavar="L.H", help="Switch a head off: 5.1 is head 1 of layer 5.")
+    ] = None
+    temperature: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Divide scores before softmax; below 1 sharpens.")
+    ] = None
+    put: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PLACE=NUMBER", help="Set a cell or row: weights[0][2]=0.5.")
+    ] = None
+
+
+@dataclass(frozen=True)
 class Choice:
     """What of it to show"""
 
@@ -132,6 +150,36 @@ class Choice:
     ] = None
     head: Annotated[str | None, typer.Option(metavar="HEADS", help="Query heads: 0, -1, 0-3, 0,5 or all.")] = None
     layer: Annotated[str | None, typer.Option(metavar="LAYERS", help="Layers, or encoder.3, decoder.0.cross.")] = None
+
+
+@dataclass(frozen=True)
+class Picturing:
+    """What to make of many heads, and of keys that swamp the others"""
+
+    aggregate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="All chosen heads as one matrix: mean, max, rollout, flow, value-norm, norm, effective, contribution.",
+            autocompletion=lambda: _complete("mean max rollout flow value-norm norm effective contribution"),
+        ),
+    ] = None
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="first|special|TOKEN",
+            help="Leave keys out of the picture, renormalise the rest; may be repeated.",
+            autocompletion=lambda: _complete("first special"),
+        ),
+    ] = None
+    color_scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="linear|log|row|rank",
+            help="How shares become colours: by size, logarithm, share of the row's largest, or rank.",
+            autocompletion=lambda: _complete("linear log row rank"),
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from attn_cli.views.page import Look, Page
 class Result:
     """The page that shows what was found, made only if somebody looks, and what a script reads.
 
-    That is a trace, or for other findings a `document` of plain values.
+    That is a trace, or for other findings a `document` of plain values, of which some have a `table` as CSV.
     """
 
     page: Callable[[], Page]
@@ -27,6 +27,7 @@ class Result:
     show: Show
     trace: Trace | None = None
     document: Callable[[], Mapping[str, Any]] | None = None
+    table: Callable[[], bytes] | None = None
 
     def arrays(self) -> Trace:
         """The trace; UsageError where the result is none, so that it has no arrays to write."""
@@ -70,6 +71,8 @@ def _safetensors(result: Result) -> bytes:
 def _csv(result: Result) -> bytes:
     from attn_cli.trace.csv import trace_to_csv
 
+    if result.table is not None:
+        return result.table()
     return trace_to_csv(result.arrays())
 
 
@@ -165,7 +168,7 @@ def format_of(asked: str | None, json: bool, path: str | None) -> str:
     )
 
 
-def look_of(show: Show, *, numbers: bool = False) -> Look:
+def look_of(show: Show, *, numbers: bool = False, color_scale: str | None = None) -> Look:
     """How the reader wants it, checked."""
     from attn_cli.views.palette import PALETTES
 
@@ -173,7 +176,14 @@ def look_of(show: Show, *, numbers: bool = False) -> Look:
         raise UsageError(f"--palette: there is no {show.palette!r}", hint=f"choose one of {', '.join(PALETTES)}")
     if show.color not in ("auto", "always", "never"):
         raise UsageError(f"--color: {show.color!r} is not auto, always or never", hint="--color never switches it off")
-    return Look(precision=show.precision, palette=show.palette, full=show.full, numbers=numbers)
+    if color_scale is not None:
+        from attn_cli.views.color_scales import COLOR_SCALES
+
+        if color_scale not in COLOR_SCALES:
+            raise UsageError(
+                f"--color-scale: there is no {color_scale!r}", hint=f"choose one of {', '.join(COLOR_SCALES)}"
+            )
+    return Look(show.precision, show.palette, show.full, numbers, color_scale or "linear")
 
 
 def again() -> str:

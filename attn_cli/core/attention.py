@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from attn_cli.core.edited import Edited
 from attn_cli.core.ops import join_heads
 from attn_cli.core.parts import record_parts
 from attn_cli.core.projecting import linear, place, project, rotate
@@ -12,7 +13,7 @@ from attn_cli.core.record import Record, by
 from attn_cli.core.scoring import score
 from attn_cli.core.shapes import check_shapes
 from attn_cli.core.spec import Conditions, Spec
-from attn_cli.core.steps import Match, Shape, Soften, Step, on_scores
+from attn_cli.core.steps import Match, Shape, Soften, Step, on_scores, touches
 from attn_cli.errors import SpecError
 from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Array, Layer, aligned, frozen, read_only
@@ -61,7 +62,9 @@ def attend(
     spec, conditions = spec or Spec(), conditions or Conditions()
     matrices = projections.given() if projections else {}
     cross = context_tokens is not None
-    record = Record({name: _typed(name, array, spec.dtype) for name, array in given.items()}, keeping(keep))
+    record = Record(
+        {name: _typed(name, array, spec.dtype) for name, array in given.items()}, keeping(keep), conditions.edits
+    )
     with np.errstate(all="ignore"):
         check_shapes(record, spec, conditions, tokens, context_tokens)
         own, context = _places(spec, conditions, len(tokens), len(context_tokens or tokens), cross)
@@ -73,6 +76,8 @@ def attend(
         weigh(record, spec, conditions, shape, places)
         record_parts(record, spec, conditions, matrices, places)
         _put_together(record, heads, matrices)
+        record.check_edits()
+    width = _width(record, spec)
     from_start = spec.mask.from_start or cross
     return Layer(
         stages=tuple(stage for stage in record.stages if keep is None or stage.name in keep),
@@ -82,7 +87,7 @@ def attend(
         kv_heads=spec.key_heads,
         head_index=tuple(range(spec.heads)),
         kv_head_index=tuple(range(spec.key_heads)),
-        settings=spec.settings(_width(record, spec)),
+        settings=(spec if touches(spec, conditions) else spec.divided(width)).settings(width),
         kind="cross" if cross else "self",
         keys="context_tokens" if cross else "tokens",
     )
@@ -119,12 +124,16 @@ def weigh(record: Record, spec: Spec, conditions: Conditions, shape: Shape, plac
         *on_scores(spec, conditions, _width(record, spec), places["Q"], places["K"]),
         soften,
     ]
-    made = {step.name: step for step in steps}
+    made: dict[str, Step] = {}
+    for step in steps:
+        mine = tuple(edit for edit in record.edits if edit.stage == step.name)
+        made[step.name] = Edited(step, mine, shape) if mine else step
     names = [name for name in CHAIN if name in made or name in record.given]
     while names and names[0] != "scores" and names[0] not in record.given:
         del names[0]
     if spec.scale == "sqrt" and _width(record, spec) is None and "scores" in names and names[1] not in record.given:
         raise SpecError("scores need d_k, or a scale", hint='add "d_k": 64, or "scale": "none"')
+    record.steps = tuple(names)
     chain = {name: None if name in record.given else made[name] for name in names}
     if not chain or not record.keeps(*chain, "sink_weight", "head_output", "output"):
         return

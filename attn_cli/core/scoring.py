@@ -1,13 +1,13 @@
 """From queries and keys, or from any stage after them, to weights and head outputs: block by block, in place."""
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from attn_cli.core.record import Record
 from attn_cli.core.steps import Block, Shape, Step, shared
+from attn_cli.core.threads import cores, each
 from attn_cli.trace.trace import Array
 
 CELLS = 2**18  # the largest block of whole heads, so that it stays in a core's cache; bands of rows have twice as many
@@ -48,7 +48,8 @@ def score(record: Record, chain: Mapping[str, Step | None], shape: Shape, dtype:
             np.matmul(scores, shared(v, block, shape[0]), out=block.of(blended))
 
     if links:
-        _each(list(_blocks(shape)), work, threads=_cores() if np.prod(shape) >= THREADED else 1)
+        threads = cores() if np.prod(shape) >= THREADED else 1
+        each(_apart(list(_blocks(shape)), threads), work, threads)
     for before, (name, step) in zip(["", *chain], chain.items(), strict=False):
         if not record.take(name) and step and name in made:
             record.add(name, made[name], step.formula(before))
@@ -81,32 +82,7 @@ def _blocks(shape: Shape) -> Iterator[Block]:
             yield Block(slice(head, min(head + together, heads)), slice(row, min(row + rows, queries)))
 
 
-def _each(blocks: Sequence[Block], work: Callable[[Block], None], *, threads: int) -> None:
-    """Work on every block, on several threads where asked, this one among them: NumPy lets go of the lock."""
-    # Blocks far from each other at the same time: two threads that first touch one page of memory both clear it.
+def _apart(blocks: Sequence[Block], threads: int) -> list[Block]:
+    """Blocks far from each other next to each other: two threads that first touch one page of memory both clear it."""
     apart = -(-len(blocks) // threads)
-    todo = iter([block for first in range(apart) for block in blocks[first::apart]])
-
-    def help_out() -> None:
-        with np.errstate(all="ignore"):  # of this thread; NaN and infinities are noted, not warned of
-            np.setbufsize(256)  # a longer buffer than a row makes NumPy copy what it broadcasts along the row
-            for block in todo:
-                work(block)
-
-    if threads == 1 or len(blocks) == 1:
-        help_out()
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(threads - 1) as pool:
-        helpers = [pool.submit(help_out) for _ in range(threads - 1)]
-        try:
-            help_out()
-        finally:
-            list(todo)  # after an error here nobody goes on
-        for helper in helpers:
-            helper.result()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return [block for first in range(apart) for block in blocks[first::apart]]

@@ -1,9 +1,10 @@
 """Spec: how attention is to be computed, apart from the numbers it is computed on."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from attn_cli.core.edits import Edit
 from attn_cli.core.masks import MASKS, Mask, NoMask
 from attn_cli.core.positions import POSITIONS, NoPositions, Positions
 from attn_cli.core.spelling import finite, parse, positive, spell
@@ -18,7 +19,7 @@ ScaleRule = float | Literal["sqrt", "none"]
 class Spec:
     """Heads, mask, positions, scale, softcap and dtype; `heads` query heads share `kv_heads` key/value heads.
 
-    `d_k` is the width of a head, where it cannot be read off Q.
+    `d_k` is the width of a head, where it cannot be read off Q. `temperature` divides the scores before softmax.
     """
 
     heads: int = 1
@@ -29,6 +30,7 @@ class Spec:
     softcap: float | None = None
     dtype: str = "float64"
     d_k: int | None = None
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         if self.heads < 1 or self.key_heads < 1:
@@ -51,6 +53,13 @@ class Spec:
             return None
         return 1 / math.sqrt(d_k or 1) if self.scale == "sqrt" else float(self.scale)
 
+    def divided(self, d_k: int | None) -> "Spec":
+        """The same arithmetic with the temperature in the scale, for scores that are scaled and no more than that."""
+        if self.temperature == 1:
+            return self
+        factor = self.factor(d_k)
+        return replace(self, scale=(1.0 if factor is None else factor) / self.temperature, temperature=1.0)
+
     def settings(self, d_k: int | None) -> Settings:
         """The spellings that a trace stores; the root of an unknown `d_k` stays a rule."""
         factor = self.scale if d_k is None and self.scale == "sqrt" else self.factor(d_k)
@@ -70,7 +79,7 @@ class Conditions:
     `bias` (query, key) or (head, query, key) is added to scores, `bias_words` says what it is; `hidden` of the same
     shape is True where a query may not look. `sinks` (head) join each softmax. `position_embeddings`
     (position, d_model) are added to X. `position_ids` and `position_ids_context` say where queries or keys stand, if
-    not at 0, 1, 2, ….
+    not at 0, 1, 2, …. `edits` are put in place of what stages hold.
     """
 
     bias: Array | None = None
@@ -80,6 +89,7 @@ class Conditions:
     position_embeddings: Array | None = None
     position_ids: Array | None = None
     position_ids_context: Array | None = None
+    edits: tuple[Edit, ...] = ()
 
 
 def parse_mask(text: str) -> Mask:
@@ -106,6 +116,11 @@ def parse_scale(text: str | float) -> ScaleRule:
 def parse_softcap(text: str | float) -> float | None:
     """A number above 0, or `none`."""
     return None if text == "none" else positive(text, "softcap", "a softcap is a number such as 50, or none")
+
+
+def parse_temperature(text: str | float) -> float:
+    """A number above 0."""
+    return positive(text, "temperature", "a temperature is a number above 0: below 1 sharpens, above 1 evens out")
 
 
 def parse_dtype(text: str) -> str:

@@ -127,6 +127,26 @@ class Bias:
 
 
 @dataclass(frozen=True)
+class Divided:
+    """Another step, and its result divided by a temperature."""
+
+    step: Step
+    temperature: float
+
+    @property
+    def name(self) -> str:
+        return self.step.name
+
+    def formula(self, before: str) -> str:
+        name, _, made = self.step.formula(before).partition(" = ")
+        return f"{name} = ({made}) / {self.temperature:g}"
+
+    def __call__(self, scores: Array, block: Block, out: Array) -> Array:
+        divided: Array = np.divide(self.step(scores, block, out), scores.dtype.type(self.temperature), out=out)
+        return divided
+
+
+@dataclass(frozen=True)
 class Hide:
     """Set what a query may not look at to −∞: what the mask hides, and what `hidden` (query, key) or per head does."""
 
@@ -193,9 +213,16 @@ def added(bias: Array) -> Term:
     return lambda block: block.of(bias)
 
 
+def touches(spec: Spec, conditions: Conditions) -> bool:
+    """Whether scores are capped or biased after they are scaled."""
+    return spec.softcap is not None or conditions.bias is not None or spec.positions.slopes(spec.heads) is not None
+
+
 def on_scores(spec: Spec, conditions: Conditions, d_k: int | None, queries: Array, keys: Array) -> tuple[Step, ...]:
     """The steps that a spec takes, in order, at positions of queries and keys, without those that change nothing."""
     steps: list[Step] = []
+    if not touches(spec, conditions):
+        spec = spec.divided(d_k)
     if (factor := spec.factor(d_k)) is not None:
         steps.append(Scale(factor, d_k if spec.scale == "sqrt" else None))
     if spec.softcap is not None:
@@ -207,6 +234,8 @@ def on_scores(spec: Spec, conditions: Conditions, d_k: int | None, queries: Arra
         terms[conditions.bias_words] = added(conditions.bias.astype(spec.dtype, copy=False))
     if terms:
         steps.append(Bias(" + ".join(terms), tuple(terms.values())))
+    if spec.temperature != 1:
+        steps[-1] = Divided(steps[-1], spec.temperature)
     hidden = conditions.hidden if conditions.hidden is not None and conditions.hidden.any() else None
     if hidden is not None or hides(spec.mask, len(queries), len(keys)):
         steps.append(Hide(spec.mask, len(queries), hidden))

@@ -3,25 +3,59 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 
+from attn_cli.core.threads import cores, each
 from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Array
 
+FEW = 64  # with fewer tokens than this, a product is faster the other way round
+SHARED = 2**23  # from so many multiplications on, threads earn what it costs to wake them
+BAND = 2**15  # the numbers that go through an activation or a norm at a time, so that they stay in a core's cache
+
 
 def linear(x: Array, weight: Array, bias: Array | None = None, what: str = "a matrix") -> Array:
-    """x (token, in) · weightᵀ (out, in) + bias; the product is taken the way round that is fast for few tokens."""
+    """x (token, in) · weightᵀ (out, in) + bias, some of its columns at a time."""
     if weight.shape[1] != x.shape[1]:
         raise DocumentError(
             f"{what} is {weight.shape[0]}×{weight.shape[1]}, and takes vectors of width {x.shape[1]}",
             hint="config.json and the weights contradict each other",
         )
-    y: Array = (weight @ x.T).T if len(x) < 64 else x @ weight.T
-    if bias is not None:
-        y = y + bias
+    y = np.empty((len(x), len(weight)), np.result_type(x, weight))
+
+    def columns(part: slice) -> None:
+        if len(x) < FEW:
+            y[:, part] = (weight[part] @ x.T).T
+        else:
+            np.matmul(x, weight[part].T, out=y[:, part])
+        if bias is not None:
+            y[:, part] += bias[part]
+
+    threads = cores() if y.size * x.shape[1] >= SHARED else 1
+    each(_parts(len(weight), 2 * threads if threads > 1 else 1), columns, threads)
+    return y
+
+
+def _parts(count: int, parts: int) -> list[slice]:
+    step = max(1, -(-count // parts))
+    return [slice(start, start + step) for start in range(0, count, step)]
+
+
+def by_bands(function: Callable[[Array], Array], x: Array) -> Array:
+    """A function of each token's vector, or of each number, for some tokens (token, feature) at a time."""
+    bands = _parts(len(x), -(-x.size // BAND))
+    if len(bands) <= 1:
+        return function(x)
+    y = np.empty_like(x)
+
+    def band(part: slice) -> None:
+        y[part] = function(x[part])
+
+    each(bands, band, cores())
     return y
 
 
@@ -34,12 +68,31 @@ class Norm:
     plus_one: bool = False
 
     def __call__(self, x: Array, weight: Array | None, bias: Array | None = None) -> Array:
+        return by_bands(lambda band: self._normed(band, weight, bias), x)
+
+    def _normed(self, x: Array, weight: Array | None, bias: Array | None) -> Array:
         centred = x - x.mean(axis=-1, keepdims=True) if self.kind == "layer" else x
         spread = np.square(centred).mean(axis=-1, keepdims=True)
         y: Array = centred / np.sqrt(spread + x.dtype.type(self.eps))
         if weight is not None:
             y = y * (weight + 1 if self.plus_one else weight)
         return y if bias is None else y + bias
+
+    def frozen_at(self, x: Array, weight: Array | None) -> Callable[[Array], Array]:
+        """The norm of a vector x (feature) as a linear map of its parts (…, feature), in float64, its bias left out.
+
+        What it divides by is that of x itself, so that the parts of x add up to what they make together.
+        """
+        spread = np.square(x - x.mean() if self.kind == "layer" else x).mean(dtype=np.float64)
+        factor = 1 / np.sqrt(spread + self.eps)
+        scaled = factor if weight is None else factor * (weight.astype(np.float64) + self.plus_one)
+
+        def part(parts: Array) -> Array:
+            centred = parts - parts.mean(axis=-1, keepdims=True) if self.kind == "layer" else parts
+            made: Array = centred * scaled
+            return made
+
+        return part
 
 
 def sinusoids(positions: Array, width: int) -> Array:
@@ -54,9 +107,19 @@ def erf(x: Array) -> Array:
     """The error function, within 2 units in the last place of float32: a rational approximation on [-4, 4]."""
     x = np.clip(x, -4, 4)
     square = x * x
-    above = np.polyval(_ERF_ABOVE, square) * x
-    ratio: Array = above / np.polyval(_ERF_BELOW, square)
-    return ratio
+    above = _polynomial(_ERF_ABOVE, square)
+    above *= x
+    above /= _polynomial(_ERF_BELOW, square)
+    return above
+
+
+def _polynomial(coefficients: Array, x: Array) -> Array:
+    """Horner's rule, in place; the highest power first."""
+    y = np.full_like(x, coefficients[0])
+    for coefficient in coefficients[1:]:
+        y *= x
+        y += coefficient
+    return y
 
 
 # The coefficients that Eigen and XLA use for float32.
@@ -79,12 +142,23 @@ _ERF_BELOW = np.array(
 
 
 def gelu(x: Array) -> Array:
-    return x * (0.5 * (1 + erf(x * x.dtype.type(math.sqrt(0.5)))))
+    y = erf(x * x.dtype.type(math.sqrt(0.5)))
+    y += 1
+    y *= 0.5
+    y *= x
+    return y
 
 
 def gelu_tanh(x: Array) -> Array:
-    inner = x.dtype.type(math.sqrt(2 / math.pi)) * (x + x.dtype.type(0.044715) * x * x * x)
-    y: Array = x * (0.5 * (1 + np.tanh(inner)))
+    y: Array = x.dtype.type(0.044715) * x
+    y *= x
+    y *= x
+    y += x
+    y *= x.dtype.type(math.sqrt(2 / math.pi))
+    np.tanh(y, out=y)
+    y += 1
+    y *= 0.5
+    y *= x
     return y
 
 
@@ -122,7 +196,7 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
 
 
 def activation(name: str) -> Activation:
-    """The activation that a config names; DocumentError for one that nobody has written."""
+    """The activation that a config names, in bands; DocumentError for one that nobody has written."""
     if name not in ACTIVATIONS:
         raise DocumentError(f"the activation {name!r} is not known", hint=f"known are {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[name]
+    return partial(by_bands, ACTIVATIONS[name])

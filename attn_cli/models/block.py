@@ -35,10 +35,10 @@ def attention(record: Record, run: Run, x: Array) -> Array:
     """x (query, d_model) to the output (query, d_model), each stage recorded; `record` must keep the output."""
     plan = run.plan
     normed = x is not record.known["residual"]
-    record.add("X", x, f"X = norm(residual)   {by(x)}" if normed else f"X = residual   {by(x)}")
+    x = record.add("X", x, f"X = norm(residual)   {by(x)}" if normed else f"X = residual   {by(x)}")
     looked = x if run.context is None else run.context
     if run.context is not None:
-        record.add("X_context", looked, "X_context = what the encoder made")
+        looked = record.add("X_context", looked, "X_context = what the encoder made")
     _project(record, run, x, looked)
     if plan.head_norm is not None and not plan.head_norm.after_rotation:
         _norm_heads(record, run)
@@ -54,7 +54,9 @@ def attention(record: Record, run: Run, x: Array) -> Array:
         return x  # nobody asked for it, and nothing comes after
     joined = join_heads(record.known["head_output"])
     output = run.weights.apply(run.side + "o", joined)
-    return record.add("output", output, f"output = heads side by side · W_O   {by(joined)} → {by(output)}")
+    output = record.add("output", output, f"output = heads side by side · W_O   {by(joined)} → {by(output)}")
+    record.check_edits()
+    return output
 
 
 def spec_of(plan: LayerPlan, *, cross: bool = False) -> Spec:
@@ -66,6 +68,7 @@ def spec_of(plan: LayerPlan, *, cross: bool = False) -> Spec:
         scale=plan.scale,
         softcap=plan.softcap,
         dtype="float32",
+        temperature=plan.temperature,
     )
 
 

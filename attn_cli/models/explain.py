@@ -1,7 +1,7 @@
 """run_model(): from a text and a checkpoint to a Trace."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -9,12 +9,15 @@ from attn_cli.errors import DocumentError, SelectionError, UsageError
 from attn_cli.models.hub import found
 from attn_cli.models.model import Model, open_model
 from attn_cli.models.naming import layer_names
-from attn_cli.models.tokenizer import Encoded, Tokenizer, open_tokenizer
+from attn_cli.models.next import Expected, log_shares
+from attn_cli.models.tokenizer import Encoded, open_tokenizer
+from attn_cli.models.whatif import changed, left
 from attn_cli.models.words import by_word, joined, starts
 from attn_cli.sources.explain import check_stages
 from attn_cli.sources.naming import chosen_layers
-from attn_cli.sources.remarks import remarks
+from attn_cli.sources.remarks import ADDED, remarks
 from attn_cli.sources.selecting import indices
+from attn_cli.sources.whatif import WhatIf
 from attn_cli.trace.stages import PARTS, STAGES
 from attn_cli.trace.trace import Array, Layer, Trace
 
@@ -27,7 +30,7 @@ class ModelRequest:
 
     `pair` is the second text of an encoder, `target` what a decoder is given. `special` tokens are added as the
     tokenizer adds them; `raw` shows tokens in the model's own spelling, `words` merges them; `next` counts the
-    tokens to predict.
+    tokens to predict; `what_if` is what is changed of the run.
     """
 
     model: str
@@ -40,6 +43,7 @@ class ModelRequest:
     raw: bool = False
     words: bool = False
     next: int | None = None
+    what_if: WhatIf = field(default=WhatIf())
 
 
 def run_model(
@@ -49,9 +53,18 @@ def run_model(
 
     Layers after the last one asked for are neither read nor computed, unless the next tokens are asked for.
     """
+    trace, expected = run_to_next(request, layers=layers, heads=heads, stages=stages)
+    if expected is None or request.next is None:
+        return trace
+    return replace(trace, notes=(*trace.notes, _next(expected, request.next)))
+
+
+def run_to_next(
+    request: ModelRequest, *, layers: str | None = None, heads: str | None = None, stages: Collection[str] | None = None
+) -> tuple[Trace, Expected | None]:
+    """The same, and what the model expects next where the next tokens are asked for."""
     check_stages(stages)
-    model = open_model(found(request.model))
-    text, target = _encoded(request, model)
+    model, text, target = opened(request)
     wanted = chosen_layers(layers, layer_names(model.architecture))
     kept, state = _streamed(model, text, target, wanted, stages, to_end=request.next is not None)
     kept = [layer.select(indices(heads, layer.heads, "head"), None) for layer in kept]
@@ -60,12 +73,38 @@ def run_model(
         raise SelectionError(
             f"this model has no stage {missing[0]!r} there", hint="attn explain without --stage shows the stages it has"
         )
-    notes = [*_notes(request, model, text), *(note for layer in kept for note in remarks(layer))]
+    notes = [
+        *_notes(request, model, text),
+        *request.what_if.notes,
+        *(note for layer in kept for note in remarks(layer)),
+    ]
     if request.pair is not None and len(kept) == 1 and len(kept[0].head_index) == 1 and "weights" in kept[0]:
         notes.append(_blocks(kept[0]["weights"][0], text))
+    expected = None
     if request.next is not None and state is not None:
-        notes.append(_next(model, open_tokenizer(model.folder), state, request.next))
-    return _shown(request, model, text, target, kept, notes)
+        expected = expectation(model, state)
+    return _shown(request, model, text, target, kept, notes), expected
+
+
+def opened(request: ModelRequest) -> tuple[Model, Encoded, Encoded]:
+    """The model with its changes, what it reads without what is left out, and what its decoder is given."""
+    model = open_model(found(request.model))
+    text, target = _encoded(request, model)
+    return changed(model, request.what_if), left(text, request.what_if), target
+
+
+def expectation(model: Model, state: Array) -> Expected:
+    """What the model expects after the last of its states (token, d_model); SelectionError if it is none to tell."""
+    return Expected(log_shares(model.logits(state[-1:])[0]), names_of(model))
+
+
+def names_of(model: Model) -> Callable[[int], str]:
+    """What token ids are called: by their number where the folder has no tokenizer."""
+    try:
+        tokenizer = open_tokenizer(model.folder)
+    except DocumentError:
+        return lambda number: f"#{number}"
+    return lambda number: tokenizer.named([number]).tokens[0]
 
 
 def _shown(
@@ -120,6 +159,7 @@ def _streamed(
             layer = next(stream)
         except StopIteration as end:
             return kept, end.value
+        model.tensors.let_go()
         if layer.name in keep:
             kept.append(layer)
     return kept, None
@@ -184,7 +224,7 @@ def _notes(request: ModelRequest, model: Model, text: Encoded) -> list[str]:
     notes = []
     if any(text.special):
         added = dict.fromkeys(token for token, special in zip(text.raw, text.special, strict=True) if special)
-        notes.append(f"special tokens that the tokenizer added: {', '.join(added)}")
+        notes.append(ADDED + ", ".join(added))
     if request.pair is not None:
         first = sum(segment == 0 for segment in text.segments)
         notes.append(f"A is tokens 0–{first - 1}, B is tokens {first}–{len(text.ids) - 1}")
@@ -207,13 +247,7 @@ def _blocks(weights: Array, text: Encoded) -> str:
     return f"attention between the texts, mean over queries: {', '.join(shares)}"
 
 
-def _next(model: Model, tokenizer: Tokenizer, state: Array, count: int) -> str:
+def _next(expected: Expected, count: int) -> str:
     """The likeliest next tokens, with their probabilities."""
-    logits = model.logits(state[-1:])[0].astype(np.float64)
-    shares = np.exp(logits - logits.max())
-    shares /= shares.sum()
-    order = np.argsort(-shares, kind="stable")[:count]
-    named = tokenizer.named([int(number) for number in order]).tokens
-    return "next: " + ", ".join(
-        f'"{token}" {100 * shares[number]:.1f} %' for token, number in zip(named, order, strict=True)
-    )
+    likeliest = ((expected.name(number), np.exp(expected.logs[number])) for number in expected.likeliest(count))
+    return "next: " + ", ".join(f'"{token}" {100 * share:.1f} %' for token, share in likeliest)

@@ -92,7 +92,8 @@ def _through(
         return keep.get(name, ()) if isinstance(keep, Mapping) else keep
 
     def attended(before: Array, side: str) -> Generator[Layer, None, Array]:
-        record = Record({}, {*(keeping(kept_of(side)) or ()), "output"})
+        edits = plan.cross_edits if side else plan.edits
+        record = Record({}, {*(keeping(kept_of(side)) or ()), "output"}, edits)
         record.add("residual", x, "")
         queries = np.arange(len(x))
         keys = queries if not side else np.arange(len(looked.state) if looked else 0)

@@ -13,9 +13,9 @@ from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.forward import Keep, Looked, Source, Stream, layers
 from attn_cli.models.gguf import is_gguf
-from attn_cli.models.plan import StackPlan
+from attn_cli.models.plan import StackPlan, Unembedding
 from attn_cli.models.tensors import Tensors, open_folder
-from attn_cli.models.weights import unclaimed
+from attn_cli.models.weights import Weights, unclaimed
 from attn_cli.trace.parsing import parse_json
 from attn_cli.trace.trace import Array
 
@@ -93,19 +93,39 @@ class Model:
 
     def logits(self, state: Array) -> Array:
         """Scores of the whole vocabulary for states (token, d_model); SelectionError if this is no language model."""
-        unembedding = self.architecture.unembedding
-        if unembedding is None:
+        logits = self.uncapped_logits(state)
+        if (cap := self._unembedding.softcap) is not None:
+            logits = cap * np.tanh(logits / cap)
+        return logits
+
+    @property
+    def _unembedding(self) -> Unembedding:
+        if self.architecture.unembedding is None:
             raise SelectionError(
-                f"{self.folder} is no language model: it predicts no next token", hint="leave --next out"
+                f"{self.folder} is no language model: it predicts no next token",
+                hint="leave out what asks for one: --next, --writes, --by ablation",
             )
+        return self.architecture.unembedding
+
+    def uncapped_logits(self, state: Array) -> Array:
+        """The same before the model's softcap, where it has one: linear in the states, but for a bias."""
+        unembedding = self._unembedding
         weights = self._source(self.architecture.stacks[-1]).layer(None)
         tied = unembedding.tied or weights.named("unembed") not in self.tensors
         logits = weights.apply("embed" if tied else "unembed", state) * np.float32(unembedding.scale)
         if (bias := weights.find("logits_bias")) is not None:
             logits += bias
-        if unembedding.softcap is not None:
-            logits = unembedding.softcap * np.tanh(logits / unembedding.softcap)
         return logits
+
+    def unembedding_matrix(self) -> Array:
+        """The matrix (token id, d_model) that makes logits of states."""
+        weights = self.weights_of(self.architecture.stacks[-1])
+        tied = self._unembedding.tied or weights.named("unembed") not in self.tensors
+        return weights.matrix("embed" if tied else "unembed")
+
+    def weights_of(self, stack: StackPlan, layer: int | None = None) -> Weights:
+        """The weights of a layer of a stack, or of what stands outside of layers."""
+        return self._source(stack).layer(layer)
 
     def _source(self, stack: StackPlan) -> Source:
         return Source(self.tensors, stack.names, self.prefix)

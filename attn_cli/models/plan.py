@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from attn_cli.core.edits import Edit
 from attn_cli.core.masks import Mask, NoMask
 from attn_cli.core.spec import ScaleRule
 from attn_cli.models.arithmetic import Norm
@@ -67,6 +68,7 @@ class LayerPlan:
 
     `norms` names the slots that have a norm: before or after attention and the feed-forward part, or over the sum
     with the residual (as in BERT). `parallel` feeds both from the same residual. `clip` bounds Q, K and V.
+    `temperature` divides scores before softmax; `edits` change stages of self-attention, `cross_edits` those across.
     """
 
     heads: int
@@ -90,6 +92,9 @@ class LayerPlan:
     residual_scale: float = 1.0
     cross: bool = False
     projecting: Projecting | None = None
+    temperature: float = 1.0
+    edits: tuple[Edit, ...] = ()
+    cross_edits: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

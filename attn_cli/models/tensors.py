@@ -1,6 +1,7 @@
-"""Tensors of a checkpoint folder: safetensors files, single or sharded, read one tensor at a time into kept buffers."""
+"""Tensors of a checkpoint folder: safetensors files, single or sharded, mapped into memory and never read whole."""
 
 import json
+import mmap
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,12 +30,15 @@ class Tensor:
 
 
 class Tensors:
-    """The tensors of a folder by name; `read` gives float32 in a buffer that the next read of its slot overwrites."""
+    """The tensors of a folder by name; `read` gives float32, which the next read of its slot may overwrite.
+
+    Files are mapped into memory: float32 is not copied, and what is mapped can always be had again.
+    """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         self.tensors = tensors
         self._buffers: dict[str, Array] = {}
-        self._raw = np.empty(0, np.uint8)
+        self._mapped: dict[str, mmap.mmap] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self.tensors
@@ -42,34 +46,35 @@ class Tensors:
     def read(self, name: str, slot: str, rows: Array | None = None) -> Array:
         """A tensor, or only some of its rows; DocumentError where its file breaks off."""
         tensor = self.tensors[name]
+        stored = self._stored(name, tensor)
         if rows is not None:
-            return self._rows(name, tensor, rows)
-        out = self._buffers.get(slot)
-        if out is None or out.shape != tensor.shape:
-            out = self._buffers[slot] = np.empty(tensor.shape, np.float32)
-        if tensor.dtype == "F32":
-            self._fill(name, tensor, out)
-            return out
-        if len(self._raw) < tensor.size:
-            self._raw = np.empty(tensor.size, np.uint8)
-        raw = self._raw[: tensor.size].view(DTYPES[tensor.dtype]).reshape(tensor.shape)
-        self._fill(name, tensor, raw)
-        _widen(raw, tensor.dtype, out)
+            stored = stored[rows]
+            out: Array | None = np.empty(stored.shape, np.float32)
+        elif tensor.dtype == "F32":
+            return stored
+        else:
+            out = self._buffers.get(slot)
+        if out is None or out.shape != stored.shape:
+            out = self._buffers[slot] = np.empty(stored.shape, np.float32)
+        _widen(stored, tensor.dtype, out)
         return out
 
-    def _rows(self, name: str, tensor: Tensor, rows: Array) -> Array:
-        """Some rows of a table, without reading the rest."""
-        table = np.memmap(tensor.path, DTYPES[tensor.dtype], "r", tensor.start, tensor.shape)
-        raw = np.asarray(table[rows])
-        out = np.empty(raw.shape, np.float32)
-        _widen(raw, tensor.dtype, out)
-        return out
+    def let_go(self) -> None:
+        """Give back the memory of what was looked at; looked at again, it comes from the disk's cache."""
+        for mapped in self._mapped.values():
+            if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+                mapped.madvise(mmap.MADV_DONTNEED)
 
-    def _fill(self, name: str, tensor: Tensor, out: Array) -> None:
-        with _opened(tensor.path) as file:
-            file.seek(tensor.start)
-            if file.readinto(out.reshape(-1).view(np.uint8).data) != tensor.size:
-                raise DocumentError(f"{tensor.path}: breaks off in {name}", hint="copy or download the file again")
+    def _stored(self, name: str, tensor: Tensor) -> Array:
+        """The tensor as its file holds it, read-only."""
+        path = tensor.path
+        try:
+            if path not in self._mapped:
+                with _opened(path) as file:
+                    self._mapped[path] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return np.ndarray(tensor.shape, DTYPES[tensor.dtype], self._mapped[path], tensor.start)
+        except (OSError, ValueError, TypeError) as error:
+            raise DocumentError(f"{path}: breaks off in {name}", hint="copy or download the file again") from error
 
 
 def _widen(raw: Array, dtype: str, out: Array) -> None:

@@ -22,7 +22,7 @@ def starts(text: Encoded) -> list[int]:
 
 def joined(tokens: Sequence[str], places: Sequence[int]) -> tuple[str, ...]:
     """The words that tokens make, without the spaces around them."""
-    ends = [*places[1:], len(tokens)]
+    ends = [*places[1:], len(tokens)][: len(places)]  # no words have no ends
     return tuple("".join(tokens[start:end]).strip() or tokens[start] for start, end in zip(places, ends, strict=True))
 
 

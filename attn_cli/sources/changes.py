@@ -31,6 +31,7 @@ def check_can_act(overrides: Mapping[str, Any], given: Arrays, matrices: Collect
         "kv_heads": cuts,
         "scale": scales,
         "softcap": scales or "scaled" in given,
+        "temperature": scales,
         "mask": hides,
         "positions": projects if any(map(_adds, schemes)) else projects or turns if any(map(_turns, schemes)) else adds,
     }
@@ -68,6 +69,8 @@ def _first_stale(given: Arrays, matrices: Collection[str], before: Spec, after: 
         touched.append("scaled")
     if before.softcap != after.softcap:
         touched.append("softcapped")
+    if before.temperature != after.temperature:
+        touched.append(next((name for name in ("biased", "softcapped") if name in given), "scaled"))
     if before.mask != after.mask:
         touched.append("masked")
         if _moves(given, before, after):

@@ -77,8 +77,13 @@ def read_parameters(request: Request, document: Document, name: str) -> Paramete
     }
     table = read_table(document, name) if "embeddings" in document else None
     if table is None:
-        request.refuse("the document has no table of tokens", unknown=request.unknown)
+        without = request.what_if.without_tokens or None
+        request.refuse("the document has no table of tokens", unknown=request.unknown, without_token=without)
+    elif stages:
+        without = request.what_if.without_tokens or None
+        request.refuse(f"the document holds all tokens' {next(iter(stages))}", without_token=without)
     tokens, context = _labels(request, document, name, given | stages)
+    tokens = request.kept(tokens)
     if table is not None:
         seed = request.seed or 0
         looked_up = context if context is not None and "X_context" not in document else ()

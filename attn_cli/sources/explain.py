@@ -53,7 +53,13 @@ def run(request: Request, *, heads: str | None = None, stages: Collection[str] |
     SelectionError where one of them is not there; ALL_STAGES, or None without the parts of scores, ask for what is.
     """
     check_stages(stages)
-    found = read(request)
+    return traced(request, read(request), heads, stages)
+
+
+def traced(
+    request: Request, found: Trace | Parameters, heads: str | None = None, stages: Collection[str] | None = None
+) -> Trace:
+    """The same of what `read` found."""
     trace = found if isinstance(found, Trace) else _attended(request, found, stages)
     there = {stage.name for layer in trace.layers for stage in layer.stages}
     if stages is not None and stages is not ALL_STAGES:
@@ -80,10 +86,11 @@ def read(request: Request) -> Trace | Parameters:
         request.refuse("there is no document", unknown=request.unknown, **{"as": request.bare})
         if request.text is None:
             raise DocumentError("there is no text", hint='attn explain "Transformers are amazing", or - to read a pipe')
-        tokens = tokenize(request.text, request.tokenizer or "word")
+        tokens = request.kept(tokenize(request.text, request.tokenizer or "word"))
         context = None if request.context is None else tokenize(request.context, request.tokenizer or "word")
         dim = 4 if request.dim is None else request.dim
-        return draw(tokens, Spec(**overrides), request.seed or 0, dim, request.head_dim, context)
+        drawn = draw(tokens, Spec(**overrides), request.seed or 0, dim, request.head_dim, context)
+        return drawn.changed(request.what_if)
     request.refuse("the numbers come from a document", dim=request.dim, head_dim=request.head_dim)
     if request.unknown != "random":
         request.refuse("nothing random is drawn", seed=request.seed)
@@ -91,11 +98,13 @@ def read(request: Request) -> Trace | Parameters:
         request.refuse("there is no TEXT to cut", tokenizer=request.tokenizer)
     document = read_document(read_bytes(request.weights), request.name, request.bare)
     if not isinstance(document, Trace):
-        return read_parameters(request, document, request.name)
+        return read_parameters(request, document, request.name).changed(request.what_if)
     request.refuse("a trace names its stages", **{"as": request.bare})
     request.refuse("a trace holds no table of tokens", unknown=request.unknown)
+    request.refuse("a trace holds all tokens' numbers", without_token=request.what_if.without_tokens or None)
     request.refuse("a trace is already cut into heads", heads=request.heads, kv_heads=request.kv_heads)
-    return _relabelled(within(request.name, lambda trace: restart(trace, overrides), document), request)
+    trace = within(request.name, lambda trace: restart(trace, overrides, request.what_if), document)
+    return _relabelled(trace, request)
 
 
 def _attended(request: Request, parameters: Parameters, stages: Collection[str] | None) -> Trace:
@@ -103,6 +112,7 @@ def _attended(request: Request, parameters: Parameters, stages: Collection[str] 
     layer = parameters.attended(stages) if random else within(request.name, parameters.attended, stages)
     source = {"kind": "random", "seed": request.seed or 0} if random else {"kind": "document", "path": request.weights}
     notes = [RANDOM_NOTE] if random else []
+    left_out = [f"{name} is left out: the document does not carry all that made it" for name in parameters.left_out]
     bias = parameters.conditions.bias
     if bias is not None and bias.min() <= VERY_NEGATIVE:
         notes.append(f"attn_mask adds {bias.min():g} to some scores: that is a bias, not a mask; null or −∞ hides")
@@ -112,7 +122,7 @@ def _attended(request: Request, parameters: Parameters, stages: Collection[str] 
         layers=(layer,),
         source=source,
         text=request.text,
-        notes=(*notes, *remarks(layer)),
+        notes=(*notes, *request.what_if.notes, *left_out, *remarks(layer)),
     )
 
 

@@ -1,12 +1,14 @@
 """Parameters: everything that attend() takes, drawn from a seed or read from a document."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from attn_cli.core.attention import Projections, attend
+from attn_cli.core.edits import followers
 from attn_cli.core.spec import Conditions, Spec
-from attn_cli.errors import SpecError
+from attn_cli.errors import SpecError, UsageError
 from attn_cli.sources.seeded import embeddings, projection
+from attn_cli.sources.whatif import WhatIf
 from attn_cli.trace.trace import Array, Layer
 
 
@@ -14,7 +16,8 @@ from attn_cli.trace.trace import Array, Layer
 class Parameters:
     """What a document holds: stages to start from, projections, settings.
 
-    `table` is token → vector, or None where vectors came in the order of tokens.
+    `table` is token → vector, or None where vectors came in the order of tokens. Stages in
+    `left_out` were made of more than is here, and are not made again.
     """
 
     tokens: tuple[str, ...]
@@ -24,10 +27,11 @@ class Parameters:
     conditions: Conditions = field(default_factory=Conditions)
     context_tokens: tuple[str, ...] | None = None
     table: Mapping[str, Array] | None = None
+    left_out: tuple[str, ...] = ()
 
     def attended(self, keep: Collection[str] | None = None) -> Layer:
         """Attention on these parameters; `keep` names the stages to hold on to, all when None."""
-        return attend(
+        made = attend(
             self.tokens,
             self.given,
             self.projections,
@@ -35,6 +39,30 @@ class Parameters:
             conditions=self.conditions,
             context_tokens=self.context_tokens,
             keep=keep,
+        )
+        return replace(made, stages=tuple(stage for stage in made.stages if stage.name not in self.left_out))
+
+    def changed(self, what_if: WhatIf) -> "Parameters":
+        """The same with cells set and heads switched off; stored stages that follow from those are left out."""
+        edits = what_if.edits(["layers.0"]).get("layers.0", ())
+        if not edits:
+            return self
+        matrices = self.projections.given()
+        for edit in edits:
+            made_later = [name for name in "QKV" if name in self.given and f"W_{name}" not in matrices]
+            if edit.stage in ("embedded", "X") and made_later:
+                raise UsageError(
+                    f"--set {edit.stage} cannot act here: the document starts later, with {made_later[0]}",
+                    hint=f"set {made_later[0]} instead",
+                )
+        stale = frozenset().union(*(followers(edit.stage) for edit in edits))
+        given = {name: array for name, array in self.given.items() if name not in stale}
+        left_out = "output" in self.given and "output" in stale and "W_O" not in matrices
+        return replace(
+            self,
+            given=given,
+            conditions=replace(self.conditions, edits=edits),
+            left_out=("output",) if left_out else (),
         )
 
 

@@ -4,6 +4,9 @@ import numpy as np
 
 from attn_cli.trace.trace import Layer
 
+ADDED = "special tokens that the tokenizer added: "
+"""How the note begins that names them, separated by commas."""
+
 
 def remarks(layer: Layer) -> list[str]:
     """Notes on what is odd in a layer's numbers."""

@@ -1,10 +1,11 @@
 """Request: what to run attention on, and how, before anything is read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from attn_cli.errors import AttnError, UsageError
 from attn_cli.sources.settings import PARSERS
+from attn_cli.sources.whatif import WhatIf
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,7 @@ class Request:
     """What to run attention on, and how; None where the document or the default decides.
 
     `weights` is a path of a document, `-` for standard input; `unknown` is `random` or `zero`; `bare` names the stage
-    that a bare matrix is; `odd` lets NaN and infinities in.
+    that a bare matrix is; `odd` lets NaN and infinities in; `what_if` is what is changed of the run.
     """
 
     text: str | None = None
@@ -32,6 +33,7 @@ class Request:
     dtype: str | None = None
     unknown: str | None = None
     odd: bool = False
+    what_if: WhatIf = field(default=WhatIf())
 
     @property
     def name(self) -> str:
@@ -48,7 +50,13 @@ class Request:
                 except AttnError as error:
                     raise UsageError(f"--{name}: {error.message}", hint=error.hint) from error
         counts = {"heads": self.heads, "kv_heads": self.kv_heads}
+        if (divisor := self.what_if.divisor) is not None:
+            chosen["temperature"] = divisor
         return chosen | {name: count for name, count in counts.items() if count is not None}
+
+    def kept(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        """The tokens of the text without those that are to be left out."""
+        return tuple(tokens[place] for place in self.what_if.kept(tokens))
 
     def refuse(self, why: str, **options: object) -> None:
         """UsageError for the first option that is given although it cannot act."""

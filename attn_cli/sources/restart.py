@@ -1,34 +1,41 @@
 """A trace under other settings: the arithmetic starts again at the latest stage before the change."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from attn_cli.core.attention import CHAIN, attend
+from attn_cli.core.edits import Edit, Put, followers, localised
 from attn_cli.core.masks import Mask
 from attn_cli.core.ops import join_heads
 from attn_cli.core.spec import Conditions, Spec, parse_mask, parse_positions, parse_scale, parse_softcap
-from attn_cli.errors import UsageError
+from attn_cli.errors import SelectionError, UsageError
 from attn_cli.sources.changes import check_can_act, fresh
 from attn_cli.sources.remarks import remarks
+from attn_cli.sources.whatif import WhatIf
+from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Array, Layer, Stage, Trace, frozen
 
+UNCHANGED = WhatIf()
 _ARITHMETIC = {"bfloat16": "float32"}
 _TOLERANCES = {"float64": 1e-7, "float32": 1e-3, "float16": 0.05, "bfloat16": 0.1}
 """How far, beside the largest number, the same arithmetic may end from the stages stored in a dtype."""
 
 
-def restart(trace: Trace, overrides: Mapping[str, Any]) -> Trace:
+def restart(trace: Trace, overrides: Mapping[str, Any], what_if: WhatIf = UNCHANGED) -> Trace:
     """The trace itself where no setting changes, else its layers computed again from the latest stage that holds."""
-    layers = tuple(_again(layer, overrides) for layer in trace.layers)
+    edits = what_if.edits([layer.name for layer in trace.layers])
+    layers = tuple(_again(layer, overrides, edits.get(layer.name, ())) for layer in trace.layers)
     outdated = {note for layer in trace.layers for note in remarks(layer)}
     notes = [note for note in trace.notes if note not in outdated]
     notes += [note for layer in layers for note in remarks(layer)]
-    if any("output" in old and "output" not in new for old, new in zip(trace.layers, layers, strict=True)):
-        notes.append("output is left out: the trace does not carry all that made it")
+    for name in ("head_output", "output"):
+        if any(name in old and name not in new for old, new in zip(trace.layers, layers, strict=True)):
+            notes.append(f"{name} is left out: the trace does not carry all that made it")
+    notes += what_if.notes
     return trace if layers == trace.layers else replace(trace, layers=layers, notes=tuple(dict.fromkeys(notes)))
 
 
@@ -46,22 +53,28 @@ def spec_of(layer: Layer) -> Spec:
     )
 
 
-def _again(whole: Layer, overrides: Mapping[str, Any]) -> Layer:
+def _again(whole: Layer, overrides: Mapping[str, Any], edits: tuple[Edit, ...]) -> Layer:
     before = spec_of(whole)
     after = replace(before, **overrides)
     layer = whole.select(whole.head_index)  # without key heads that no head of the layer uses
     given = _per_head(layer)
     check_can_act(overrides, given, (), before)
-    if before == after:
+    if before == after and not edits:
         return whole
-    held = fresh(given, (), before, after)
+    held = _without_followers(layer, fresh(given, (), before, after), edits)
     # Without X they would be taken for it.
     aside = {name: held.pop(name) for name in ("residual", "embedded") if name in held and "X" not in held}
     conditions = _conditions(layer, held, before, after)
+    if edits:
+        conditions = replace(conditions, edits=tuple(edit for own in edits for edit in _localised(layer, own)))
     made = _attended(layer, held, after, conditions)
     old = {stage.name: stage for stage in layer.stages}
     stages = [replace(old[name], array=frozen(array.astype(after.dtype))) for name, array in aside.items()]
     stages += [_regrouped(layer, stage, old.get(stage.name) if stage.name in held else None) for stage in made.stages]
+    stages = [_told(stage, edits) for stage in stages]
+    lost = [name for name in old if name not in made and name not in (*PARTS, *aside, "head_output", "output")]
+    if edits and lost and before == after:
+        raise _not_carried(f"all that makes its {lost[0]}")
     if "output" in made and not _side_by_side(layer):
         stages = [stage for stage in stages if stage.name != "output"]
     return replace(
@@ -71,6 +84,37 @@ def _again(whole: Layer, overrides: Mapping[str, Any]) -> Layer:
         query_tokens=made.query_tokens,
         key_tokens=made.key_tokens,
     )
+
+
+def _told(stage: Stage, edits: Sequence[Edit]) -> Stage:
+    """A stage whose formula tells its edits as they were asked for, by the heads' own numbers."""
+    words = [edit.words for edit in edits if edit.stage == stage.name]
+    return replace(stage, formula="; ".join([stage.formula.partition("; ")[0], *words])) if words else stage
+
+
+def _without_followers(layer: Layer, held: Mapping[str, Array], edits: Sequence[Edit]) -> dict[str, Array]:
+    """What is held, without the stages that follow from an edited one."""
+    stale: set[str] = set()
+    for edit in edits:
+        if edit.stage not in layer:
+            there = ", ".join(stage.name for stage in layer.stages)
+            raise SelectionError(f"{layer.name} has no {edit.stage} to change", hint=f"it has {there}")
+        stale |= followers(edit.stage)
+        if stale & {"Q", "K"} and "weights" in layer:
+            raise _not_carried(f"W_Q and W_K, which make new weights of {edit.stage}")
+    return {name: array for name, array in held.items() if name not in stale}
+
+
+def _localised(layer: Layer, edit: Edit) -> tuple[Edit, ...]:
+    """The edit for the heads that the layer holds; of a key head, once for each query head that looks through it."""
+    stage = next(stage for stage in layer.stages if stage.name == edit.stage)
+    if stage.kind.heads is None:
+        return (edit,)
+    own = localised(edit, stage.array.shape, layer.heads_of(stage))  # type: ignore[arg-type]
+    if stage.kind.heads == "query heads" or not isinstance(own, Put):
+        return (own,)
+    places = [place for place, key in enumerate(_key_places(layer)[0]) if key == own.index[0]]
+    return tuple(replace(own, index=(place, *own.index[1:])) for place in places)
 
 
 def _attended(layer: Layer, held: Mapping[str, Array], spec: Spec, conditions: Conditions) -> Layer:
@@ -94,11 +138,23 @@ def _regrouped(layer: Layer, made: Stage, old: Stage | None) -> Stage:
     """A stage of repeated keys, once for each key head again; one that is held as it was, in the dtype of now."""
     dtype = made.array.dtype
     if old is not None:
+        if not _kept(made):
+            old = replace(old, array=_grouped(layer, made), formula=made.formula)
         return old if old.array.dtype == dtype else replace(old, array=frozen(old.array.astype(dtype)))
+    return replace(made, array=_grouped(layer, made))
+
+
+def _grouped(layer: Layer, made: Stage) -> Array:
+    """The array of a stage of repeated keys, once for each key head again."""
     own, shared = _key_places(layer)
     if not shared or made.kind.heads != "key heads":
-        return made
-    return replace(made, array=frozen(made.array[[own.index(place) for place in range(len(layer.kv_head_index))]]))
+        return made.array
+    return frozen(made.array[[own.index(place) for place in range(len(layer.kv_head_index))]])
+
+
+def _kept(made: Stage) -> bool:
+    """Whether a held stage came through as it was stored, not edited."""
+    return not made.formula.endswith((" set", " switched off"))
 
 
 def _key_places(layer: Layer) -> tuple[list[int], bool]:

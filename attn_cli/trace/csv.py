@@ -33,14 +33,14 @@ def _block(layer: Layer, stage: Stage, place: int) -> str:
     whole = numbers(layer, stage)
     matrix = whole[place] if stage.kind.heads else whole
     head = layer.heads_of(stage)[place]
-    start = f"{_cell(layer.name)},{'' if head is None else head},{stage.name}"
-    rows = map(_cell, layer.rows_of(stage))
+    start = f"{cell(layer.name)},{'' if head is None else head},{stage.name}"
+    rows = map(cell, layer.rows_of(stage))
     if stage.kind.columns is None:
         lines = zip(rows, _values(matrix), strict=True)
         return "\n".join(f"{start},{row},,{token},,{value}" for row, (token, value) in enumerate(lines))
     width = matrix.shape[1]
     labels = layer.columns_of(stage)
-    names = [""] * width if labels is None else list(map(_cell, labels))
+    names = [""] * width if labels is None else list(map(cell, labels))
     return "\n".join(
         f"{start},{row},{column},{token},{name},{value}"
         for row, (token, numbers_) in enumerate(zip(rows, matrix, strict=True))
@@ -55,6 +55,7 @@ def _values(row: Array) -> list[str]:
     return text[1:-1].decode().split(",")
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """A token as one cell: quoted where CSV, or a spreadsheet that would run it, asks for that."""
     plain = text and not text.startswith(_RUNS) and _SPECIAL.isdisjoint(text)
     return text if plain else '"' + text.replace('"', '""') + '"'

@@ -1,6 +1,6 @@
 """The colour bar: which number a colour or a shade stands for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -14,10 +14,15 @@ from attn_cli.views.text import cells, wrap
 CELLS = 24
 
 
-def bar_lines(brush: Brush, shown: Sequence[Array], meaning: str, precision: int) -> Iterator[Line]:
-    """The lowest number, the gradient with the middle one in it, the highest; then what else a cell may show."""
+def bar_lines(
+    brush: Brush, shown: Sequence[Array], meaning: str, precision: int, number: Callable[[float], float] = float
+) -> Iterator[Line]:
+    """The lowest number, the gradient with the middle one in it, the highest; then what else a cell may show.
+
+    `number` turns what was painted into the number it stands for.
+    """
     screen = brush.screen
-    ends = np.array([brush.scale.low, brush.scale.middle, brush.scale.high])
+    ends = np.array([number(end) for end in (brush.scale.low, brush.scale.middle, brush.scale.high)])
     form = form_of(ends, precision)
     low, middle, high = (_short(form.write(end)) for end in ends.tolist())
     edge = "" if screen.colour else "|"

@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from attn_cli.analysis.compare import Comparison, Difference
+from attn_cli.analysis.predicting import Prediction
 from attn_cli.trace.trace import Layer, Trace
 from attn_cli.views.page import Block, Grid, Heading, Listing, Page, Picture, Prose
 from attn_cli.views.provenance import count, origin
 from attn_cli.views.text import labels
 
 HEADS = 12
+DRAWN = 6
+LOST = 0.001
 LONGEST = 300
 DIVERGENCE = "Jensen–Shannon, the mean over queries, in nats (0 to 0.693)"
 
@@ -22,6 +25,7 @@ class Shown:
     pictured: tuple[str, ...] | None = None
     changes: tuple[str, ...] = ()
     again: str | None = None
+    expected: Prediction | None = None
 
 
 def compare_page(a: Trace, b: Trace, found: Comparison, shown: Shown) -> Page:
@@ -31,6 +35,8 @@ def compare_page(a: Trace, b: Trace, found: Comparison, shown: Shown) -> Page:
 
 def _blocks(a: Trace, b: Trace, found: Comparison, shown: Shown) -> Iterator[Block]:
     yield from _sides(a, b, shown)
+    if shown.expected is not None:
+        yield from _next(shown.expected)
     yield Heading(_verdict(found, shown.tolerance))
     for setting in found.settings:
         where = "" if setting.layer == "layers.0" else f"{setting.layer}: "
@@ -46,7 +52,12 @@ def _blocks(a: Trace, b: Trace, found: Comparison, shown: Shown) -> Iterator[Blo
     pictured = _pictured(found, shown)
     for difference in pictured:
         yield Heading(f"{_named(difference)}: B − A")
-        yield Picture(_grids(a, difference), meaning="B − A")
+        grids = _grids(a, difference)
+        drawn = grids if shown.pictured else _most_different(grids)
+        yield Picture(drawn, meaning="B − A")
+        if len(drawn) < len(grids):
+            left = count(len(grids) - len(drawn), "head")
+            yield Prose(f"not drawn: {left} that differ less; --stage {difference.stage.name} draws all", faint=True)
     if shown.pictured is None and sum(difference.largest > 0 for difference in found.stages) > len(pictured):
         yield Prose("--stage all draws the other stages too, --stage output one of them", faint=True)
 
@@ -64,17 +75,43 @@ def _sides(a: Trace, b: Trace, shown: Shown) -> Iterator[Block]:
         yield Prose(f"again: {shown.again}", faint=True)
 
 
+def _next(expected: Prediction) -> Iterator[Block]:
+    """The next tokens' probabilities in A and B."""
+    moved = expected.shift
+    yield Heading(f"Next token: the prediction moves by {moved.kl:.4g}")
+    rows = [
+        (
+            f'"{labels([token.token])[0]}"',
+            f"{100 * token.before:.2f} %",
+            f"{100 * token.after:.2f} %",
+            f"{100 * (token.after - token.before):+.2f}",
+        )
+        for token in expected.tokens
+    ]
+    yield Listing(("token", "A", "B", "B − A, points"), tuple(rows), frozenset({1, 2, 3}))
+    yield Prose(
+        f'moves by: KL(A ‖ B) in nats; the log-probability of A\'s likeliest, "{labels([expected.top])[0]}", '
+        f"changes by {moved.log_change:+.4g}",
+        faint=True,
+    )
+
+
 def _heads(found: Comparison) -> Iterator[Block]:
     """How far the weights of each head lie apart."""
     if len(found.heads) == 1:
         yield Prose(f"The weights diverge by {found.heads[0].js:.4g}: {DIVERGENCE}")
-    if len(found.heads) > 1:
+    if len(found.heads) > 1 and not any(head.largest for head in found.heads):
+        yield Prose("The weights of no head differ.")
+    elif len(found.heads) > 1:
         yield Heading("Heads, the most different first")
         yield Prose(f"divergence: {DIVERGENCE}", faint=True)
-        rows = [(head.layer, str(head.head), f"{head.js:.4g}", f"{head.largest:.4g}") for head in found.heads[:HEADS]]
+        differ = [head for head in found.heads if head.largest]
+        rows = [(head.layer, str(head.head), f"{head.js:.4g}", f"{head.largest:.4g}") for head in differ[:HEADS]]
         yield Listing(("layer", "head", "divergence", "largest difference"), tuple(rows), frozenset({1, 2, 3}))
-        if len(found.heads) > HEADS:
-            yield Prose(f"… {count(len(found.heads) - HEADS, 'more head')}, in --json", faint=True)
+        if len(differ) < len(found.heads):
+            yield Prose(f"no difference in {count(len(found.heads) - len(differ), 'head')}", faint=True)
+        if len(differ) > HEADS:
+            yield Prose(f"… {count(len(differ) - HEADS, 'more head')}, in --json", faint=True)
 
 
 def _pictured(found: Comparison, shown: Shown) -> list[Difference]:
@@ -150,6 +187,13 @@ def _where(layer: Layer, difference: Difference) -> str:
         if difference.heads[head] is None or len(difference.heads) == 1
         else f"head {difference.heads[head]}: {place}"
     )
+
+
+def _most_different(grids: tuple[Grid, ...]) -> tuple[Grid, ...]:
+    """The few heads whose difference is not lost beside the largest, in their order."""
+    sizes = [float(abs(grid.values).max(initial=0.0)) for grid in grids]
+    least = sorted(sizes)[-DRAWN:][0]
+    return tuple(g for g, size in zip(grids, sizes, strict=True) if size >= max(least, LOST * max(sizes)))
 
 
 def _grids(a: Trace, difference: Difference) -> tuple[Grid, ...]:

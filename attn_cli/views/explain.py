@@ -12,9 +12,12 @@ from attn_cli.views.reading import reading
 SHARES = ("weights", "sink_weight")
 
 
-def explain_page(trace: Trace, *, brief: bool = False, again: str | None = None) -> Page:
-    """Every stage of a trace in the order of the arithmetic; `brief` leaves out the explanations."""
-    return tuple(_blocks(trace, brief, again))
+def explain_page(trace: Trace, *, brief: bool = False, again: str | None = None, drawn: Trace | None = None) -> Page:
+    """Every stage of a trace in the order of the arithmetic; `brief` leaves out the explanations.
+
+    `drawn` is the same trace as its picture shows it, perhaps without some keys.
+    """
+    return tuple(_blocks(trace, brief, again, drawn or trace))
 
 
 def heatmap_page(trace: Trace, *, again: str | None = None) -> Page:
@@ -45,7 +48,7 @@ def grids(layer: Layer, stage: Stage) -> tuple[Grid, ...]:
     )
 
 
-def _blocks(trace: Trace, brief: bool, again: str | None) -> Iterator[Block]:
+def _blocks(trace: Trace, brief: bool, again: str | None, drawn: Trace) -> Iterator[Block]:
     yield from provenance(trace, again)
     for layer in trace.layers:
         for stage in layer.stages:
@@ -57,11 +60,16 @@ def _blocks(trace: Trace, brief: bool, again: str | None) -> Iterator[Block]:
                 continue
             yield Numbers(grids(layer, stage))
             if stage.name == "weights":
-                yield Picture(grids(layer, stage))
+                yield from _picture(drawn[layer.name])
+                yield from (Prose(f"picture: {note}") for note in drawn.notes if note not in trace.notes)
         if "weights" in layer:
             yield Heading("In words")
             for sentence in reading(layer):
                 yield Prose(sentence)
+
+
+def _picture(layer: Layer) -> Iterator[Block]:
+    yield from (Picture(grids(layer, stage)) for stage in layer.stages if stage.name == "weights")
 
 
 def _title(trace: Trace, layer: Layer, stage: Stage) -> str:

@@ -9,6 +9,7 @@ from attn_cli.views.axes import Panel, above, beside, key, row_labels
 from attn_cli.views.bar import bar_lines
 from attn_cli.views.boxes import Box, Line, flow
 from attn_cli.views.brush import Brush
+from attn_cli.views.color_scales import COLOR_SCALES
 from attn_cli.views.folding import blocks
 from attn_cli.views.page import Grid, Look, Numbers, Picture
 from attn_cli.views.palette import palette_of
@@ -40,9 +41,13 @@ def picture_lines(block: Picture, look: Look, screen: Screen) -> Iterator[Line]:
         return
     plan = _plan(grids, look, screen)
     panels = _panels(grids, plan)
-    shown = [panel.values for panel in panels]
+    coloured = COLOR_SCALES["linear" if signed else look.color_scale]
+    shown = coloured.painted([panel.values for panel in panels])
+    panels = [replace(panel, values=values) for panel, values in zip(panels, shown, strict=True)]
     palette = palette_of(look.palette, signed=signed)
-    scale = scale_of(shown, signed=signed, centred=palette.diverging)
+    scale = scale_of(
+        shown, signed=signed or coloured.from_lowest, centred=palette.diverging and not coloured.from_lowest
+    )
     brush = Brush(scale, palette, inks(palette, screen.colour, screen.signs.shades), screen)
     if look.numbers:
         yield from numbers_lines(Numbers(tuple(grids)), in_picture(look), screen)
@@ -55,7 +60,8 @@ def picture_lines(block: Picture, look: Look, screen: Screen) -> Iterator[Line]:
         for note in _notes(panels, plan, screen):
             for text in wrap(screen.spell(note), screen.width, 2):
                 yield [(text, style_of(FAINT, screen.colour))]
-    yield from bar_lines(brush, shown, block.meaning, look.precision)
+    meaning = ", ".join(filter(None, (block.meaning, coloured.meaning)))
+    yield from bar_lines(brush, shown, meaning, look.precision, coloured.number)
 
 
 def _few(grids: Sequence[Grid], look: Look, screen: Screen) -> bool:

@@ -10,6 +10,7 @@ from rich.style import Style
 
 from attn_cli.trace.trace import Array
 from attn_cli.views.boxes import Box, Line, Piece, flow, runs
+from attn_cli.views.color_scales import COLOR_SCALES
 from attn_cli.views.folding import ROWS, Fold, blocks, fold, fold_to, note_of, whole
 from attn_cli.views.numbers import Form, form_of
 from attn_cli.views.page import Grid, Look, Numbers
@@ -49,9 +50,13 @@ class Paint:
 
 @dataclass(frozen=True)
 class Table:
-    """What is printed of one grid; a mark stands before column `after` and row `below` where some were left out."""
+    """What is printed of one grid; a mark stands before column `after` and row `below` where some were left out.
+
+    `painted` (row, column) is what the colours of the values are made of.
+    """
 
     values: Array
+    painted: Array
     rows: Sequence[str]
     columns: Sequence[str]
     widths: Sequence[int]
@@ -64,7 +69,8 @@ class Table:
         if end - start == len(self.columns):
             return self
         columns, widths = self.columns[start:end], self.widths[start:end]
-        return replace(self, values=self.values[:, start:end], columns=columns, widths=widths)
+        values, painted = self.values[:, start:end], self.painted[:, start:end]
+        return replace(self, values=values, painted=painted, columns=columns, widths=widths)
 
     def lines(self, paint: Paint) -> Iterator[Line]:
         """The header and one line for each row."""
@@ -73,7 +79,7 @@ class Table:
         heads = map(partial(_head, more=signs.more), self.columns, self.widths)
         yield [blank, *self._parted([(head, None) for head in heads], paint)]
         ends = [0, *accumulate(self.widths)]
-        levels = paint.levels(self.values)
+        levels = paint.levels(self.painted)
         for place, text in enumerate(paint.write(self.values, self.widths)):
             if place == self.below:
                 dots = [(signs.below.rjust(width - 1) + " ", faint) for width in self.widths]
@@ -113,16 +119,24 @@ def laid_out(block: Numbers, look: Look, screen: Screen) -> tuple[list[Layout], 
     """Each grid as a table folded to the screen, and the format and colours of them all."""
     folds = [whole(len(grid.values)) if look.full else fold(len(grid.values), ROWS) for grid in block.grids]
     shown = [_rows(grid, rows) for grid, rows in zip(block.grids, folds, strict=True)]
-    paint = painted(block, shown, look, screen)
-    parts = zip(block.grids, shown, folds, strict=True)
-    return [_measured(grid, values, down, paint, full=look.full) for grid, values, down in parts], paint
+    colours = _coloured_by(block, shown, look)
+    paint = painted(block, shown, colours, look, screen)
+    parts = zip(block.grids, shown, colours, folds, strict=True)
+    return [_measured(grid, part, colour, down, paint, full=look.full) for grid, part, colour, down in parts], paint
 
 
-def painted(block: Numbers, shown: Sequence[Array], look: Look, screen: Screen) -> Paint:
+def _coloured_by(block: Numbers, shown: Sequence[Array], look: Look) -> list[Array]:
+    """What colours are made of: the numbers themselves, unless a scale for shares says else."""
+    linear = any(grid.signed for grid in block.grids)
+    return COLOR_SCALES["linear" if linear else look.color_scale].painted(shown)
+
+
+def painted(block: Numbers, shown: Sequence[Array], colours: Sequence[Array], look: Look, screen: Screen) -> Paint:
     """The format and the colours for all grids of a block."""
     signed = any(grid.signed for grid in block.grids)
     palette = palette_of(look.palette, signed=signed)
-    scale = scale_of(shown, signed=signed, centred=palette.diverging)
+    lowest = COLOR_SCALES[look.color_scale].from_lowest and not signed
+    scale = scale_of(colours, signed=signed or lowest, centred=palette.diverging and not lowest)
     styles: tuple[Style | None, ...] = text_styles(palette, screen.colour)
     if styles:
         styles = (*styles, style_of(FAINT, screen.colour), style_of(BOLD, screen.colour))
@@ -175,7 +189,7 @@ def _box(layout: Layout, paint: Paint, *, full: bool) -> Box:
     return Box(tuple(lines), tuple(sizes))
 
 
-def _measured(grid: Grid, values: Array, down: Fold, paint: Paint, *, full: bool) -> Layout:
+def _measured(grid: Grid, values: Array, colours: Array, down: Fold, paint: Paint, *, full: bool) -> Layout:
     """The rows that were chosen and the columns that fit."""
     screen = paint.screen
     rows = screen.labels([grid.rows[i] for i in down.places])
@@ -189,12 +203,12 @@ def _measured(grid: Grid, values: Array, down: Fold, paint: Paint, *, full: bool
         widths = [least] * count
     across = whole(count) if full else fold_to(widths, screen.width - label - 1, LEFT_OUT)
     if across.hidden:
-        values = values[:, across.places]
+        values, colours = values[:, across.places], colours[:, across.places]
         columns = tuple(columns[i] for i in across.places)
         widths = [widths[i] for i in across.places]
     after = across.first if across.hidden else None
     below = down.first if down.hidden else None
-    return Layout(grid, Table(values, rows, columns, tuple(widths), label, after, below), across, down)
+    return Layout(grid, Table(values, colours, rows, columns, tuple(widths), label, after, below), across, down)
 
 
 def _head(name: str, width: int, more: str) -> str:

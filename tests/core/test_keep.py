@@ -19,7 +19,7 @@ def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     """Blocks of every kind, on threads where there is more than one."""
     monkeypatch.setattr(scoring, "CELLS", request.param)
     monkeypatch.setattr(scoring, "THREADED", 0)
-    monkeypatch.setattr(scoring, "_cores", lambda: 3)
+    monkeypatch.setattr(scoring, "cores", lambda: 3)
     monkeypatch.setattr(scoring, "BAND", (2, 2))
 
 

@@ -153,6 +153,7 @@ KEYS = {
         "rope.scaling.yarn_ext_factor is not understood",
     ),
     "a part of a model": ({"split.count": 3}, "one of 3 parts"),
+    "more layers than tensors": ({"llama.block_count": 4_000_000_000}, "says 4000000000 layers, and holds"),
     "an adapter": ({"general.type": "adapter"}, "holds no model"),
 }
 

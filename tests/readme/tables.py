@@ -7,7 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from attn_cli.analysis.aggregation.aggregates import METHODS
 from attn_cli.analysis.check.kinds import KINDS
+from attn_cli.analysis.head_names import KINDS as HEAD_KINDS
+from attn_cli.analysis.metrics import METRICS
+from attn_cli.analysis.patterns import PATTERNS
 from attn_cli.cli.app import app
 from attn_cli.cli.results import FORMATS
 from attn_cli.core.masks import MASKS
@@ -17,6 +21,7 @@ from attn_cli.models.families import FAMILIES
 from attn_cli.sources.catalogue import BIASES, CONDITIONS, INPUTS, LATER, MATRICES, SETTINGS
 from attn_cli.sources.tokenizers import TOKENIZERS
 from attn_cli.trace.stages import PARTS, STAGES, Kind
+from attn_cli.views.color_scales import COLOR_SCALES
 from attn_cli.views.palette import PALETTES
 from tests.readme.shell import ROOT
 
@@ -47,6 +52,12 @@ READING_ORDER = (
     "attn_cli/trace/checker.py",
     "attn_cli/analysis/why.py",
     "attn_cli/analysis/compare.py",
+    "attn_cli/analysis/observed.py",
+    "attn_cli/analysis/metrics.py",
+    "attn_cli/analysis/head_names.py",
+    "attn_cli/analysis/heads.py",
+    "attn_cli/analysis/aggregation/aggregates.py",
+    "attn_cli/analysis/dropping.py",
     "attn_cli/analysis/check/check.py",
     "attn_cli/analysis/check/kinds.py",
     "attn_cli/views/page.py",
@@ -135,6 +146,47 @@ def palettes() -> str:
     return table(("`--palette`", "colours numbers"), rows)
 
 
+def aggregations() -> str:
+    rows = [
+        (f"`{name}`", f"{method.definition} ({method.citation})", method.rows_sum_to)
+        for name, method in METHODS.items()
+    ]
+    return table(("`--aggregate`", "is", "row sums"), rows)
+
+
+def color_scales() -> str:
+    rows = [(f"`{name}`", scale.meaning or "colour by size") for name, scale in COLOR_SCALES.items()]
+    return table(("`--color-scale`", "means"), rows)
+
+
+def metrics() -> str:
+    """The metrics that are no measure of a pattern; those are told together."""
+    rows = [
+        (
+            f"`{name}`",
+            _plain(f"{metric.definition} {f'In {metric.unit}.' if metric.unit else ''}".strip()),
+            metric.source,
+        )
+        for name, metric in METRICS.items()
+        if name.rpartition(".")[0] not in PATTERNS or name.endswith(".repeat")
+    ]
+    return table(("metric", "is", "source"), rows)
+
+
+def _plain(words: str) -> str:
+    """Words in which <s> is no HTML."""
+    return words.replace("<", "&lt;")
+
+
+def patterns() -> str:
+    return table(("pattern", "looks at"), [(f"`{name}`", pattern.what) for name, pattern in PATTERNS.items()])
+
+
+def head_names() -> str:
+    rows = [(kind.words.format("…"), f"`{name}`", f"{kind.least:g}", kind.what) for name, kind in HEAD_KINDS.items()]
+    return table(("name", "kind", "threshold", "by"), rows)
+
+
 def inputs() -> str:
     return _keys(INPUTS, MATRICES, BIASES)
 
@@ -197,6 +249,11 @@ TABLES: Mapping[str, Callable[[], str]] = MappingProxyType(
             formats,
             tokenizers,
             palettes,
+            metrics,
+            patterns,
+            head_names,
+            aggregations,
+            color_scales,
             inputs,
             later,
             conditions,

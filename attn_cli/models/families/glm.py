@@ -13,9 +13,7 @@ from attn_cli.models.weights import Names, Part, grouped
 
 
 def read(config: Config) -> Architecture:
-    config.assume(
-        {"head_dim": 128, "num_key_value_heads": 2, "partial_rotary_factor": 0.5, "rms_norm_eps": 1.5625e-7}
-    )
+    config.assume({"head_dim": 128, "num_key_value_heads": 2, "partial_rotary_factor": 0.5, "rms_norm_eps": 1.5625e-7})
     layer = plain_layer(config)
     layer = replace(layer, rotary=rotary(config, layer.d_k, style="interleaved"))
     if config.word("model_type") == "glm4":

@@ -7,7 +7,7 @@ import numpy as np
 from attn_cli.errors import DocumentError
 from attn_cli.models.config import Config
 from attn_cli.models.families.gguf import TWINS, Twin, Values
-from attn_cli.models.gguf.header import Header
+from attn_cli.models.gguf.header import AGAIN, Header
 from attn_cli.models.gguf.ropes import refused, rotary_values
 
 HARMLESS = (
@@ -46,7 +46,7 @@ def config_of(header: Header, twin: Twin) -> Config:
         value = _one(said, theirs)
         if value is not None:
             values[ours] = value
-    _check_heads(said, twin, values)
+    _check_sizes(said, header, twin, values)
     if twin.rotary:
         values |= rotary_values(said, header, values)
     values |= twin.more(said, values)
@@ -67,8 +67,8 @@ def _one(said: Config, key: str) -> Any:
     return value
 
 
-def _check_heads(said: Config, twin: Twin, values: Values) -> None:
-    """Heads and their width as the file says them; DocumentError where attn could only guess."""
+def _check_sizes(said: Config, header: Header, twin: Twin, values: Values) -> None:
+    """Layers, heads and their width as the file says them; DocumentError where attn could only guess."""
     for key in ("block_count", "embedding_length", "attention.head_count"):
         value = values.get(twin.keys[key])
         if not isinstance(value, int) or value < 1:
@@ -76,6 +76,11 @@ def _check_heads(said: Config, twin: Twin, values: Values) -> None:
                 f"{said.where}: {twin.name}.{key}: expected a whole number from 1, found {value!r}",
                 hint="convert the model again with a current llama.cpp",
             )
+    if values[twin.keys["block_count"]] > len(header.tensors):
+        raise DocumentError(
+            f"{said.where}: says {values[twin.keys['block_count']]} layers, and holds {len(header.tensors)} tensors",
+            hint=AGAIN,
+        )
     heads = values[twin.keys["attention.head_count"]]
     width = values[twin.keys["embedding_length"]] // heads
     if said.flag("attention.causal", twin.causal) != twin.causal:

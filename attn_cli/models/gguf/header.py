@@ -156,8 +156,8 @@ def _tensor(path: str, name: str, shape: tuple[int, ...], kind: int, start: int,
             f"{path}: {name} is stored as {spelled}, which the package gguf does not dequantise",
             hint="quantise the model another way, such as Q8_0 or Q4_K_M, or install a newer gguf",
         ) from error
-    if not shape or shape[-1] % block:
-        raise ValueError(f"{name} has rows that are no whole blocks of {dtype.name}")
+    if not prod(shape) or not shape or shape[-1] % block:
+        raise ValueError(f"{name} has no rows of whole blocks of {dtype.name}")
     return Tensor(path, dtype.name, shape, start, prod(shape) // block * stored)
 
 

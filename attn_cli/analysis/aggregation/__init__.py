@@ -1,0 +1,1 @@
+"""Many heads and layers as one matrix."""

@@ -1,0 +1,162 @@
+"""aggregate(): many heads and layers as one matrix, by a method of the table METHODS."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from attn_cli.analysis.aggregation.contribution import contribution
+from attn_cli.analysis.aggregation.effective import effective
+from attn_cli.analysis.aggregation.flow import flow
+from attn_cli.analysis.aggregation.gathering import Chosen, Made
+from attn_cli.analysis.aggregation.norms import norm, value_norm
+from attn_cli.analysis.aggregation.rollout import rollout
+from attn_cli.analysis.aggregation.spreads import largest, mean
+from attn_cli.core.output_matrix import Writes
+from attn_cli.errors import SelectionError
+from attn_cli.sources.selecting import indices
+from attn_cli.trace.trace import Array, Layer, Trace
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to make one matrix of many: what it is, who defined it, what its rows sum to, the stages it needs.
+
+    `writes` says that it needs W_O too; `signed` matrices may hold numbers below 0.
+    """
+
+    make: Callable[[Chosen], Made]
+    definition: str
+    citation: str
+    rows_sum_to: str
+    needs: tuple[str, ...] = ("weights",)
+    writes: bool = False
+    signed: bool = False
+
+
+_ABNAR = "Abnar & Zuidema 2020, arXiv 2005.00928"
+_STEP = "Â = ½ · mean over heads of A + ½ · I, rows divided by their sums"
+_ONE = "1, less where a sink takes a share or a query sees nothing"
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        "mean": Method(mean, "the mean of A over heads and layers", "a convention, no paper's own", _ONE),
+        "max": Method(
+            largest,
+            "the largest A_ij among heads and layers",
+            "a convention, no paper's own",
+            "no fixed sum, 1 or more",
+        ),
+        "rollout": Method(rollout, f"R = Â_L · … · Â_1, {_STEP}", _ABNAR, "1"),
+        "flow": Method(
+            flow,
+            f"the maximum flow from each query to each token through layers of capacity {_STEP}",
+            _ABNAR,
+            "no fixed sum: each cell is a problem of its own",
+        ),
+        "value-norm": Method(
+            value_norm,
+            "A_ij · ‖v_j‖, the mean over heads and layers",
+            "after Kobayashi et al. 2020, arXiv 2004.10102, without W_O",
+            "no fixed sum: lengths of vectors",
+            ("weights", "V"),
+        ),
+        "norm": Method(
+            norm,
+            "‖Σ_h A_ij f(x_j)‖, f(x_j) = v_j · W_O of the head, the mean over layers",
+            "Kobayashi et al. 2020, arXiv 2004.10102",
+            "no fixed sum: lengths of vectors, which themselves add up to the output before b_O",
+            ("weights", "V"),
+            writes=True,
+        ),
+        "effective": Method(
+            effective,
+            "A without its part in the left null space of T = V · W_O, the mean over heads and layers",
+            "Brunner et al. 2020, arXiv 1908.04211",
+            "no fixed sum, and cells may be below 0",
+            ("weights", "V"),
+            signed=True,
+        ),
+        "contribution": Method(
+            contribution,
+            "c = max(10⁻⁵, ‖y‖₁ − ‖y − part‖₁) over the sum of all parts of y, the residual after attention: "
+            "the residual before it, and A_ij f(x_j) of each head; heads added, the mean over layers",
+            "Ferrando & Voita 2024, arXiv 2403.00824",
+            "1 with the residual's own share, less where heads are left out",
+            ("weights", "V", "residual", "output"),
+            writes=True,
+        ),
+    }
+)
+"""Every aggregation by the name that `--aggregate` takes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Aggregate:
+    """One matrix (query, key) of many, and all that must be known to read it."""
+
+    name: str
+    method: Method
+    matrix: Array
+    queries: tuple[str, ...]
+    keys: tuple[str, ...]
+    layers: tuple[str, ...]
+    heads: tuple[tuple[int, ...], ...]
+    remarks: tuple[str, ...]
+    figures: Mapping[str, Any]
+
+
+def aggregate(trace: Trace, name: str, writes: Writes, heads: str | None = None) -> Aggregate:
+    """The chosen heads (`0`, `0-2`, None for all) of all layers of a trace as one matrix.
+
+    SelectionError where the trace lacks what the method needs, or its layers have not the same tokens.
+    """
+    method = METHODS[name]
+    if not trace.layers:
+        raise SelectionError("there is no layer to aggregate", hint="choose one with --layer")
+    for layer in trace.layers:
+        _refuse_missing(layer, name, writes)
+    first = trace.layers[0]
+    for layer in trace.layers:
+        if (layer.query_tokens, layer.key_tokens) != (first.query_tokens, first.key_tokens):
+            raise SelectionError(
+                f"{first.name} and {layer.name} have not the same queries and keys",
+                hint="choose layers that have, such as --layer encoder, or decoder.0",
+            )
+    wanted = tuple(_wanted(layer, heads) for layer in trace.layers)
+    with np.errstate(all="ignore"):  # what is NaN in the numbers is NaN in the picture
+        made = method.make(Chosen(name, trace.layers, wanted, writes))
+    return Aggregate(
+        name=name,
+        method=method,
+        matrix=made.matrix,
+        queries=first.query_tokens,
+        keys=first.key_tokens,
+        layers=tuple(layer.name for layer in trace.layers),
+        heads=wanted,
+        remarks=made.remarks,
+        figures=made.figures,
+    )
+
+
+def _wanted(layer: Layer, heads: str | None) -> tuple[int, ...]:
+    """The heads that a spelling names, as far as they must be there."""
+    named: Sequence[int] | None = indices(heads, layer.heads, "head")
+    return layer.head_index if named is None else layer.select(named, ()).head_index
+
+
+def _refuse_missing(layer: Layer, name: str, writes: Writes) -> None:
+    method = METHODS[name]
+    missing = [stage for stage in method.needs if stage not in layer]
+    if not missing:
+        return
+    if "residual" in missing:
+        hint = "a checkpoint has one (-m); what X is added to, a single layer of attention does not say"
+        raise SelectionError(f"{name} needs the residual stream, which is not there", hint=hint)
+    if method.writes:
+        Chosen(name, (), (), writes).writing(layer)  # what no stage can replace is said first
+    there = ", ".join(stage.name for stage in layer.stages)
+    hint = f"there is {there}; explain and heatmap write it with --stage {','.join(method.needs)} --json"
+    raise SelectionError(f"{name} needs {missing[0]}, which is not there", hint=hint)

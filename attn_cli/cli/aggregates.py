@@ -1,0 +1,133 @@
+"""--aggregate, --drop and --color-scale: from options to what a picture shows."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from attn_cli.cli.checkpoints import model_request
+from attn_cli.cli.inputs import request_of
+from attn_cli.cli.options import Change, Checkpoint, Choice, Picturing, Show, Source
+from attn_cli.cli.results import Result, again, deliver, format_of
+from attn_cli.errors import UsageError
+from attn_cli.sources.explain import read, traced
+from attn_cli.sources.naming import chosen_layers
+from attn_cli.trace.trace import Trace
+from attn_cli.views.page import Look
+
+if TYPE_CHECKING:
+    from attn_cli.analysis.aggregation.aggregates import Method
+    from attn_cli.core.output_matrix import Writes
+
+
+def deliver_aggregate(
+    source: Source,
+    checkpoint: Checkpoint,
+    change: Change,
+    choice: Choice,
+    picturing: Picturing,
+    show: Show,
+    look: Look,
+    *,
+    tables: bool = False,
+) -> None:
+    """The chosen layers and heads as one matrix: on screen a picture, with `tables` its numbers too."""
+    from attn_cli.analysis.aggregation.aggregates import aggregate
+    from attn_cli.analysis.aggregation.document import aggregate_csv, aggregate_document
+    from attn_cli.analysis.dropping import special_tokens, without
+    from attn_cli.views.aggregate import aggregate_page
+
+    name = picturing.aggregate or ""
+    method = _method(name)
+    if choice.stage is not None:
+        raise UsageError("--stage cannot act here: --aggregate makes its matrix of weights", hint="leave --stage out")
+    if method.signed and (picturing.drop or _coloured(picturing)):
+        option = "--drop" if picturing.drop else "--color-scale"
+        raise UsageError(f"{option} cannot act here: {name} has numbers below 0", hint=f"leave {option} out")
+    trace, writes = _gathered(source, checkpoint, change, choice, method, name)
+    found = aggregate(trace, name, writes, choice.head)
+    if _coloured(picturing):
+        _refuse_data(show, "--color-scale")
+    shown = shown_of(trace, found.heads, whole=_coloured(picturing) and not picturing.drop)
+    special = special_tokens(trace)
+    dropped = without(found.matrix, found.keys, picturing.drop, special) if picturing.drop else None
+    deliver(
+        Result(
+            lambda: aggregate_page(shown, found, dropped, tables=tables, again=again()),
+            look,
+            show,
+            document=lambda: aggregate_document(trace, found, dropped),
+            table=lambda: aggregate_csv(found, dropped),
+        )
+    )
+
+
+def shown_of(trace: Trace, heads: Sequence[Sequence[int]], *, whole: bool) -> Trace:
+    """The trace with the heads alone that were aggregated, for its provenance; `whole` says that no key is left out."""
+    from dataclasses import replace
+
+    from attn_cli.analysis.dropping import nothing_dropped
+
+    layers = (layer.select(own, ("weights",)) for layer, own in zip(trace.layers, heads, strict=True))
+    shown = replace(trace, layers=tuple(layers))
+    return nothing_dropped(shown) if whole else shown
+
+
+def pictured(trace: Trace, picturing: Picturing, show: Show, *, alone: bool = False) -> Trace:
+    """The trace whose weights are to be drawn, without the keys that --drop names; `alone` if nothing else is drawn."""
+    if not picturing.drop and not _coloured(picturing):
+        return trace
+    _refuse_data(show, "--drop" if picturing.drop else "--color-scale")
+    shown = {stage.name for layer in trace.layers for stage in layer.stages}
+    if "weights" not in shown:
+        raise UsageError("--drop and --color-scale act on weights, which are not shown", hint="add --stage weights")
+    if picturing.drop and alone and shown != {"weights"}:
+        raise UsageError("--drop acts on weights alone", hint="leave --stage out, or --drop")
+    from attn_cli.analysis.dropping import nothing_dropped, without_keys
+
+    return without_keys(trace, picturing.drop) if picturing.drop else nothing_dropped(trace)
+
+
+def _coloured(picturing: Picturing) -> bool:
+    return picturing.color_scale not in (None, "linear")
+
+
+def _refuse_data(show: Show, option: str) -> None:
+    """UsageError where no picture is drawn."""
+    if format_of(show.format, show.json, show.output) not in ("terminal", "markdown"):
+        more = "; with --aggregate, --drop acts on data too" if option == "--drop" else ""
+        raise UsageError(
+            f"{option} cannot act here: it is for pictures, and data hold all numbers as they are",
+            hint=f"leave {option} out{more}",
+        )
+
+
+def _method(name: str) -> "Method":
+    from attn_cli.analysis.aggregation.aggregates import METHODS
+
+    if name not in METHODS:
+        raise UsageError(f"--aggregate: there is no {name!r}", hint=f"choose one of {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def _gathered(
+    source: Source, checkpoint: Checkpoint, change: Change, choice: Choice, method: "Method", name: str
+) -> tuple[Trace, "Writes"]:
+    """The chosen layers with all their heads and the stages that the method needs, and how they write."""
+    from dataclasses import replace
+
+    if (request := model_request(source, checkpoint, change)) is not None:
+        from attn_cli.models.explain import run_model
+        from attn_cli.models.hub import found
+        from attn_cli.models.model import open_model
+        from attn_cli.models.output_matrix import writes_of_model
+
+        if request.words and method.needs != ("weights",):
+            raise UsageError(f"--words cannot act here: {name} needs more than weights", hint="leave --words out")
+        trace = run_model(request, layers=choice.layer, stages=method.needs)
+        return trace, writes_of_model(open_model(found(request.model)))
+    from attn_cli.sources.output_matrix import writes_of
+
+    asked = request_of(source, change)
+    held = read(asked)
+    trace = traced(asked, held)
+    wanted = chosen_layers(choice.layer, [layer.name for layer in trace.layers])
+    return replace(trace, layers=tuple(layer for layer in trace.layers if layer.name in wanted)), writes_of(held)

@@ -1,0 +1,175 @@
+"""Edits: numbers of a stage put in place of its own while attention runs, so that all that follows is made of them."""
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+
+from attn_cli.core.spelling import finite
+from attn_cli.errors import SelectionError, UsageError
+from attn_cli.trace.stages import PARTS, STAGES
+from attn_cli.trace.trace import Array
+
+Place = tuple[int | slice, ...]
+
+_MATCHED = ("Q_normed", "K_normed", "Q_rotated", "K_rotated")
+_CHAIN = ("scores", "scaled", "softcapped", "biased", "masked", "weights")
+_NEXT: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "embedded": ("X",),
+        "X": ("Q", "K", "V"),
+        "X_context": ("K", "V"),
+        "Q": ("Q_normed", "Q_rotated", "scores"),
+        "K": ("K_normed", "K_rotated", "scores"),
+        "V": ("head_output",),
+        **{name: (name.replace("normed", "rotated"), "scores") for name in _MATCHED},
+        **{name: _CHAIN[place + 1 :] for place, name in enumerate(_CHAIN)},
+        "masked": ("weights", "sink_weight"),
+        "weights": ("head_output",),
+        "head_output": ("output",),
+    }
+)
+_HINT = "such as weights[0][2]=0.5, or a whole row: weights[0]=[0.2,0.3,0.5]"
+
+
+class Edit(Protocol):
+    """A change of one stage's numbers."""
+
+    @property
+    def stage(self) -> str: ...
+
+    @property
+    def words(self) -> str:
+        """What stands behind the formula of the stage."""
+
+    def place(self, shape: tuple[int, ...], numbers: Sequence[int] | None = None) -> Place:
+        """The index in an array of this shape; `numbers` are its heads' own, if not 0, 1, 2, …."""
+
+    @property
+    def number(self) -> float | tuple[float, ...]: ...
+
+
+@dataclass(frozen=True)
+class Put:
+    """A cell of a stage, or a row of it (`number` a tuple), by its indices; one head need not be named."""
+
+    stage: str
+    index: tuple[int, ...]
+    number: float | tuple[float, ...]
+
+    @property
+    def named(self) -> str:
+        return self.stage + "".join(f"[{place}]" for place in self.index)
+
+    @property
+    def words(self) -> str:
+        return f"{self.named} set"
+
+    def place(self, shape: tuple[int, ...], numbers: Sequence[int] | None = None) -> Place:
+        """SelectionError where there is no such cell or row; the place in the stage is named."""
+        kind = STAGES[self.stage]
+        row = isinstance(self.number, tuple)
+        axes = [*(["HEAD"] if kind.heads else []), "ROW", *(["COLUMN"] if kind.columns else [])]
+        wanted = axes[:-1] if row and kind.columns else axes
+        if row and not kind.columns:
+            raise SelectionError(f"--set: {self.stage} has one number a row", hint=f"{self.stage}[0]=0.5")
+        index = self.index
+        if kind.heads and len(index) == len(wanted) - 1 and shape[0] == 1:
+            index = (numbers[0] if numbers else 0, *index)
+        if len(index) != len(wanted):
+            what = f"a {'row' if row else 'cell'} of {self.stage}"
+            spelled = self.stage + "".join(f"[{axis}]" for axis in wanted)
+            raise SelectionError(f"--set: {self.named} is not {what}", hint=f"{what} is {spelled}")
+        there = [list(numbers) if numbers and kind.heads else list(range(shape[0])), *map(list, map(range, shape[1:]))]
+        place: list[int | slice] = []
+        for axis, number, known in zip(wanted, index, there, strict=False):
+            if number not in known:
+                span = f"{axis.lower()}s are {known[0]} to {known[-1]}" if len(known) > 1 else f"there is {known[0]}"
+                raise SelectionError(f"--set: {self.named}: there is no {axis.lower()} {number}", hint=span)
+            place.append(known.index(number))
+        if isinstance(self.number, tuple) and len(self.number) != shape[-1]:
+            raise SelectionError(
+                f"--set: {self.named}: {len(self.number)} numbers for a row of {shape[-1]}",
+                hint=f"give {shape[-1]}, one for each column",
+            )
+        return tuple([*place, slice(None)] if row else place)
+
+
+@dataclass(frozen=True)
+class Silence:
+    """A head switched off: its output is all 0 before W_O (zero ablation, as Michel et al. 2019, arXiv 1905.10650)."""
+
+    head: int
+    spelled: str
+    stage: str = "head_output"
+    number: float = 0.0
+
+    @property
+    def words(self) -> str:
+        return f"head {self.head} switched off"
+
+    def place(self, shape: tuple[int, ...], numbers: Sequence[int] | None = None) -> Place:
+        there = list(numbers or range(shape[0]))
+        if self.head not in there:
+            heads = f"heads are {', '.join(map(str, there))}" if len(there) > 1 else f"there is only head {there[0]}"
+            raise SelectionError(f"--without-head {self.spelled}: there is no head {self.head}", hint=heads)
+        return (there.index(self.head),)
+
+
+def edited(array: Array, edits: Collection[Edit], numbers: Sequence[int] | None = None) -> Array:
+    """A copy of a stage with all of these edits."""
+    changed: Array = array.copy()
+    for edit in edits:
+        changed[edit.place(changed.shape, numbers)] = edit.number
+    return changed
+
+
+def followers(stage: str) -> frozenset[str]:
+    """The stages that are made of this one, directly or not."""
+    found: set[str] = set()
+    left = [stage]
+    while left:
+        for name in _NEXT.get(left.pop(), ()):
+            if name not in found:
+                found.add(name)
+                left.append(name)
+    return frozenset(found)
+
+
+def localised(edit: Edit, shape: tuple[int, ...], numbers: Sequence[int]) -> Edit:
+    """The edit for arrays that hold only some heads, these."""
+    place = edit.place(shape, numbers)
+    if isinstance(edit, Silence) and isinstance(place[0], int):
+        return replace(edit, head=place[0])
+    return replace(edit, index=tuple(i for i in place if isinstance(i, int))) if isinstance(edit, Put) else edit
+
+
+def parse_put(text: str) -> tuple[str | None, Put]:
+    """`weights[0][2]=0.5`, a layer before it where there are several: `layers.1.weights[0][0]=[0.5,0.5]`."""
+    match = re.fullmatch(r"(?:([\w.]+)\.)?(\w+)((?:\[\d{1,9}\])+)=(.+)", text.replace(" ", ""), re.ASCII)
+    if not match:
+        raise UsageError(f"--set: {text!r} is no place and number", hint=_HINT)
+    layer, stage, index, value = match.groups()
+    settable = [name for name in STAGES if name not in (*PARTS, "residual")]
+    if stage not in settable:
+        raise UsageError(f"--set: there is no stage {stage!r} to set", hint=f"stages are {', '.join(settable)}")
+    places = tuple(int(place) for place in re.findall(r"\d+", index))
+    return layer, Put(stage, places, _number(value, text))
+
+
+def _number(value: str, text: str) -> float | tuple[float, ...]:
+    if (number := finite(value)) is not None:
+        return number
+    try:
+        row = json.loads(value)
+    except ValueError:
+        row = None
+    if isinstance(row, list) and row and all(isinstance(n, int | float) and not isinstance(n, bool) for n in row):
+        numbers = np.array(row, dtype=np.float64)
+        if np.isfinite(numbers).all():
+            return tuple(map(float, numbers))
+    raise UsageError(f"--set: {text!r}: {value!r} is neither a number nor a row of numbers", hint=_HINT)

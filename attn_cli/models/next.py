@@ -1,0 +1,73 @@
+"""What a language model expects next, and how far two such expectations lie apart."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from attn_cli.trace.trace import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """The log-probabilities (token id) of the next token, in nats, and what the ids are called."""
+
+    logs: Array
+    name: Callable[[int], str]
+
+    def share(self, number: int) -> float:
+        """A token's probability."""
+        return float(np.exp(self.logs[number]))
+
+    def likeliest(self, count: int) -> list[int]:
+        """The ids of the likeliest tokens, the likeliest first."""
+        return [int(number) for number in np.argsort(-self.logs, kind="stable")[:count]]
+
+
+@dataclass(frozen=True)
+class NextToken:
+    """One token's probability before and after a change."""
+
+    id: int
+    token: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far a prediction moved: `kl` is the divergence of the one before from the one after, in nats.
+
+    KL(before ‖ after) = Σ p ln(p / q), as Conmy et al. 2023 (arXiv 2304.14997) use it for ablations. `top` is the
+    token that was likeliest before, `log_change` what its log-probability gained, in nats.
+    """
+
+    kl: float
+    top: int
+    log_change: float
+
+
+def log_shares(logits: Array) -> Array:
+    """Log-probabilities (…, token id) in nats, in float64."""
+    shifted = logits.astype(np.float64)
+    shifted = shifted - shifted.max(axis=-1, keepdims=True)
+    shares: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return shares
+
+
+def shift(before: Array, after: Array) -> Shift:
+    """How far log-probabilities (token id) moved."""
+    shares = np.exp(before)
+    with np.errstate(invalid="ignore"):
+        terms = np.where(shares > 0, shares * (before - after), 0.0)
+    top = int(before.argmax())
+    return Shift(max(0.0, float(terms.sum())), top, float(after[top] - before[top]))
+
+
+def side_by_side(before: Expected, after: Expected, count: int) -> tuple[NextToken, ...]:
+    """The likeliest tokens before, then those that are among the likeliest only after; by id."""
+    ids = list(dict.fromkeys([*before.likeliest(count), *after.likeliest(count)]))
+    return tuple(
+        NextToken(number, before.name(number), *(float(np.exp(side.logs[number])) for side in (before, after)))
+        for number in ids
+    )

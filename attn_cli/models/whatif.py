@@ -1,0 +1,71 @@
+"""A checkpoint under changes: another mask or temperature, heads switched off, cells set, tokens left out."""
+
+from dataclasses import replace
+
+from attn_cli.core.edits import Edit, Silence
+from attn_cli.core.masks import Mask
+from attn_cli.core.spec import Spec, parse_mask
+from attn_cli.errors import SpecError, UsageError
+from attn_cli.models.model import Model
+from attn_cli.models.naming import layer_names
+from attn_cli.models.plan import LayerPlan, StackPlan
+from attn_cli.models.tokenizer import Encoded
+from attn_cli.sources.whatif import WhatIf
+
+
+def changed(model: Model, what_if: WhatIf) -> Model:
+    """The model with the changes in its plans, so that the forward pass knows of nothing but plans."""
+    if what_if == WhatIf(without_tokens=what_if.without_tokens):
+        return model
+    edits = what_if.edits(layer_names(model.architecture))
+    mask = None if what_if.mask is None else _mask(what_if.mask)
+    stacks = []
+    for stack in model.architecture.stacks:
+        plans = enumerate(stack.layers)
+        layers = tuple(_plan(plan, mask, what_if.divisor, *_edits(stack, number, edits)) for number, plan in plans)
+        stacks.append(replace(stack, layers=layers))
+    return replace(model, architecture=replace(model.architecture, stacks=tuple(stacks)))
+
+
+def without_head(model: Model, layer: str, head: int) -> Model:
+    """The model with one head switched off: its output is 0 before W_O."""
+    return changed(model, WhatIf(without_heads=(f"{layer}.{head}",)))
+
+
+def left(text: Encoded, what_if: WhatIf) -> Encoded:
+    """A text without the tokens that are left out; the others move up."""
+    if not what_if.without_tokens:
+        return text
+    places = what_if.kept(text.tokens)
+    return Encoded(*(tuple(part[place] for place in places) for part in vars(text).values()))
+
+
+def _edits(stack: StackPlan, number: int, edits: dict[str, tuple[Edit, ...]]) -> tuple[tuple[Edit, ...], ...]:
+    """Those of a layer's attention to itself, and of its attention to the encoder."""
+    name = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
+    return edits.get(name, ()), edits.get(f"{name}.cross", ())
+
+
+def _plan(
+    plan: LayerPlan, mask: Mask | None, divisor: float | None, edits: tuple[Edit, ...], cross_edits: tuple[Edit, ...]
+) -> LayerPlan:
+    for edit in (*edits, *cross_edits):
+        if isinstance(edit, Silence):
+            edit.place((plan.heads,))  # says so, where there is no such head
+    plan = replace(plan, edits=edits, cross_edits=cross_edits)
+    if mask is not None:
+        plan = replace(plan, mask=mask)
+    if divisor is None:
+        return plan
+    biased = any(part is not None for part in (plan.softcap, plan.slopes, plan.relative, plan.disentangled))
+    if biased:
+        return replace(plan, temperature=divisor)
+    spec = Spec(heads=plan.heads, kv_heads=plan.kv_heads, scale=plan.scale, temperature=divisor)
+    return replace(plan, scale=spec.divided(plan.d_k).scale)
+
+
+def _mask(spelled: str) -> Mask:
+    try:
+        return parse_mask(spelled)
+    except SpecError as error:
+        raise UsageError(f"--mask: {error.message}", hint=error.hint) from error

@@ -1,0 +1,31 @@
+"""W_O, where a document or a trace carries it."""
+
+import numpy as np
+
+from attn_cli.core.ops import join_heads
+from attn_cli.core.output_matrix import Writes, Writing
+from attn_cli.sources.parameters import Parameters
+from attn_cli.trace.trace import Layer, Trace
+
+
+def writes_of(found: Trace | Parameters) -> Writes:
+    """How each layer writes: through the document's W_O, or as its heads stand side by side."""
+    matrix = None if isinstance(found, Trace) else found.projections.W_O
+
+    def writes(layer: Layer) -> Writing | None:
+        if matrix is not None:
+            by_head = matrix.astype(np.float64).reshape(layer.heads, -1, matrix.shape[1])
+            return Writing(by_head)
+        if not _side_by_side(layer):
+            return None
+        width = layer["head_output"].shape[2]
+        return Writing(np.eye(layer.heads * width).reshape(layer.heads, width, -1))
+
+    return writes
+
+
+def _side_by_side(layer: Layer) -> bool:
+    """Whether the output is just the heads side by side, so that W_O is the identity."""
+    if "output" not in layer or "head_output" not in layer or len(layer.head_index) != layer.heads:
+        return False
+    return np.array_equal(layer["output"], join_heads(layer["head_output"]), equal_nan=True)

@@ -1,0 +1,62 @@
+"""How shares become colours: by their size, its logarithm, against their row, or by rank."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from attn_cli.trace.trace import Array
+
+DECADES = 4
+
+
+@dataclass(frozen=True)
+class ColorScale:
+    """What is painted in place of shares, the matrices of a picture at once, and in words what colour then is.
+
+    `number` turns a painted value into the number that the colour bar shows; colours begin at the lowest painted value
+    where `from_lowest` is set, else at 0.
+    """
+
+    meaning: str
+    painted: Callable[[Sequence[Array]], list[Array]]
+    number: Callable[[float], float] = float
+    from_lowest: bool = False
+
+
+def as_they_are(shares: Sequence[Array]) -> list[Array]:
+    return list(shares)
+
+
+def by_logarithm(shares: Sequence[Array]) -> list[Array]:
+    """log10, no lower than four decades below the largest of all."""
+    largest = max((float(array[np.isfinite(array)].max(initial=0)) for array in shares), default=0.0) or 1.0
+    least = largest / 10**DECADES
+    return [np.where(np.isneginf(array), array, np.log10(np.maximum(array, least))) for array in shares]
+
+
+def by_row(shares: Sequence[Array]) -> list[Array]:
+    """Each number over the largest of its row; a row of zeros stays."""
+    return [array / np.where((top := array.max(axis=1, keepdims=True)) > 0, top, 1) for array in shares]
+
+
+def by_rank(shares: Sequence[Array]) -> list[Array]:
+    """The share of the matrix's other cells that are smaller."""
+    return [
+        np.where(np.isfinite(array), np.searchsorted(np.sort(array.ravel()), array) / max(1, array.size - 1), array)
+        for array in shares
+    ]
+
+
+COLOR_SCALES: Mapping[str, ColorScale] = MappingProxyType(
+    {
+        "linear": ColorScale("", as_they_are),
+        "log": ColorScale(
+            "colour by logarithm, the lowest for all below", by_logarithm, lambda painted: float(10.0**painted), True
+        ),
+        "row": ColorScale("colour by share of the row's largest", by_row),
+        "rank": ColorScale("colour by rank: the share of cells that are smaller", by_rank),
+    }
+)
+"""Every way by the name that `--color-scale` takes."""
