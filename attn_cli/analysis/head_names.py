@@ -48,7 +48,7 @@ def _patterned(seen: Observed, pattern: str, simpler: tuple[str, ...]) -> Eviden
     found = cells(pattern, seen)
     if found is None:
         return None
-    having: Array = (found & seen.visible).any(axis=(0, 2))
+    having = np.asarray((found & seen.visible).any(axis=(0, 2)))
     clear = having.copy()
     for name in simpler:
         if (other := cells(name, seen)) is not None:

@@ -79,7 +79,7 @@ def _near(seen: Observed, most: int) -> Array | None:
 def _sink(seen: Observed) -> Array:
     """α of the key that takes most: the mean over the queries that may look at it."""
     looking = seen.visible.sum(axis=1)  # (head or 1, key)
-    means = seen.weights.sum(axis=1) / len(seen.queries)
+    means = seen.weights.sum(axis=1) / np.maximum(looking, 1)
     heads = np.arange(len(seen.sink)) if len(means) > 1 else 0
     return np.asarray(means[heads, seen.sink])
 

@@ -38,6 +38,7 @@ WIDE = {
     "num_key_value_heads": 2,
     "num_hidden_layers": 1,
     "max_position_embeddings": 256,
+    "rms_norm_eps": 1e-6,
     "vocab_size": 101,
 }
 """Wide enough for blocks of 32."""
@@ -121,7 +122,8 @@ def test_blocks_of_every_kind_are_dequantised_whole_and_by_rows(kind: str, tmp_p
     with np.errstate(all="ignore"):
         expected = gguf.quants.dequantize(raw, dtype)
     writer = gguf.GGUFWriter(str(tmp_path / "model.gguf"), "llama")
-    for key, value in {"block_count": 1, "embedding_length": 256, "attention.head_count": 2}.items():
+    keys = {"block_count": 1, "embedding_length": 256, "attention.head_count": 2}
+    for key, value in {**keys, "attention.layer_norm_rms_epsilon": 1e-5}.items():
         add(writer, f"llama.{key}", value)
     writer.add_tensor("token_embd.weight", raw, raw_dtype=dtype)
     model = open_model(str(written(writer, tmp_path / "model.gguf")))
@@ -141,6 +143,7 @@ KEYS = {
     "a key that nobody knows": ({"llama.attention.twist": 3}, "attention.twist is not understood"),
     "experts": ({"llama.expert_count": 8}, "expert_count is not understood"),
     "no heads": ({"llama.attention.head_count": None}, "llama.attention.head_count"),
+    "no epsilon": ({"llama.attention.layer_norm_rms_epsilon": None}, "lacks llama.attention.layer_norm_rms_epsilon"),
     "a word for heads": ({"llama.attention.head_count": "six"}, "llama.attention.head_count"),
     "heads by layer": ({"llama.attention.head_count_kv": [3, 2]}, "another for each layer"),
     "values of a width of their own": ({"llama.attention.value_length": 5}, "value_length is 5"),

@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,6 +14,7 @@ from attn_cli.analysis.head_names import KINDS as HEAD_KINDS
 from attn_cli.analysis.metrics import METRICS
 from attn_cli.analysis.patterns import PATTERNS
 from attn_cli.cli.app import app
+from attn_cli.cli.options import Change
 from attn_cli.cli.results import FORMATS
 from attn_cli.core.masks import MASKS
 from attn_cli.core.positions import POSITIONS
@@ -38,16 +40,20 @@ READING_ORDER = (
     "attn_cli/core/projecting.py",
     "attn_cli/core/scoring.py",
     "attn_cli/core/parts.py",
+    "attn_cli/core/edits.py",
     "attn_cli/sources/tokenizers.py",
     "attn_cli/sources/seeded.py",
     "attn_cli/sources/catalogue.py",
     "attn_cli/sources/documents.py",
     "attn_cli/sources/restart.py",
+    "attn_cli/sources/whatif.py",
     "attn_cli/sources/explain.py",
     "attn_cli/models/family.py",
     "attn_cli/models/plan.py",
     "attn_cli/models/families/gpt2.py",
     "attn_cli/models/forward.py",
+    "attn_cli/models/whatif.py",
+    "attn_cli/models/direct.py",
     "attn_cli/trace/codec.py",
     "attn_cli/trace/checker.py",
     "attn_cli/analysis/why.py",
@@ -92,6 +98,16 @@ def commands() -> str:
         if command.callback is not None
     ]
     return table(("command", "what it shows"), rows)
+
+
+def changes() -> str:
+    """Every option of `Change`: how it is typed, and what it says of itself."""
+    rows = []
+    for field in fields(Change):
+        (option,) = field.type.__metadata__  # type: ignore[union-attr]
+        (name, *_) = option.param_decls or (f"--{field.name.replace('_', '-')}",)
+        rows.append((f"`{name} {option.metavar}`", option.help))
+    return table(("option", "what it changes"), rows)
 
 
 def stages() -> str:
@@ -242,6 +258,7 @@ TABLES: Mapping[str, Callable[[], str]] = MappingProxyType(
         function.__name__: function
         for function in (
             commands,
+            changes,
             stages,
             parts,
             masks,

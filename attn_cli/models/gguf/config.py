@@ -14,6 +14,7 @@ HARMLESS = (
     "classifier.output_labels", "feed_forward_length", "pooling_type", "rope.scaling.finetuned", "tensor_data_layout",
     "vocab_size",
 )  # fmt: skip
+CONVERT = "convert the model again with a current llama.cpp"
 
 
 def twin_of(header: Header) -> Twin:
@@ -74,8 +75,11 @@ def _check_sizes(said: Config, header: Header, twin: Twin, values: Values) -> No
         if not isinstance(value, int) or value < 1:
             raise DocumentError(
                 f"{said.where}: {twin.name}.{key}: expected a whole number from 1, found {value!r}",
-                hint="convert the model again with a current llama.cpp",
+                hint=CONVERT,
             )
+    epsilons = [key for key in twin.keys if key.endswith("epsilon")]
+    if not any(twin.keys[key] in values for key in epsilons):
+        raise DocumentError(f"{said.where}: lacks {twin.name}.{epsilons[-1]}", hint=CONVERT)
     if values[twin.keys["block_count"]] > len(header.tensors):
         raise DocumentError(
             f"{said.where}: says {values[twin.keys['block_count']]} layers, and holds {len(header.tensors)} tensors",
