@@ -11,7 +11,7 @@ from attn_cli.cli.options import Show
 @grouped
 def command(
     show: Show,
-    model: Annotated[str, typer.Argument(metavar="DIR", help="A checkpoint: a folder, or a name on the hub.")],
+    model: Annotated[str, typer.Argument(metavar="DIR", help="A checkpoint: a folder, a GGUF file or a hub name.")],
 ) -> None:
     """Say what a checkpoint is: family, layers, heads, masks, size.
 

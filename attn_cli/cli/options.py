@@ -106,7 +106,7 @@ class Checkpoint:
 
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", metavar="PATH", help="A checkpoint: a folder, or a name on the hub."),
+        typer.Option("--model", "-m", metavar="PATH", help="A checkpoint: a folder, a GGUF file or a hub name."),
     ] = None
     ids: Annotated[str | None, typer.Option(metavar="IDS", help="Token ids instead of TEXT, such as 101,7592.")] = None
     pair: Annotated[str | None, typer.Option(metavar="TEXT", help="The second text of a sentence pair.")] = None

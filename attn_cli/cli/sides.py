@@ -11,6 +11,7 @@ from attn_cli.cli.inputs import chosen_of, is_document, request_of, stages_of
 from attn_cli.cli.options import Change, Checkpoint, Choice, Source
 from attn_cli.errors import UsageError
 from attn_cli.models.next import Expected
+from attn_cli.sources.files import read_text
 from attn_cli.sources.settings import PARSERS
 from attn_cli.trace.trace import Trace
 
@@ -82,6 +83,10 @@ def two_runs(one: Side, other: str | None, spelled: list[str]) -> Pair:
         raise UsageError("there is nothing to compare", hint='attn compare "a text" "another", or two documents')
     if (one.source.text, other).count("-") > 1:
         raise UsageError("A and B cannot both be standard input", hint="put one of them in a file")
+    if one.checkpoint.model is not None and one.source.text == "-":
+        one = replace(one, source=replace(one.source, text=read_text()))
+    elif other is None and "-" in (one.source.text, one.source.weights):
+        raise UsageError("A and B are both made of standard input, which is read once", hint="put it in a file")
     a = one
     b = one if other is None else replace(one, source=replace(one.source, text=other))
     if other is None and not spelled:

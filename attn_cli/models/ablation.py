@@ -11,6 +11,7 @@ from attn_cli.models.tokenizer import Encoded
 from attn_cli.models.whatif import without_head
 from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.selecting import indices
+from attn_cli.trace.trace import Array
 
 Progress = Callable[[int, int], None]
 """Called with how many heads are done, and how many there are."""
@@ -48,14 +49,15 @@ def ablations(
     heads: str | None = None,
     progress: Progress = lambda done, count: None,
 ) -> Ablations:
-    """Each chosen head set to zero before W_O (Michel et al. 2019, arXiv 1905.10650), in a run of its own."""
+    """Each chosen head set to zero before W_O (Michel et al. 2019, arXiv 1905.10650), run again from its layer on."""
     model, text, target = opened(request)
-    before = _expected(model, text, target)
+    before, streams = _first_run(model, text, target)
     chosen = list(_heads(model, layers, heads))
     found = []
     for done, (layer, head) in enumerate(chosen):
         progress(done, len(chosen))
-        after = _expected(without_head(model, layer, head), text, target)
+        without = without_head(model, layer, head)
+        after = _after(without, streams.get(layer), text, target)
         moved = shift(before.logs, after.logs)
         top = after.likeliest(1)[0]
         found.append(Ablation(layer, head, moved.kl, moved.log_change, after.name(top), after.share(top)))
@@ -82,8 +84,29 @@ def _heads(model: Model, layers: str | None, heads: str | None) -> list[tuple[st
     return found
 
 
-def _expected(model: Model, text: Encoded, target: Encoded) -> Expected:
-    stream = model.stream(text.ids, text.tokens, (), target.ids, target.tokens, text.segments)
+def _first_run(model: Model, text: Encoded, target: Encoded) -> tuple[Expected, dict[str, tuple[int, Array]]]:
+    """What is expected, and the stream (token, d_model) before each layer that a later run can start at."""
+    # A bias that only the first layer holds would be missing further on.
+    resumes = len(model.architecture.stacks) == 1 and all(
+        plan.relative is None for plan in model.architecture.stacks[0].layers
+    )
+    streams: dict[str, tuple[int, Array]] = {}
+    stream = model.stream(text.ids, text.tokens, ("residual",), target.ids, target.tokens, text.segments)
+    while True:
+        try:
+            layer = next(stream)
+        except StopIteration as end:
+            return expectation(model, end.value), streams
+        if resumes:
+            streams[layer.name] = layer.index, layer["residual"]
+
+
+def _after(model: Model, start: tuple[int, Array] | None, text: Encoded, target: Encoded) -> Expected:
+    """What is expected of a run from a layer on, or from the text."""
+    if start is None:
+        stream = model.stream(text.ids, text.tokens, (), target.ids, target.tokens, text.segments)
+    else:
+        stream = model.resumed(start[1], start[0], text.tokens)
     while True:
         try:
             next(stream)

@@ -25,6 +25,11 @@ def linear(x: Array, weight: Array, bias: Array | None = None, what: str = "a ma
             f"{what} is {weight.shape[0]}×{weight.shape[1]}, and takes vectors of width {x.shape[1]}",
             hint="config.json and the weights contradict each other",
         )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise DocumentError(
+            f"{what} makes {weight.shape[0]} numbers, and its bias has {bias.size}",
+            hint="config.json and the weights contradict each other",
+        )
     y = np.empty((len(x), len(weight)), np.result_type(x, weight))
 
     def columns(part: slice) -> None:
@@ -57,6 +62,15 @@ def by_bands(function: Callable[[Array], Array], x: Array) -> Array:
 
     each(bands, band, cores())
     return y
+
+
+def check_alike(x: Array, y: Array, what: str) -> None:
+    """DocumentError where two arrays that are to be added or multiplied cell by cell differ in shape."""
+    if x.shape != y.shape:
+        raise DocumentError(
+            f"{what} makes vectors of width {y.shape[-1]} where others are {x.shape[-1]} wide",
+            hint="config.json and the weights contradict each other",
+        )
 
 
 @dataclass(frozen=True)

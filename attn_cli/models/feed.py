@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attn_cli.models.arithmetic import Activation, sigmoid
+from attn_cli.models.arithmetic import Activation, check_alike, sigmoid
 from attn_cli.models.weights import Weights
 from attn_cli.trace.trace import Array
 
@@ -27,8 +27,9 @@ class Gated:
     side: str = ""
 
     def __call__(self, x: Array, weights: Weights) -> Array:
-        gate, up, down = (self.side + name for name in ("gate", "up", "down"))
-        return weights.apply(down, self.act(weights.apply(gate, x)) * weights.apply(up, x))
+        gate, up = (weights.apply(self.side + name, x) for name in ("gate", "up"))
+        check_alike(gate, up, weights.named(self.side + "up"))
+        return weights.apply(self.side + "down", self.act(gate) * up)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 
 from attn_cli.core.attention import keeping
 from attn_cli.core.record import Record
+from attn_cli.models.arithmetic import check_alike
 from attn_cli.models.block import Run, attention, spec_of
 from attn_cli.models.plan import LayerPlan, Slot, StackPlan
 from attn_cli.models.tensors import Tensors
@@ -47,13 +48,17 @@ def layers(
     tokens: Sequence[str],
     keep: Keep,
     looked: Looked | None = None,
+    *,
+    first: int = 0,
 ) -> Stream:
     """Every attention of a stack in its order, each Layer with the stages kept of it; returns the last state.
+
+    With `first`, x is the stream before that layer, and those before it are not run.
 
     The consumer stops when it has seen enough: what comes after an attention is computed when the next is asked for.
     """
     shared: dict[str, Array | None] = {}
-    for number, plan in enumerate(stack.layers):
+    for number, plan in enumerate(stack.layers[first:], start=first):
         name = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
         labels = Labels(name, number, tuple(tokens), looked.tokens if looked else ())
         x = yield from _through(plan, source.layer(number), x, labels, keep, looked, shared)
@@ -100,22 +105,27 @@ def _through(
         bias = None if side or plan.relative is None else _bias(plan, weights, queries, shared)
         run = Run(plan, weights, queries, keys, bias, looked.state if side and looked else None, side)
         output = attention(record, run, before)
+        if "output" in record.known:
+            check_alike(x, output, weights.named(f"{side}o"))
         yield _layer(plan, record, labels, kept_of(side), cross=bool(side))
         return output
+
+    def fed(value: Array) -> Array:
+        made = plan.feed(value, weights)
+        check_alike(x, made, weights.named("down"))
+        return made
 
     scale = np.float32(plan.residual_scale)
     before = normed("before_attention", x)
     output = yield from attended(before, "")
     added = normed("after_attention", output) * scale
     if plan.parallel:
-        fed = plan.feed(normed("before_mlp", x) if "before_mlp" in plan.norms else before, weights)
-        return x + added + fed * scale
+        return x + added + fed(normed("before_mlp", x) if "before_mlp" in plan.norms else before) * scale
     x = normed("attention_sum", x + added)
     if plan.cross:
         output = yield from attended(normed("before_cross", x), "cross_")
         x = normed("cross_sum", x + output)
-    fed = normed("after_mlp", plan.feed(normed("before_mlp", x), weights)) * scale
-    return normed("mlp_sum", x + fed)
+    return normed("mlp_sum", x + normed("after_mlp", fed(normed("before_mlp", x))) * scale)
 
 
 def _bias(plan: LayerPlan, weights: Weights, queries: Array, shared: dict[str, Array | None]) -> Array | None:

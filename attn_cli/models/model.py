@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.errors import DocumentError, SelectionError
-from attn_cli.models.arithmetic import sinusoids
+from attn_cli.models.arithmetic import check_alike, sinusoids
 from attn_cli.models.config import Config
 from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture, Family
@@ -63,6 +63,11 @@ class Model:
         x = self.embedded(second, target_ids)
         return (yield from layers(self._source(second), second, x, target_tokens, keep, looked))
 
+    def resumed(self, x: Array, first: int, tokens: Sequence[str]) -> Stream:
+        """The last stack from layer `first` on, x (token, d_model) being the stream before it; no stage is kept."""
+        stack = self.architecture.stacks[-1]
+        return layers(self._source(stack), stack, x, tokens, (), first=first)
+
     def embedded(self, stack: StackPlan, ids: Sequence[int], types: Sequence[int] | None = None) -> Array:
         """Token ids to vectors (token, d_model), with what positions and types add; SelectionError for no such id."""
         weights = self._source(stack).layer(None)
@@ -82,11 +87,15 @@ class Model:
         if weights.find("project_in") is not None:
             x = weights.apply("project_in", x)
         if weights.find("token_types") is not None:
-            x += weights.rows("token_types", np.zeros(len(ids), np.int64) if types is None else np.asarray(types))
+            kinds = weights.rows("token_types", np.zeros(len(ids), np.int64) if types is None else np.asarray(types))
+            check_alike(x, kinds, weights.named("token_types"))
+            x += kinds
         if stack.table != "none":
             stored = weights.named("positions") in self.tensors or stack.table == "learned"
             at = stack.positions(places)
-            x += weights.rows("positions", at) if stored else sinusoids(at, x.shape[1])
+            places = weights.rows("positions", at) if stored else sinusoids(at, x.shape[1])
+            check_alike(x, places, weights.named("positions"))
+            x += places
         if stack.embed_norm is not None:
             x = weights.normed(stack.embed_norm, "embed_norm", x)
         return x if weights.find("embed_project") is None else weights.apply("embed_project", x)

@@ -126,3 +126,52 @@ def test_tensors_are_read_in_every_dtype_to_the_same_float32(tmp_path: Path) -> 
         np.testing.assert_array_equal(tensors.read("a", "a"), numbers)
         np.testing.assert_array_equal(tensors.read("a", "a", rows=np.array([1, 1, 0])), numbers[[1, 1, 0]])
         assert tensors.read("a", "a").dtype == np.float32
+
+
+def widened(folder: Path, tensor: str) -> None:
+    """The sample with one tensor a column wider (or one number longer) than the others expect."""
+    path = folder / "model.safetensors"
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
+    blobs, start = [], 0
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        begin, end = entry["data_offsets"]
+        array = np.frombuffer(body[begin:end], "<f2").reshape(entry["shape"])
+        if name == tensor:
+            array = np.concatenate([array, array[..., :1]], axis=-1)
+        entry |= {"shape": list(array.shape), "data_offsets": [start, start + array.nbytes]}
+        blobs.append(array.tobytes())
+        start += array.nbytes
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(blobs))
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        "wpe.weight",
+        "wte.weight",
+        "h.0.ln_1.weight",
+        "h.0.ln_1.bias",
+        "h.0.attn.c_attn.weight",
+        "h.0.attn.c_attn.bias",
+        "h.0.attn.c_proj.weight",
+        "h.0.attn.c_proj.bias",
+        "h.0.mlp.c_fc.weight",
+        "h.0.mlp.c_fc.bias",
+        "h.0.mlp.c_proj.weight",
+        "h.0.mlp.c_proj.bias",
+        "ln_f.weight",
+    ],
+)
+def test_a_tensor_of_another_shape_is_refused_by_name(tensor: str, folder: Path) -> None:
+    widened(folder, tensor)
+    with pytest.raises(DocumentError) as caught:
+        for _ in open_model(str(folder)).stream([1, 2, 3], ["a", "b", "c"], {"weights"}):
+            pass
+    # A wider table of words is noticed where the places do not fit it.
+    module = tensor.rpartition(".")[0].replace("wte", "wpe")
+    assert module in caught.value.message or "config.json" in caught.value.message

@@ -105,7 +105,8 @@ def changes() -> str:
     rows = []
     for field in fields(Change):
         (option,) = field.type.__metadata__  # type: ignore[union-attr]
-        (name, *_) = option.param_decls or (f"--{field.name.replace('_', '-')}",)
+        # Where a name is given, Typer keeps it in place of a default until the command is built.
+        name = option.default if isinstance(option.default, str) else f"--{field.name.replace('_', '-')}"
         rows.append((f"`{name} {option.metavar}`", option.help))
     return table(("option", "what it changes"), rows)
 
