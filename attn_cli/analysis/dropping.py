@@ -1,17 +1,15 @@
 """Keys left out of a picture: which ones, how much attention they took, and what is left, renormalised."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from attn_cli.analysis.finding import place_of
+from attn_cli.analysis.special import is_special, special_tokens
 from attn_cli.errors import SelectionError
-from attn_cli.sources.remarks import ADDED
 from attn_cli.trace.trace import Array, Layer, Stage, Trace, frozen
 
-_KNOWN = re.compile(r"</?s>|\[(?:CLS|SEP|PAD|MASK|UNK|BOS|EOS)\]|<(?:bos|eos|pad|unk|mask|cls|sep)>|<\|.+\|>", re.ASCII)
 NAMED = 6
 
 
@@ -58,18 +56,12 @@ def places_named(spelled: str, keys: Sequence[str], special: Collection[str]) ->
     if spelled == "first":
         return [0]
     if spelled == "special":
-        places = [place for place, key in enumerate(keys) if key in special or _KNOWN.fullmatch(key)]
+        places = [place for place, key in enumerate(keys) if is_special(key, special)]
         if not places:
             raise SelectionError("no key is a special token", hint="--drop first, or --drop TOKEN")
         return places
     same = [place for place, key in enumerate(keys) if key == spelled]
     return same or [place_of(spelled, keys, "key")]
-
-
-def special_tokens(trace: Trace) -> frozenset[str]:
-    """The tokens that the tokenizer added, as the trace's notes name them."""
-    named = [note.removeprefix(ADDED) for note in trace.notes if note.startswith(ADDED)]
-    return frozenset(token for names in named for token in names.split(", "))
 
 
 def without_keys(trace: Trace, spelled: Sequence[str]) -> Trace:

@@ -1,18 +1,15 @@
 """Observed: the weights of a layer's heads, with what metrics need to know of the tokens and the mask."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
-from attn_cli.analysis.dropping import special_tokens
+from attn_cli.analysis.special import is_special, special_tokens
 from attn_cli.core.spec import parse_mask
 from attn_cli.trace.trace import Array, Layer, Trace
 
-SPECIAL = re.compile(r"</?[^<>\s/]+>|\[[A-Z]+[0-9]*\]|<\|.+\|>")
-"""How special tokens are spelled: <s>, [CLS], <|endoftext|>."""
 ENDS = ("</s>", "[SEP]", "<eos>", "<|endoftext|>", "<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<|end_of_text|>")
 """Tokens that end a text or a turn."""
 
@@ -145,6 +142,6 @@ def _numbered(trace: Trace, layer: Layer) -> tuple[Array, Array]:
 
 def _marks(tokens: Sequence[str], added: Collection[str]) -> tuple[Array, Array]:
     """Which tokens are special, and which of them end a text; the first token begins one, whatever it is called."""
-    special = [token in added or SPECIAL.fullmatch(token) is not None for token in tokens]
+    special = [is_special(token, added) for token in tokens]
     ends = [token in ENDS and place > 0 for place, token in enumerate(tokens)]
     return np.asarray(special, dtype=bool), np.asarray(ends, dtype=bool)

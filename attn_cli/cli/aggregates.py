@@ -32,7 +32,8 @@ def deliver_aggregate(
     """The chosen layers and heads as one matrix: on screen a picture, with `tables` its numbers too."""
     from attn_cli.analysis.aggregation.aggregates import aggregate
     from attn_cli.analysis.aggregation.document import aggregate_csv, aggregate_document
-    from attn_cli.analysis.dropping import special_tokens, without
+    from attn_cli.analysis.dropping import without
+    from attn_cli.analysis.special import special_tokens
     from attn_cli.views.aggregate import aggregate_page
 
     name = picturing.aggregate or ""

@@ -21,7 +21,7 @@ app.command(name="why", cls=HelpfulCommand)(why.command)
 app.command(name="heads", cls=HelpfulCommand)(heads.command)
 app.command(name="compare", cls=HelpfulCommand)(compare.command)
 app.command(name="check", cls=HelpfulCommand)(check.command)
-app.command(name="model", cls=HelpfulCommand)(model.command)
+app.command(name="model", cls=HelpfulCommand, epilog=model.EPILOG)(model.command)
 app.command(name="init", cls=HelpfulCommand)(init.command)
 app.command(name="schema", cls=HelpfulCommand)(schema.command)
 

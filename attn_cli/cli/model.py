@@ -6,6 +6,9 @@ import typer
 
 from attn_cli.cli.groups import grouped
 from attn_cli.cli.options import Show
+from attn_cli.models.families import FAMILIES
+
+EPILOG = f"Computed are the model types {', '.join(sorted(FAMILIES))}."
 
 
 @grouped

@@ -14,7 +14,7 @@ from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Array
 
 FEW = 64  # with fewer tokens than this, a product is faster the other way round
-SHARED = 2**23  # from so many multiplications on, threads earn what it costs to wake them
+PRODUCT, NUMBERS = 2**22, 2**17  # how much of a product, and how many numbers, are worth waking a thread for
 BAND = 2**15  # the numbers that go through an activation or a norm at a time, so that they stay in a core's cache
 
 
@@ -40,9 +40,14 @@ def linear(x: Array, weight: Array, bias: Array | None = None, what: str = "a ma
         if bias is not None:
             y[:, part] += bias[part]
 
-    threads = cores() if y.size * x.shape[1] >= SHARED else 1
-    each(_parts(len(weight), 2 * threads if threads > 1 else 1), columns, threads)
+    threads = _threads(y.size * x.shape[1], PRODUCT)
+    each(_parts(len(weight), threads), columns, threads)
     return y
+
+
+def _threads(work: int, worth: int) -> int:
+    """As many threads as there are cores, and as have something to do that is worth it."""
+    return max(1, min(cores(), work // worth))
 
 
 def _parts(count: int, parts: int) -> list[slice]:
@@ -60,7 +65,7 @@ def by_bands(function: Callable[[Array], Array], x: Array) -> Array:
     def band(part: slice) -> None:
         y[part] = function(x[part])
 
-    each(bands, band, cores())
+    each(bands, band, _threads(x.size, NUMBERS))
     return y
 
 
@@ -119,7 +124,7 @@ def sinusoids(positions: Array, width: int) -> Array:
 
 def erf(x: Array) -> Array:
     """The error function, within 2 units in the last place of float32: a rational approximation on [-4, 4]."""
-    x = np.clip(x, -4, 4)
+    x = np.minimum(np.maximum(x, -4), 4)
     square = x * x
     above = _polynomial(_ERF_ABOVE, square)
     above *= x
@@ -129,10 +134,11 @@ def erf(x: Array) -> Array:
 
 def _polynomial(coefficients: Array, x: Array) -> Array:
     """Horner's rule, in place; the highest power first."""
-    y = np.full_like(x, coefficients[0])
-    for coefficient in coefficients[1:]:
-        y *= x
+    y: Array = x * coefficients[0]
+    for coefficient in coefficients[1:-1]:
         y += coefficient
+        y *= x
+    y += coefficients[-1]
     return y
 
 

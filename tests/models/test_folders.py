@@ -175,3 +175,9 @@ def test_a_tensor_of_another_shape_is_refused_by_name(tensor: str, folder: Path)
     # A wider table of words is noticed where the places do not fit it.
     module = tensor.rpartition(".")[0].replace("wte", "wpe")
     assert module in caught.value.message or "config.json" in caught.value.message
+
+
+def test_a_state_space_model_is_refused_with_a_sentence(folder: Path) -> None:
+    config(folder, model_type="mamba")
+    with pytest.raises(DocumentError, match="a state-space model: its layers carry a state along"):
+        open_model(str(folder))

@@ -1,11 +1,12 @@
 """Tokenizers of checkpoints: ids, and the text that each token stands for."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from attn_cli.errors import DocumentError
+from attn_cli.errors import AttnError, DocumentError
 from attn_cli.models.spelling import byte_numbers, text_of
 from attn_cli.models.tokenizer import Encoded, open_tokenizer
 from attn_cli.models.words import joined, starts
@@ -112,3 +113,13 @@ def test_pieces_are_joined_into_words_and_special_tokens_stay_alone() -> None:
     )
     assert starts(text) == [0, 1, 3, 4, 5]
     assert joined(text.tokens, starts(text)) == ("[CLS]", "playing", "cards", "!", "[SEP]")
+
+
+def test_a_missing_package_is_said_with_the_command_that_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    byte_level(tmp_path)
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(AttnError) as caught:
+        open_tokenizer(str(tmp_path))
+    assert caught.value.hint == "pip install 'attn-cli[models]' brings it"

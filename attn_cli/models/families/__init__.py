@@ -1,12 +1,14 @@
 """The families of checkpoints that attn computes: to add one, write its file and a line here."""
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from attn_cli.errors import DocumentError
-from attn_cli.models.family import Family
+
+if TYPE_CHECKING:
+    from attn_cli.models.family import Family
 
 FAMILIES: Mapping[str, str] = MappingProxyType(
     {
@@ -71,9 +73,22 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
 """`model_type` → the file of this folder that describes it."""
 
 
-def family_of(model_type: str, where: str) -> Family:
+STATE_SPACE = (
+    "bamba", "falcon_h1", "falcon_mamba", "jamba", "mamba", "mamba2", "recurrent_gemma", "rwkv", "zamba", "zamba2",
+)  # fmt: skip
+"""Models whose layers, or some of them, carry a state along instead of looking back."""
+
+
+def family_of(model_type: str, where: str) -> "Family":
     """The family that serves a `model_type`; DocumentError names the nearest where there is none."""
+    if model_type in STATE_SPACE:
+        raise DocumentError(
+            f"{where}: {model_type!r} is a state-space model: its layers carry a state along and do not attend",
+            hint="choose a model whose layers attend, such as gpt2 or llama",
+        )
     if model_type not in FAMILIES:
+        from difflib import get_close_matches
+
         near = get_close_matches(model_type, FAMILIES, n=1)
         hint = f"the nearest it computes is {near[0]!r}" if near else f"it computes {', '.join(FAMILIES)}"
         raise DocumentError(f"{where}: model_type {model_type!r} is not one that attn computes", hint=hint)
@@ -81,7 +96,7 @@ def family_of(model_type: str, where: str) -> Family:
     return family
 
 
-def families() -> Iterator[Family]:
+def families() -> "Iterator[Family]":
     """Every family, each once."""
     for file in dict.fromkeys(FAMILIES.values()):
         yield import_module(f"attn_cli.models.families.{file}").FAMILY

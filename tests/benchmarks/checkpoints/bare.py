@@ -20,7 +20,7 @@ HEADER = json.loads(FILE.read(START))
 
 def read(name):
     entry = HEADER[name]
-    start, end = entry["data_offsets"]
+    start, _ = entry["data_offsets"]
     out = np.empty(entry["shape"], np.float32)
     FILE.seek(8 + START + start)
     FILE.readinto(out.reshape(-1).view(np.uint8).data)
@@ -64,11 +64,12 @@ def gpt2(ids):
         q, k, v = np.split(through(at + "attn.c_attn", norm(at + "ln_1", x, 1e-5)), 3, axis=1)
         weights = weigh(q, k)
         if layer == LAYER:
-            return weights
+            break
         x = x + through(at + "attn.c_proj", blend(weights, v))
         y = through(at + "mlp.c_fc", norm(at + "ln_2", x, 1e-5))
         y = y * (0.5 * (1 + np.tanh(np.float32(0.7978846) * (y + np.float32(0.044715) * y * y * y))))
         x = x + through(at + "mlp.c_proj", y)
+    return weights
 
 
 def erf(x):
@@ -87,12 +88,13 @@ def bert(ids):
         q, k = (through(f"{at}attention.self.{name}", x) for name in ("query", "key"))
         weights = weigh(q, k)
         if layer == LAYER:
-            return weights
+            break
         blended = blend(weights, through(at + "attention.self.value", x))
         x = norm(at + "attention.output.LayerNorm", x + through(at + "attention.output.dense", blended), 1e-12)
         y = through(at + "intermediate.dense", x)
         y = through(at + "output.dense", y * (0.5 * (1 + erf(y * np.float32(0.5**0.5)))))
         x = norm(at + "output.LayerNorm", x + y, 1e-12)
+    return weights
 
 
 encoding = Tokenizer.from_file(os.path.join(FOLDER, "tokenizer.json")).encode(TEXT)

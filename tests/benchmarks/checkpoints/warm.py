@@ -1,4 +1,4 @@
-"""One side of the warm measurement: python warm.py attn|torch answers each line FOLDER N with seconds of a forward pass.
+"""One side of the warm measurement: warm.py attn|torch answers each line FOLDER N with seconds of a forward pass.
 
 Both run the whole model on the same ids, keep the weights of every layer, and hold the tensors in memory.
 """
