@@ -24,7 +24,7 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDES = Path(__file__).resolve().parent / "checkpoints"
-TEXTS = {"gpt2": "The keys to the old door", "bert": "The keys to the old doors are in"}  # 16 and 17 tokens
+TEXTS = {"gpt2": "The keys to the old door", "bert": "The keys to the old doors are in"}  # 18 and 17 tokens
 FASTER = {"gpt2": 12, "bert": 15}
 BARE, MEMORY, WARM = 1.5, 0.25, 1.3
 LENGTHS = 16, 64, 128, 512
