@@ -176,6 +176,9 @@ def _encoded(request: ModelRequest, model: Model) -> tuple[Encoded, Encoded]:
     if request.ids is not None:
         if request.text is not None:
             raise UsageError("TEXT and --ids are both given", hint="give one of them")
+        if request.pair is not None or not request.special:
+            option = "--no-special" if request.pair is None else "--pair"
+            raise UsageError(f"{option} cannot act here: --ids are the tokens as they are", hint=f"leave {option} out")
         text = _named(model, request.ids, "--ids")
     elif request.text is None or tokenizer is None:
         raise DocumentError("there is no text", hint=f'attn explain -m {request.model} "some words", or --ids 5,17,3')

@@ -20,14 +20,21 @@ def model_page(found: Description) -> Page:
             "tokenizer": found.tokenizer or "none: give --ids",
         }
         blocks.append(Listing(("", ""), tuple(facts.items())))
-        header = ("layers", "heads", "key/value", "width", "mask", "positions", "scale", "besides")
+        header = ("layers", "heads", "kv", "width", "mask", "positions", "scale", "besides")
         blocks.append(Listing(header, tuple(map(_row, found.layers)), right=frozenset({1, 2, 3})))
     return tuple(blocks)
 
 
+def _run(run: Layers) -> str:
+    """The layers of a run: layers 0–5, encoder 0–5."""
+    stack, _, first = run.first.rpartition(".")
+    last = run.last.rpartition(".")[2]
+    return f"{stack.removesuffix('.layers')} {first}" + (f"–{last}" if last != first else "")
+
+
 def _row(run: Layers) -> tuple[str, ...]:
     return (
-        run.first if run.first == run.last else f"{run.first} … {run.last.rpartition('.')[2]}",
+        _run(run),
         str(run.heads),
         str(run.kv_heads),
         str(run.head_dim),

@@ -116,6 +116,8 @@ REFUSED = [
     (("heatmap", "-m", SAMPLE, "--ids", "1,x"), 2, "no list of whole numbers"),
     (("heatmap", "-m", SAMPLE, "--ids", "1,480"), 1, "there is no token id 480"),
     (("heatmap", "-m", SAMPLE, TEXT, "--ids", "1"), 2, "both given"),
+    (("heatmap", "-m", SAMPLE, "--ids", "1,2", "--pair", "x"), 2, "--pair cannot act here"),
+    (("heatmap", "-m", SAMPLE, "--ids", "1,2", "--no-special"), 2, "--no-special cannot act here"),
     (("heatmap", "-m", SAMPLE, TEXT, "--target", "x"), 2, "no decoder of its own"),
     (("heatmap", "-m", SAMPLE, " ".join(["cat"] * 50)), 1, "more than the 48 positions"),
     (("heatmap", TEXT, "--words"), 2, "--words cannot act here"),
