@@ -9,7 +9,7 @@ from attn_cli.sources.files import read_text
 from attn_cli.sources.whatif import WhatIf
 
 if TYPE_CHECKING:
-    from attn_cli.models.explain import ModelRequest
+    from attn_cli.models.request import ModelRequest
 
 UNCHANGED = Change()
 _ACTS = ("text", "mask")
@@ -33,7 +33,7 @@ def model_request(source: Source, checkpoint: Checkpoint, change: Change = UNCHA
         refuse_options(checkpoint, Checkpoint(), "there is no checkpoint (-m)", ("model",))
         return None
     refuse_options(source, Source(), "the numbers and the text's pieces come from the checkpoint", _ACTS)
-    from attn_cli.models.explain import ModelRequest
+    from attn_cli.models.request import ModelRequest
 
     return ModelRequest(
         model=checkpoint.model,

@@ -7,7 +7,7 @@ from attn_cli.cli.checkpoints import model_request, refuse_options
 from attn_cli.cli.options import Checkpoint, Choice, Show, Source
 from attn_cli.cli.results import Result, again, deliver, look_of
 from attn_cli.errors import UsageError
-from attn_cli.models.explain import ModelRequest
+from attn_cli.models.request import ModelRequest
 from attn_cli.views.page import Page
 
 Progress = Callable[[int, int], None]

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from attn_cli.models.explain import ModelRequest, expectation, opened
+from attn_cli.models.explain import expectation
 from attn_cli.models.model import Model
 from attn_cli.models.naming import layer_names
 from attn_cli.models.next import Expected, shift
+from attn_cli.models.request import ModelRequest, opened
 from attn_cli.models.tokenizer import Encoded
 from attn_cli.models.whatif import without_head
 from attn_cli.sources.naming import chosen_layers

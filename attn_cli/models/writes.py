@@ -7,9 +7,10 @@ import numpy as np
 
 from attn_cli.models.circuits import NONE, Circuit, circuits, vocabulary
 from attn_cli.models.direct import Direct, Part, direct
-from attn_cli.models.explain import ModelRequest, names_of, opened
+from attn_cli.models.explain import names_of
 from attn_cli.models.model import Model
 from attn_cli.models.naming import layer_names
+from attn_cli.models.request import ModelRequest, opened
 from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.selecting import indices
 from attn_cli.trace.trace import Array

@@ -17,9 +17,10 @@ from attn_cli.analysis.aggregation.rollout import rollout
 from attn_cli.analysis.aggregation.spreads import largest, mean
 from attn_cli.core.output_matrix import Writing
 from attn_cli.errors import SelectionError
-from attn_cli.models.explain import ModelRequest, run_model
+from attn_cli.models.explain import run_model
 from attn_cli.models.model import open_model
 from attn_cli.models.output_matrix import writes_of_model
+from attn_cli.models.request import ModelRequest
 from attn_cli.sources.explain import read, traced
 from attn_cli.sources.output_matrix import writes_of
 from attn_cli.sources.request import Request

@@ -90,7 +90,8 @@ def test_thresholds_can_be_set_and_are_checked() -> None:
 
 def test_the_sample_checkpoint_is_named_as_it_was_made() -> None:
     pytest.importorskip("tokenizers")
-    from attn_cli.models.explain import ModelRequest, run_model
+    from attn_cli.models.explain import run_model
+    from attn_cli.models.request import ModelRequest
 
     sample = str(Path(__file__).parents[2] / "samples" / "known-heads")
     planted = "previous token, sink on <s>, duplicate token, even, induction, current token, even, even".split(", ")

@@ -30,7 +30,8 @@ BARE, MEMORY, WARM = 1.5, 0.25, 1.3
 LENGTHS = 16, 64, 128, 512
 FIRST_LAYER = """
 import sys
-from attn_cli.models.explain import ModelRequest, run_model
+from attn_cli.models.explain import run_model
+from attn_cli.models.request import ModelRequest
 from attn_cli.models.tensors import Tensors
 read, done = Tensors.read, []
 Tensors.read = lambda self, name, *rest, **more: done.append(name) or read(self, name, *rest, **more)

@@ -12,8 +12,8 @@ import pytest
 from attn_cli.errors import SelectionError
 from attn_cli.models.ablation import ablations
 from attn_cli.models.direct import direct
-from attn_cli.models.explain import ModelRequest, opened
 from attn_cli.models.next import log_shares, shift
+from attn_cli.models.request import ModelRequest, opened
 from attn_cli.sources.whatif import WhatIf
 from tests.parity.models.cases import TARGET, Case, cases
 from tests.parity.models.test_models import FIGURES

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from attn_cli.analysis.aggregation.gathering import Chosen
-from attn_cli.models.explain import ModelRequest, run_model
+from attn_cli.models.explain import run_model
 from attn_cli.models.model import open_model
 from attn_cli.models.output_matrix import writes_of_model
+from attn_cli.models.request import ModelRequest
 from tests.parity.models.cases import TARGET, Case, cases
 from tests.parity.models.weights import write_folder
 

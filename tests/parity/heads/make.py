@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from transformer_lens.head_detector import HEAD_NAMES, detect_head
 
-from attn_cli.models.explain import ModelRequest, run_model
+from attn_cli.models.explain import run_model
+from attn_cli.models.request import ModelRequest
 
 HERE = Path(__file__).parent
 SAMPLE = str(HERE.parents[2] / "samples" / "known-heads")
