@@ -11,7 +11,7 @@ from attn_cli.errors import UsageError
 from attn_cli.sources.explain import read, traced
 from attn_cli.sources.naming import chosen_layers
 from attn_cli.trace.trace import Trace
-from attn_cli.views.page import Look
+from attn_cli.views.look import Look
 
 if TYPE_CHECKING:
     from attn_cli.analysis.aggregation.aggregates import Method

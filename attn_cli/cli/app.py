@@ -1,32 +1,33 @@
-"""The Typer app: the commands, in the order of its help."""
+"""The Typer app: the commands, in the order of its help, each in the file of its name."""
 
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from attn_cli.cli import check, compare, explain, heads, heatmap, init, model, schema, why
 from attn_cli.cli.help import HelpfulCommand, HelpfulGroup
 
-app = typer.Typer(
-    name="attn",
-    cls=HelpfulGroup,
-    epilog="attn COMMAND --help says more. A sentence that begins with - needs -- before it.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command(name="explain", cls=HelpfulCommand)(explain.command)
-app.command(name="heatmap", cls=HelpfulCommand)(heatmap.command)
-app.command(name="why", cls=HelpfulCommand)(why.command)
-app.command(name="heads", cls=HelpfulCommand)(heads.command)
-app.command(name="compare", cls=HelpfulCommand)(compare.command)
-app.command(name="check", cls=HelpfulCommand)(check.command)
-app.command(name="model", cls=HelpfulCommand, epilog=model.EPILOG)(model.command)
-app.command(name="init", cls=HelpfulCommand)(init.command)
-app.command(name="schema", cls=HelpfulCommand)(schema.command)
+COMMANDS = ("explain", "heatmap", "why", "heads", "compare", "check", "model", "init", "schema")
 
 
-@app.callback(invoke_without_command=True)
+def app_of(commands: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The app with some of its commands: to build all of them takes longer than to run one."""
+    app = typer.Typer(
+        name="attn",
+        cls=HelpfulGroup,
+        epilog="attn COMMAND --help says more. A sentence that begins with - needs -- before it.",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name in commands:
+        module = import_module(f"attn_cli.cli.{name}")
+        app.command(name=name, cls=HelpfulCommand, epilog=getattr(module, "EPILOG", None))(module.command)
+    app.callback(invoke_without_command=True)(attn)
+    return app
+
+
 def attn(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,

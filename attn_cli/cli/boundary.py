@@ -45,8 +45,11 @@ def _call(arguments: list[str]) -> int:
     """Call the app; what Typer turns into its own exits is turned back into what it was."""
     from typer.main import get_command
 
+    from attn_cli.cli.app import COMMANDS, app_of
+
+    asked = arguments[:1] if set(arguments[:1]) & set(COMMANDS) else COMMANDS
     try:
-        code = get_command(_app(arguments)).main(args=arguments, prog_name="attn", standalone_mode=False)
+        code = get_command(app_of(asked)).main(args=arguments, prog_name="attn", standalone_mode=False)
     except typer.Abort as abort:
         if isinstance(abort.__cause__, EOFError):
             raise abort.__cause__ from None
@@ -58,18 +61,6 @@ def _call(arguments: list[str]) -> int:
     if code == 130:
         raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
-
-
-def _app(arguments: list[str]) -> typer.Typer:
-    """The app, with only the command that is asked for: Typer builds the options of every command that it has."""
-    from copy import copy
-
-    from attn_cli.cli.app import app
-
-    asked = [command for command in app.registered_commands if [command.name] == arguments[:1]]
-    part = copy(app)
-    part.registered_commands = asked or app.registered_commands
-    return part
 
 
 def _usage(error: typer.TyperException, arguments: list[str]) -> tuple[str, str]:

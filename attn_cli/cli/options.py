@@ -19,7 +19,7 @@ def _complete(values: str) -> list[str]:
     return values.split()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Input:
     """Where the input comes from"""
 
@@ -59,7 +59,7 @@ class Input:
     ] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Source(Input):
     """How attention is computed"""
 
@@ -100,7 +100,7 @@ class Source(Input):
     ] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Checkpoint:
     """A real model instead"""
 
@@ -118,7 +118,7 @@ class Checkpoint:
     next: Annotated[int | None, typer.Option(metavar="N", parser=COUNT, help="Add the N likeliest next tokens.")] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Change:
     """What if"""
 
@@ -136,7 +136,7 @@ class Change:
     ] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Choice:
     """What of it to show"""
 
@@ -152,7 +152,7 @@ class Choice:
     layer: Annotated[str | None, typer.Option(metavar="LAYERS", help="Layers, or encoder.3, decoder.0.cross.")] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Picturing:
     """What to make of many heads, and of keys that swamp the others"""
 
@@ -182,7 +182,7 @@ class Picturing:
     ] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Show:
     """How to show it, and where"""
 

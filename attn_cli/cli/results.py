@@ -6,13 +6,16 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attn_cli.cli.options import Show
 from attn_cli.cli.output import colour_system, width, write_file, write_stdout
 from attn_cli.errors import UsageError
 from attn_cli.trace.trace import Trace
-from attn_cli.views.page import Look, Page
+from attn_cli.views.look import Look
+
+if TYPE_CHECKING:
+    from attn_cli.views.page import Page
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Result:
     That is a trace, or for other findings a `document` of plain values, of which some have a `table` as CSV.
     """
 
-    page: Callable[[], Page]
+    page: "Callable[[], Page]"
     look: Look
     show: Show
     trace: Trace | None = None
@@ -48,8 +51,7 @@ class Format:
 
 
 def _json(result: Result) -> bytes:
-    from attn_cli.trace.codec import trace_to_json
-    from attn_cli.trace.to_json import dumped, worded
+    from attn_cli.trace.to_json import dumped, trace_to_json, worded
 
     if result.document is not None:
         return dumped(worded(result.document())) + b"\n"
@@ -170,10 +172,11 @@ def format_of(asked: str | None, json: bool, path: str | None) -> str:
 
 def look_of(show: Show, *, numbers: bool = False, color_scale: str | None = None) -> Look:
     """How the reader wants it, checked."""
-    from attn_cli.views.palette import PALETTES
+    if show.palette is not None:
+        from attn_cli.views.palette import PALETTES
 
-    if show.palette is not None and show.palette not in PALETTES:
-        raise UsageError(f"--palette: there is no {show.palette!r}", hint=f"choose one of {', '.join(PALETTES)}")
+        if show.palette not in PALETTES:
+            raise UsageError(f"--palette: there is no {show.palette!r}", hint=f"choose one of {', '.join(PALETTES)}")
     if show.color not in ("auto", "always", "never"):
         raise UsageError(f"--color: {show.color!r} is not auto, always or never", hint="--color never switches it off")
     if color_scale is not None:

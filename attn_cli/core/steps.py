@@ -16,7 +16,7 @@ from attn_cli.trace.trace import Array
 Shape = tuple[int, int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Block:
     """Some heads and some rows of an array (head, query, key): what is worked on at a time."""
 
@@ -52,7 +52,7 @@ class Step(Protocol):
         """The changed scores, written into `out`, which may be `scores` itself."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Match:
     """Compare each query (head, query, feature) with each key by dot product; key heads may be shared."""
 
@@ -71,7 +71,7 @@ class Match:
         return np.matmul(block.of(self.q), shared(self.k, block, len(self.q)).swapaxes(-1, -2), out=out)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scale:
     """Multiply scores, so that their spread does not grow with the width of a head."""
 
@@ -89,7 +89,7 @@ class Scale:
         return scaled
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Softcap:
     """Squeeze scores smoothly into ± cap (Gemma 2, arXiv 2408.00118)."""
 
@@ -109,7 +109,7 @@ class Softcap:
 Term = Callable[[Block], Array]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bias:
     """Add what position or a mask gives to each score: the sum of the terms (head or 1, query, key)."""
 
@@ -126,7 +126,7 @@ class Bias:
         return biased
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Divided:
     """Another step, and its result divided by a temperature."""
 
@@ -146,7 +146,7 @@ class Divided:
         return divided
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Hide:
     """Set what a query may not look at to −∞: what the mask hides, and what `hidden` (query, key) or per head does."""
 
@@ -171,7 +171,7 @@ class Hide:
         return out
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Soften:
     """Softmax over keys; `sinks` (head) join it, and what they take goes to `shares` (head, query)."""
 

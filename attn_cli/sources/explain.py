@@ -6,12 +6,10 @@ from difflib import get_close_matches
 
 from attn_cli.core.spec import Spec, parse_mask
 from attn_cli.errors import DocumentError, SelectionError
-from attn_cli.sources.documents import read_document, read_parameters
 from attn_cli.sources.files import read_bytes
 from attn_cli.sources.parameters import Parameters, draw
 from attn_cli.sources.remarks import remarks
 from attn_cli.sources.request import Request
-from attn_cli.sources.restart import restart
 from attn_cli.sources.selecting import indices
 from attn_cli.sources.settings import within
 from attn_cli.sources.tokenizers import tokenize
@@ -96,6 +94,10 @@ def read(request: Request) -> Trace | Parameters:
         request.refuse("nothing random is drawn", seed=request.seed)
     if request.text is None and request.context is None:
         request.refuse("there is no TEXT to cut", tokenizer=request.tokenizer)
+    # Where numbers are random, nothing that reads documents is needed.
+    from attn_cli.sources.documents import read_document, read_parameters
+    from attn_cli.sources.restart import restart
+
     document = read_document(read_bytes(request.weights), request.name, request.bare)
     if not isinstance(document, Trace):
         return read_parameters(request, document, request.name).changed(request.what_if)

@@ -1,13 +1,17 @@
 """Random embeddings and projections that are the same on every machine and need no generator's state."""
 
 from collections.abc import Sequence
-from hashlib import shake_128
 from math import isqrt
 
 import numpy as np
 
 from attn_cli.errors import SpecError
 from attn_cli.trace.trace import Array, frozen
+
+try:  # as Python's own random does: hashlib would load all of OpenSSL
+    from _sha3 import shake_128  # type: ignore[import-not-found]
+except ImportError:
+    from hashlib import shake_128
 
 _MOST = 2**26 - 1  # a digest of 8 bytes each has to stay under 2**29 bytes
 
@@ -39,7 +43,8 @@ def _digest(seed: int, kind: str, name: str, count: int) -> bytes:
     if count > _MOST:
         raise SpecError(f"{name!r} needs {count} random numbers, {_MOST} is the most", hint="choose a smaller --dim")
     # The name comes last, and neither a number nor a kind holds NUL: no two draws share their bytes.
-    return shake_128(f"{seed}\0{kind}\0{name}".encode("utf-8", "surrogatepass")).digest(8 * count)
+    digest: bytes = shake_128(f"{seed}\0{kind}\0{name}".encode("utf-8", "surrogatepass")).digest(8 * count)
+    return digest
 
 
 def _grid(drawn: bytes, limit: int) -> Array:

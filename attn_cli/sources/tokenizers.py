@@ -1,5 +1,6 @@
 """How a text is cut into tokens: by word, whitespace, character or byte."""
 
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -10,6 +11,8 @@ APOSTROPHES = ("'", "’")
 
 def by_word(text: str) -> list[str]:
     """Runs of letters and numbers, with apostrophes inside; each Han or Hiragana character, and each sign, alone."""
+    if text.isascii():  # the same, without the package that knows all of Unicode
+        return re.findall(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|\S", text)
     import regex  # type: ignore[import-untyped]
 
     begins_word = regex.compile(r"[[\p{L}\p{N}]--[\p{Han}\p{Hiragana}]]", regex.V1)

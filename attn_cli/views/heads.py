@@ -12,7 +12,8 @@ from attn_cli.analysis.metric_names import Named
 from attn_cli.analysis.metrics import METRICS
 from attn_cli.views.atlas import short
 from attn_cli.views.folding import ROWS
-from attn_cli.views.page import Block, Grid, Heading, Listing, Look, Page, Picture, Prose
+from attn_cli.views.look import Look
+from attn_cli.views.page import Block, Grid, Heading, Listing, Page, Picture, Prose
 from attn_cli.views.provenance import count, origin
 
 COLUMNS: Mapping[str, str] = {

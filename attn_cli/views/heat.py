@@ -11,7 +11,8 @@ from attn_cli.views.boxes import Box, Line, flow
 from attn_cli.views.brush import Brush
 from attn_cli.views.color_scales import COLOR_SCALES
 from attn_cli.views.folding import blocks
-from attn_cli.views.page import Grid, Look, Numbers, Picture
+from attn_cli.views.look import Look
+from attn_cli.views.page import Grid, Numbers, Picture
 from attn_cli.views.palette import palette_of
 from attn_cli.views.plans import MARGIN, Labels, Plan, plan_for
 from attn_cli.views.pooling import pooled

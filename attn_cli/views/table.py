@@ -12,8 +12,9 @@ from attn_cli.trace.trace import Array
 from attn_cli.views.boxes import Box, Line, Piece, flow, runs
 from attn_cli.views.color_scales import COLOR_SCALES
 from attn_cli.views.folding import ROWS, Fold, blocks, fold, fold_to, note_of, whole
+from attn_cli.views.look import Look
 from attn_cli.views.numbers import Form, form_of
-from attn_cli.views.page import Grid, Look, Numbers
+from attn_cli.views.page import Grid, Numbers
 from attn_cli.views.palette import palette_of
 from attn_cli.views.scale import Scale, scale_of
 from attn_cli.views.screen import Screen

@@ -9,7 +9,8 @@ from rich.segment import Segment
 
 from attn_cli.views.boxes import Line, Piece
 from attn_cli.views.heat import picture_lines
-from attn_cli.views.page import Equation, Heading, Listing, Look, Numbers, Page, Picture, Prose
+from attn_cli.views.look import Look
+from attn_cli.views.page import Equation, Heading, Listing, Numbers, Page, Picture, Prose
 from attn_cli.views.screen import Screen
 from attn_cli.views.table import numbers_lines
 from attn_cli.views.text import cells, fit

@@ -7,7 +7,8 @@ from types import MappingProxyType
 from attn_cli.analysis.changes import Change
 from attn_cli.analysis.why import Cell, Key, Match, Row
 from attn_cli.trace.trace import Layer, Trace
-from attn_cli.views.page import Block, Equation, Grid, Heading, Listing, Look, Numbers, Page, Prose
+from attn_cli.views.look import Look
+from attn_cli.views.page import Block, Equation, Grid, Heading, Listing, Numbers, Page, Prose
 from attn_cli.views.provenance import count, provenance
 from attn_cli.views.text import labels
 

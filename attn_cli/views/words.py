@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from attn_cli.views.boxes import Line
-from attn_cli.views.page import Equation, Heading, Listing, Look, Prose
+from attn_cli.views.look import Look
+from attn_cli.views.page import Equation, Heading, Listing, Prose
 from attn_cli.views.screen import Screen
 from attn_cli.views.styles import BOLD, FAINT, style_of
 from attn_cli.views.text import cells, pad, wrap

@@ -34,7 +34,9 @@ def outcome(
     monkeypatch.delenv("ATTN_DEBUG", raising=False)
 
     def of(does: Callable[[], object], *arguments: str) -> tuple[int, str, list[str]]:
-        monkeypatch.setitem(sys.modules, "attn_cli.cli.app", SimpleNamespace(app=app_that(does)))
+        monkeypatch.setitem(
+            sys.modules, "attn_cli.cli.app", SimpleNamespace(COMMANDS=(), app_of=lambda _: app_that(does))
+        )
         code = run(list(arguments or ["explain"]))
         output = capsys.readouterr()
         return code, output.out, output.err.splitlines()
@@ -131,7 +133,7 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 def explain(): {body}
 @app.callback()
 def attn(): ...
-sys.modules["attn_cli.cli.app"] = types.SimpleNamespace(app=app)
+sys.modules["attn_cli.cli.app"] = types.SimpleNamespace(COMMANDS=(), app_of=lambda _: app)
 sys.argv = ["attn", "explain"]
 from attn_cli.__main__ import main
 main()

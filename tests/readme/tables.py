@@ -13,7 +13,7 @@ from attn_cli.analysis.check.kinds import KINDS
 from attn_cli.analysis.head_names import KINDS as HEAD_KINDS
 from attn_cli.analysis.metrics import METRICS
 from attn_cli.analysis.patterns import PATTERNS
-from attn_cli.cli.app import app
+from attn_cli.cli.app import app_of
 from attn_cli.cli.options import Change
 from attn_cli.cli.results import FORMATS
 from attn_cli.core.masks import MASKS
@@ -94,7 +94,7 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def commands() -> str:
     rows = [
         (f"`attn {command.name}`", _sentence(command.callback.__doc__))
-        for command in app.registered_commands
+        for command in app_of().registered_commands
         if command.callback is not None
     ]
     return table(("command", "what it shows"), rows)

@@ -1,6 +1,8 @@
 """Tokenizers, on text that people write."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attn_cli.errors import AttnError
 from attn_cli.sources.tokenizers import TOKENIZERS, tokenize
@@ -51,3 +53,8 @@ def test_a_tokenizer_that_is_not_there_names_those_that_are() -> None:
     with pytest.raises(AttnError, match="'bpe'") as caught:
         tokenize("a", "bpe")
     assert "word, whitespace, char, byte" in caught.value.hint
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_plain_ascii_is_cut_as_any_other_text(text: str) -> None:
+    assert TOKENIZERS["word"](f"{text} é") == [*TOKENIZERS["word"](text), "é"]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from attn_cli.views.color_scales import COLOR_SCALES
-from attn_cli.views.page import Grid, Look, Picture
+from attn_cli.views.look import Look
+from attn_cli.views.page import Grid, Picture
 from tests.views.drawing import screen
 
 SHARES = np.array([[0.9, 0.1, 0.0], [0.001, 0.0, 0.0]])

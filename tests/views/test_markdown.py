@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from attn_cli.views.look import Look
 from attn_cli.views.markdown import page_to_markdown
-from attn_cli.views.page import Equation, Grid, Heading, Listing, Look, Numbers, Picture, Prose
+from attn_cli.views.page import Equation, Grid, Heading, Listing, Numbers, Picture, Prose
 from attn_cli.views.text import labels, safe
 from tests.views.drawing import HOSTILE, all_blocks, grid
 

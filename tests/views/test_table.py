@@ -4,7 +4,8 @@ import re
 
 import numpy as np
 
-from attn_cli.views.page import Grid, Look, Numbers
+from attn_cli.views.look import Look
+from attn_cli.views.page import Grid, Numbers
 from tests.views.drawing import grid, plain, screen
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from attn_cli.views.page import Equation, Grid, Heading, Listing, Look, Numbers, Picture, Prose
+from attn_cli.views.look import Look
+from attn_cli.views.page import Equation, Grid, Heading, Listing, Numbers, Picture, Prose
 from attn_cli.views.terminal import TerminalPage
 from attn_cli.views.text import cells
 from tests.views.drawing import HOSTILE, SYSTEMS, all_blocks, grid, hostile_grid, plain, screen
