@@ -12,14 +12,12 @@ def main() -> None:
             return
         # One thread: for matrices of this size, more of them only cost time to start.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        # What is imported stays: looking through it for garbage, again and again and once more at the end, takes longer
-        # than the attention itself.
+        # What is imported stays: looking through it for garbage again and again takes longer than the attention itself.
         gc.set_threshold(100_000)
         from attn_cli.cli.boundary import run
 
-        code = run(sys.argv[1:])
-        gc.freeze()
-        sys.exit(code)
+        # Everything is written: to take all modules apart would take longer than the attention itself.
+        os._exit(run(sys.argv[1:]))
     except KeyboardInterrupt:
         _interrupted()
 

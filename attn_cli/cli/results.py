@@ -1,7 +1,6 @@
 """What a command made, in the format that was asked for, to where it was asked to go."""
 
 import os
-import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from attn_cli.views.page import Page
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """The page that shows what was found, made only if somebody looks, and what a script reads.
 
@@ -42,7 +41,7 @@ class Result:
         return self.trace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Format:
     """How a result becomes bytes, and the suffixes that choose it."""
 
@@ -85,34 +84,13 @@ def _markdown(result: Result) -> bytes:
 
 
 def _terminal(result: Result) -> bytes:
-    from io import StringIO
-
-    from rich.console import Console
-
+    from attn_cli.views.screen import Screen
     from attn_cli.views.terminal import TerminalPage
 
     stream = None if result.show.output else sys.stdout
     encoding = stream.encoding if stream else "utf-8"
-    colour = colour_system(result.show.color, stream)
-
-    class Screen(StringIO):
-        """Text in memory that says how the real stream encodes."""
-
-    Screen.encoding = encoding
-    screen = Screen()
-    console = Console(
-        file=screen,
-        width=width(stream),
-        color_system=colour,  # type: ignore[arg-type]
-        force_terminal=colour is not None,
-        no_color=False,
-        markup=False,
-        emoji=False,
-        highlight=False,
-        legacy_windows=False,
-    )
-    console.print(TerminalPage(result.page(), result.look), crop=False, end="")
-    return screen.getvalue().encode(encoding, errors="backslashreplace")
+    screen = Screen(width(stream), colour_system(result.show.color, stream), encoding)
+    return TerminalPage(result.page(), result.look).text(screen).encode(encoding, errors="backslashreplace")
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -191,5 +169,7 @@ def look_of(show: Show, *, numbers: bool = False, color_scale: str | None = None
 
 def again() -> str:
     """The command line, to be typed again; a long text is cut short, for who types knows it."""
+    import shlex
+
     short = (argument if len(argument) <= LONGEST else f"{argument[: LONGEST - 1]}…" for argument in sys.argv[1:])
     return shlex.join(["attn", *short])

@@ -21,7 +21,7 @@ from attn_cli.trace.trace import Array, Layer, aligned, frozen, read_only
 CHAIN = ("scores", "scaled", "softcapped", "biased", "masked", "weights")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Projections:
     """The learned matrices of one layer; they multiply from the right, heads side by side.
 

@@ -7,7 +7,7 @@ from attn_cli.core.steps import Block, Shape, Step
 from attn_cli.trace.trace import Array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Edited:
     """A step whose result is edited, for scores of `shape` (head, query, key)."""
 

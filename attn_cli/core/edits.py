@@ -1,6 +1,5 @@
 """Edits: numbers of a stage put in place of its own while attention runs, so that all that follows is made of them."""
 
-import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -165,6 +164,8 @@ def _number(value: str, text: str) -> float | tuple[float, ...]:
     if (number := finite(value)) is not None:
         return number
     try:
+        import json
+
         row = json.loads(value)
     except ValueError:
         row = None

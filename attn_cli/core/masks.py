@@ -9,7 +9,6 @@ import numpy as np
 from attn_cli.trace.trace import Array
 
 
-@dataclass(frozen=True)
 class Mask:
     """A rule for what is visible; the last query stands on the last key, or `from_start` the first on the first."""
 

@@ -10,7 +10,6 @@ from attn_cli.errors import SpecError
 from attn_cli.trace.trace import Array
 
 
-@dataclass(frozen=True)
 class Positions:
     """A position scheme; it acts in one of three places, and does nothing in the other two."""
 

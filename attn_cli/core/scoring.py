@@ -15,7 +15,7 @@ BAND = 96, 256  # the fewest and the most rows of a block that holds only some o
 THREADED = 2**21  # from so many cells on, threads earn what it costs to start them
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Link:
     """One array of the chain: as it is stored, or the step that makes it and the kept array to write it into."""
 

@@ -72,7 +72,7 @@ class Spec:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Conditions:
     """Arrays that act on attention beside its projections.
 

@@ -12,7 +12,7 @@ from attn_cli.sources.whatif import WhatIf
 from attn_cli.trace.trace import Array, Layer
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Parameters:
     """What a document holds: stages to start from, projections, settings.
 

@@ -8,7 +8,7 @@ from attn_cli.sources.settings import PARSERS
 from attn_cli.sources.whatif import WhatIf
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Request:
     """What to run attention on, and how; None where the document or the default decides.
 

@@ -40,7 +40,7 @@ def aligned(tokens: Sequence[str], count: int, *, from_start: bool) -> tuple[str
     return tuple(tokens[:count] if from_start else tokens[len(tokens) - count :])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Stage:
     """One array on the way from embeddings to output, with the formula that made it.
 
@@ -67,7 +67,7 @@ class Settings:
     dtype: str = "float64"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Layer:
     """The stages of one attention layer, in the order in which the arithmetic ran.
 
@@ -149,7 +149,7 @@ class Layer:
         return replace(stage, array=frozen(stage.array[places]))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trace:
     """Every stage of every chosen layer, with where it came from."""
 

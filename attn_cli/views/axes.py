@@ -12,7 +12,7 @@ from attn_cli.views.text import cells, fit, pad
 KEYED = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Panel:
     """One matrix of a picture as it is drawn: `values` after pooling, `cut` the rows and columns in each cell."""
 

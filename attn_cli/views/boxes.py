@@ -9,7 +9,7 @@ Piece = tuple[str, Style | None]
 Line = Sequence[Piece]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Box:
     """Lines, and how many cells each takes; all lines together are `width` cells wide at most."""
 

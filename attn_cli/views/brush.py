@@ -13,7 +13,7 @@ from attn_cli.views.screen import Screen
 from attn_cli.views.styles import BOLD, FAINT, Ink, grounds, half, style_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Brush:
     """The inks of the levels on a scale, and those of hidden cells and of NaN."""
 

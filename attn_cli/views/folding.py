@@ -6,7 +6,7 @@ from dataclasses import dataclass
 ROWS = 24
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fold:
     """Of `count` things the first and the last ones; what lies between is left out."""
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Look:
     """How the reader wants it: digits after the point, palette (None: by the data), all cells, numbers in pictures.
 

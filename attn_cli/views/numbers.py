@@ -12,7 +12,7 @@ LARGE = 1e6
 _SHORT = re.compile(r" ([-\d.]+e[+-])(\d\d)(?!\d)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Form:
     """Fixed-point (`f`) or scientific (`e`) with `precision` digits, and the cells of the widest number.
 

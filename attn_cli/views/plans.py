@@ -18,7 +18,7 @@ ENDLESS = 10**9
 THUMBS = (32, 24, 16, 12, 8, 6, 4)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Labels:
     """The cells that the longest labels take: of rows, of rows with their numbers, of columns."""
 
@@ -27,7 +27,7 @@ class Labels:
     columns: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """A cell is `cell` characters wide, or half a line high (`half`); matrices larger than rows × columns are pooled.
 

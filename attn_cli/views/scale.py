@@ -9,7 +9,7 @@ from attn_cli.trace.trace import Array
 from attn_cli.views.palette import level_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scale:
     """The lowest and the highest number of a range of colours."""
 

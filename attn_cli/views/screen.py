@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from attn_cli.views.text import MARK, labels, safe
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Signs:
     """The signs that a medium draws with: shades from the lowest to the highest, and the rest."""
 
@@ -31,7 +31,7 @@ _PLAIN = str.maketrans(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Screen:
     """A screen of `width` cells; `colour` is Rich's name for what it can show, None for no colour."""
 

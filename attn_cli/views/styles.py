@@ -15,7 +15,7 @@ SHADES = " ░▒▓"
 MANY = ("truecolor", "256")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ink:
     """How a cell is drawn: the sign it is filled with, and a style."""
 

@@ -27,7 +27,7 @@ LEFT_OUT = 3
 NOTE = 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Paint:
     """How a number is written and coloured; `styles` is empty without colour, else one for each level and two more."""
 
@@ -49,7 +49,7 @@ class Paint:
             yield text if self.screen.unicode else text.replace("  −∞", "-inf")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """What is printed of one grid; a mark stands before column `after` and row `below` where some were left out.
 
@@ -100,7 +100,7 @@ class Table:
         return pieces
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Layout:
     """A grid as a table, and which of its columns and rows that shows."""
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.segment import Segment
+from rich.color import ColorSystem
 
 from attn_cli.views.boxes import Line, Piece
 from attn_cli.views.heat import picture_lines
@@ -15,6 +14,9 @@ from attn_cli.views.screen import Screen
 from attn_cli.views.table import numbers_lines
 from attn_cli.views.text import cells, fit
 from attn_cli.views.words import equation_lines, heading_lines, listing_lines, prose_lines
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
 
 Draw = Callable[[Any, Look, Screen], Iterator[Line]]
 
@@ -30,16 +32,29 @@ DRAW: Mapping[type, Draw] = MappingProxyType(
 )
 TALL = (Numbers, Picture, Listing)
 NARROW = 40
+SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
 
 
 class TerminalPage:
-    """A page as a Rich renderable."""
+    """A page as text with colour codes, and as a Rich renderable; the text needs no Console, which is slow to load."""
 
     def __init__(self, page: Page, look: Look) -> None:
         self.page = page
         self.look = look
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def text(self, screen: Screen) -> str:
+        """What a screen is sent."""
+        system = SYSTEMS.get(screen.colour or "")
+        pieces: list[str] = []
+        for line in self.lines(screen):
+            for text, style in _finished(line, screen):
+                pieces.append(text if style is None or system is None else style.render(text, color_system=system))
+            pieces.append("\n")
+        return "".join(pieces)
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        from rich.segment import Segment
+
         screen = Screen(max(1, options.max_width), console.color_system, options.encoding)
         for line in self.lines(screen):
             yield from (Segment(text, style) for text, style in _finished(line, screen))
