@@ -18,7 +18,8 @@ class Case:
     (new name, old name) pairs: parts of tensor names as older checkpoints have them. `also` are further tensors,
     and `older` keys that config.json has as older configs spell them; None takes one away.
     `turned_last` counts the rotated features that stand last in transformers' queries and keys, and first in ours;
-    `same_order` is false where it orders features another way altogether.
+    `same_order` is false where it orders features another way altogether. `shifted` says that its scores are ours but
+    for a number that all of a row share, which softmax forgets: such rows are compared centred.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Case:
     older: dict[str, Any] = field(default_factory=dict)
     turned_last: int = 0
     same_order: bool = True
+    shifted: bool = False
 
     def types_of(self, ids: list[int]) -> list[int] | None:
         return [int(place >= len(ids) / 2) for place in range(len(ids))] if self.types else None

@@ -15,11 +15,16 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+from torch.overrides import TorchFunctionMode
 
 from tests.parity.models.cases import ROWS, TARGET, TEXTS, Case, cases
+from tests.parity.models.scores import centred
 from tests.parity.models.weights import write_folder
 
 FIGURES = Path(__file__).parent / "figures"
+
+HIDDEN = -1e30
+"""Masks add the dtype's lowest number; no score comes near it."""
 
 
 def shapes_of(case: Case) -> tuple[dict[str, Any], dict[str, list[int]]]:
@@ -66,8 +71,26 @@ def heard(model: torch.nn.Module) -> Iterator[dict[str, np.ndarray]]:
             home.eager_attention_forward = original
 
 
+class Softmaxes(TorchFunctionMode):
+    """Scores (head, query, key) as they go into softmax, whichever module calls it, in the order of the calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scores: list[np.ndarray] = []
+
+    def __torch_function__(self, called: Any, types: Any, given: Any = (), named: Any = None) -> Any:
+        if called.__name__ == "softmax" and given[0].ndim == 4:  # a router's has fewer axes
+            self.scores.append(given[0][0].numpy().astype(np.float64))
+        return called(*given, **named or {})
+
+
+def without_sinks(scores: np.ndarray, sinks: np.ndarray) -> np.ndarray:
+    """Scores before sinks (head) stood in a last column, and before each row's maximum was taken away."""
+    return scores[..., :-1] - scores[..., -1:] + sinks[:, np.newaxis, np.newaxis]
+
+
 def run(case: Case, folder: str, ids: list[int], dtype: torch.dtype) -> dict[str, np.ndarray]:
-    """Weights, hidden states and logits of one text, and Q, K and V where attention can be listened to."""
+    """Scores, weights, hidden states and logits of one text, and Q, K and V where attention can be listened to."""
     kinds = {"attn_implementation": "eager", "experts_implementation": "eager"}
     model = getattr(transformers, case.auto).from_pretrained(folder, dtype=dtype, **kinds).eval()
     given: dict[str, Any] = {"input_ids": torch.tensor([ids])}
@@ -75,7 +98,7 @@ def run(case: Case, folder: str, ids: list[int], dtype: torch.dtype) -> dict[str
         given["decoder_input_ids"] = torch.tensor([TARGET])
     if case.types:
         given["token_type_ids"] = torch.tensor([case.types_of(ids)])
-    with torch.no_grad(), heard(model) as found:
+    with torch.no_grad(), heard(model) as found, Softmaxes() as softmaxes:
         out = model(**given, output_attentions=True, output_hidden_states=True)
     stacks = {"": "attentions"}
     if case.target:
@@ -83,6 +106,12 @@ def run(case: Case, folder: str, ids: list[int], dtype: torch.dtype) -> dict[str
     for prefix, key in stacks.items():
         for number, weights in enumerate(out[key]):
             found[f"{prefix}weights.{number}"] = weights[0].numpy()
+    assert len(softmaxes.scores) == sum("weights." in name for name in found), case.name
+    sinks = [part.sinks.detach().numpy() for part in model.modules() if hasattr(part, "sinks")]
+    for place, raw in enumerate(softmaxes.scores):
+        scores = without_sinks(raw, sinks[place]) if sinks else raw
+        scores = np.where(scores > HIDDEN, scores, -np.inf)
+        found[f"scores.{place}"] = centred(scores) if case.shifted else scores
     states = {"": "hidden_states"}
     if case.target:
         states = {"encoder.": "encoder_hidden_states", "decoder.": "decoder_hidden_states"}
@@ -122,7 +151,10 @@ def make(case: Case) -> None:
         for text, ids in TEXTS.items():
             single, double = (run(case, folder, ids, dtype) for dtype in (torch.float32, torch.float64))
             for name, truth in double.items():
-                own = np.sqrt(np.square(some(single[name]).astype(np.float64) - some(truth)).mean())
+                seen = np.isfinite(some(truth))
+                np.testing.assert_array_equal(np.isfinite(some(single[name])), seen)
+                error = some(single[name])[seen].astype(np.float64) - some(truth)[seen]
+                own = np.sqrt(np.square(error).mean())
                 stored[f"{text}.{name}"] = some(truth).astype(np.float32)
                 stored[f"{text}.{name}.own"] = np.float32(own)
     FIGURES.mkdir(exist_ok=True)

@@ -12,6 +12,7 @@ import pytest
 from attn_cli.models.model import Model, open_model
 from attn_cli.trace.trace import Layer
 from tests.parity.models.cases import ROWS, TARGET, TEXTS, Case, cases
+from tests.parity.models.scores import centred
 from tests.parity.models.weights import write_folder
 
 FIGURES = Path(__file__).parent / "figures"
@@ -19,6 +20,7 @@ CASES = {case.name: case for case in cases()}
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Figures = dict[str, Array]
+SCORES = ("scores", "scaled", "softcapped", "biased", "masked")
 FORMS = {name: (name, f"{name}_normed", f"{name}_rotated") for name in "QKV"}
 
 
@@ -45,7 +47,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def attentions(model: Model, case: Case, ids: list[int]) -> tuple[list[Layer], Array | None]:
     """Each attention in the order in which it runs, and the logits."""
-    keep = {"residual", "weights", *FORMS["Q"], *FORMS["K"], "V"}
+    keep = {"residual", "weights", *SCORES, *FORMS["Q"], *FORMS["K"], "V"}
     tokens = [str(place) for place in range(len(ids))]
     found: list[Layer] = []
     target = [TARGET, [str(i) for i in TARGET]] if case.target else []
@@ -64,6 +66,8 @@ def pairs(
     for place, layer in enumerate(layers):
         parts = layer.name.split(".")
         stack = "cross." if parts[-1] == "cross" else f"{parts[0]}." if parts[0] != "layers" else ""
+        scores = layer[[stage.name for stage in layer.stages if stage.name in SCORES][-1]]
+        yield "scores", f"{text}.scores.{place}", centred(scores) if case.shifted else scores
         yield "weights", f"{text}.{stack}weights.{layer.index}", layer["weights"]
         if layer.kind == "self":
             yield "states", f"{text}.{stack}state.{layer.index}", layer["residual"]
@@ -84,18 +88,27 @@ def pairs(
 def test_every_figure_is_as_near_to_the_truth_as_transformers_or_twice_that(name: str, folders: Any) -> None:
     case, stored = CASES[name], figures(name)
     model = open_model(folders(case))
-    ratios: dict[str, list[float]] = {}
+    ratios: dict[str, list[tuple[int, float]]] = {}
     for text, ids in TEXTS.items():
         layers, logits = attentions(model, case, ids)
-        assert len(layers) == sum(key.startswith(f"{text}.") and "weights." in key for key in stored) / 2
+        for kind in ("weights.", "scores."):
+            assert len(layers) == sum(key.startswith(f"{text}.") and kind in key for key in stored) / 2, kind
         for kind, figure, found in pairs(case, layers, logits, text, stored):
             rows = [row for row in ROWS if row < found.shape[-2]]
-            error = found[..., rows, :].astype(np.float64) - stored[figure]
-            assert kind != "weights" or np.abs(error).max() <= 2e-5, figure
+            hidden = np.isneginf(stored[figure])
+            np.testing.assert_array_equal(np.isneginf(found[..., rows, :]), hidden, figure)
+            error = found[..., rows, :][~hidden].astype(np.float64) - stored[figure][~hidden]
+            largest = np.abs(stored[figure][~hidden]).max()
+            assert kind not in {"weights", "scores"} or np.abs(error).max() <= 2e-5 * max(1, largest), figure
             # The truth is stored in float32: half a unit of that is no error.
-            unit = np.spacing(np.abs(stored[figure]).max()) / 2
-            ratios.setdefault(kind, []).append(np.sqrt(np.square(error).mean()) / max(stored[f"{figure}.own"], unit))
-    # One draw of rounding errors says little; all texts and layers of a kind together do.
-    assert {kind: np.sqrt(np.square(found).mean()) for kind, found in ratios.items()} == {
-        kind: pytest.approx(0, abs=2) for kind in ratios
-    }
+            unit = float(np.spacing(largest)) / 2
+            own = max(float(stored[f"{figure}.own"]), unit)
+            ratios.setdefault(kind, []).append((error.size, np.sqrt(np.square(error).mean()) / own))
+    # A few rounding errors say little, of either side: each text and layer counts as much as it has of them.
+    assert {kind: rms(found) for kind, found in ratios.items()} == {kind: pytest.approx(0, abs=2) for kind in ratios}
+
+
+def rms(ratios: list[tuple[int, float]]) -> float:
+    """The root mean square of (how often, ratio)."""
+    counts, values = np.array(ratios).T
+    return float(np.sqrt(np.average(np.square(values), weights=counts)))
