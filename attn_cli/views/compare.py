@@ -48,7 +48,7 @@ def _blocks(a: Trace, b: Trace, found: Comparison, shown: Shown) -> Iterator[Blo
     for reason in found.left_out:
         yield Prose(f"not compared: {reason}", faint=True)
     if found.largest:
-        yield from _heads(found)
+        yield from _heads(found, shown.tolerance)
     pictured = _pictured(found, shown)
     for difference in pictured:
         yield Heading(f"{_named(difference)}: B − A")
@@ -96,20 +96,21 @@ def _next(expected: Prediction) -> Iterator[Block]:
     )
 
 
-def _heads(found: Comparison) -> Iterator[Block]:
+def _heads(found: Comparison, tolerance: float) -> Iterator[Block]:
     """How far the weights of each head lie apart."""
+    differ = [head for head in found.heads if head.largest > tolerance]
+    by, beyond = (f" by more than {tolerance:g}", f" beyond {tolerance:g}") if tolerance else ("", "")
     if len(found.heads) == 1:
         yield Prose(f"The weights diverge by {found.heads[0].js:.4g}: {DIVERGENCE}")
-    if len(found.heads) > 1 and not any(head.largest for head in found.heads):
-        yield Prose("The weights of no head differ.")
-    elif len(found.heads) > 1:
+    elif found.heads and not differ:
+        yield Prose(f"The weights of no head differ{by}.")
+    elif found.heads:
         yield Heading("Heads, the most different first")
         yield Prose(f"divergence: {DIVERGENCE}", faint=True)
-        differ = [head for head in found.heads if head.largest]
         rows = [(head.layer, str(head.head), f"{head.js:.4g}", f"{head.largest:.4g}") for head in differ[:HEADS]]
         yield Listing(("layer", "head", "divergence", "largest difference"), tuple(rows), frozenset({1, 2, 3}))
         if len(differ) < len(found.heads):
-            yield Prose(f"no difference in {count(len(found.heads) - len(differ), 'head')}", faint=True)
+            yield Prose(f"no difference{beyond} in {count(len(found.heads) - len(differ), 'head')}", faint=True)
         if len(differ) > HEADS:
             yield Prose(f"… {count(len(differ) - HEADS, 'more head')}, in --json", faint=True)
 
