@@ -79,8 +79,8 @@ class Source(Input):
         str | None,
         typer.Option(
             metavar="MASK",
-            help="none, causal, causal:start, sliding:W, local:W or prefix:P.",
-            autocompletion=lambda: _complete("none causal causal:start sliding: local: prefix:"),
+            help="none, causal, causal:start, sliding:W, local:W, prefix:P or chunked:S.",
+            autocompletion=lambda: _complete("none causal causal:start sliding: local: prefix: chunked:"),
         ),
     ] = None
     positions: Annotated[

@@ -78,4 +78,23 @@ class Prefix(Mask):
         return np.asarray((key <= query) | (key < self.length))
 
 
-MASKS = MappingProxyType({"none": NoMask, "causal": Causal, "sliding": Sliding, "local": Local, "prefix": Prefix})
+@dataclass(frozen=True)
+class Chunked(Mask):
+    """Causal, but no further back than the start of the query's own chunk of `size` tokens."""
+
+    size: int
+
+    def sees(self, query: Array, key: Array) -> Array:
+        return np.asarray((key <= query) & (key // self.size == query // self.size))
+
+
+MASKS = MappingProxyType(
+    {
+        "none": NoMask,
+        "causal": Causal,
+        "sliding": Sliding,
+        "local": Local,
+        "prefix": Prefix,
+        "chunked": Chunked,
+    }
+)

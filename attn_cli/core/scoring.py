@@ -1,5 +1,6 @@
 """From queries and keys, or from any stage after them, to weights and head outputs: block by block, in place."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,12 +8,12 @@ import numpy as np
 
 from attn_cli.core.record import Record
 from attn_cli.core.steps import Block, Shape, Step, shared
-from attn_cli.core.threads import cores, each
+from attn_cli.core.threads import each, threads_for
 from attn_cli.trace.trace import Array
 
 CELLS = 2**18  # the largest block of whole heads, so that it stays in a core's cache; bands of rows have twice as many
 BAND = 96, 256  # the fewest and the most rows of a block that holds only some of a head's
-THREADED = 2**21  # from so many cells on, threads earn what it costs to start them
+THREADED = 2**18  # so many cells are worth waking a thread for
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,8 +49,8 @@ def score(record: Record, chain: Mapping[str, Step | None], shape: Shape, dtype:
             np.matmul(scores, shared(v, block, shape[0]), out=block.of(blended))
 
     if links:
-        threads = cores() if np.prod(shape) >= THREADED else 1
-        each(_apart(list(_blocks(shape)), threads), work, threads)
+        threads = threads_for(math.prod(shape), THREADED)
+        each(_apart(list(_blocks(shape, threads)), threads), work, threads)
     for before, (name, step) in zip(["", *chain], chain.items(), strict=False):
         if not record.take(name) and step and name in made:
             record.add(name, made[name], step.formula(before))
@@ -72,10 +73,10 @@ def _links(
     return links[::-1]
 
 
-def _blocks(shape: Shape) -> Iterator[Block]:
-    """All heads at once where that is small, else whole heads, else bands of full rows of one head."""
+def _blocks(shape: Shape, threads: int) -> Iterator[Block]:
+    """All of a thread's heads at once where that is small, else whole heads, else bands of full rows of one head."""
     heads, queries, keys = shape
-    together = max(1, min(heads, CELLS // max(1, queries * keys)))
+    together = max(1, min(-(-heads // threads), CELLS // max(1, queries * keys)))
     rows = queries if queries * keys <= CELLS else min(BAND[1], max(BAND[0], 2 * CELLS // keys))
     for head in range(0, heads, together):
         for row in range(0, queries, max(1, rows)):

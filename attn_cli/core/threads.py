@@ -47,6 +47,17 @@ def each(items: Sequence[Item], work: Callable[[Item], object], threads: int) ->
         raise error
 
 
+def parts(count: int, wanted: int, grain: int = 1) -> list[slice]:
+    """`count` things cut into as many equal runs, or fewer, each but the last a multiple of `grain` long."""
+    step = max(1, -(-count // max(1, wanted) // grain) * grain)
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
+
+
+def threads_for(work: int, worth: int) -> int:
+    """As many threads as there are cores, and as have something to do that is `worth` waking them."""
+    return max(1, min(cores(), work // worth))
+
+
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

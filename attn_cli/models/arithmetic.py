@@ -3,61 +3,22 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 
-from attn_cli.core.threads import cores, each
+from attn_cli.core.threads import each, parts, threads_for
 from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Array
 
-FEW = 64  # with fewer tokens than this, a product is faster the other way round
-PRODUCT, NUMBERS = 2**22, 2**17  # how much of a product, and how many numbers, are worth waking a thread for
 BAND = 2**15  # the numbers that go through an activation or a norm at a time, so that they stay in a core's cache
-
-
-def linear(x: Array, weight: Array, bias: Array | None = None, what: str = "a matrix") -> Array:
-    """x (token, in) · weightᵀ (out, in) + bias, some of its columns at a time."""
-    if weight.shape[1] != x.shape[1]:
-        raise DocumentError(
-            f"{what} is {weight.shape[0]}×{weight.shape[1]}, and takes vectors of width {x.shape[1]}",
-            hint="config.json and the weights contradict each other",
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise DocumentError(
-            f"{what} makes {weight.shape[0]} numbers, and its bias has {bias.size}",
-            hint="config.json and the weights contradict each other",
-        )
-    y = np.empty((len(x), len(weight)), np.result_type(x, weight))
-
-    def columns(part: slice) -> None:
-        if len(x) < FEW:
-            y[:, part] = (weight[part] @ x.T).T
-        else:
-            np.matmul(x, weight[part].T, out=y[:, part])
-        if bias is not None:
-            y[:, part] += bias[part]
-
-    threads = _threads(y.size * x.shape[1], PRODUCT)
-    each(_parts(len(weight), threads), columns, threads)
-    return y
-
-
-def _threads(work: int, worth: int) -> int:
-    """As many threads as there are cores, and as have something to do that is worth it."""
-    return max(1, min(cores(), work // worth))
-
-
-def _parts(count: int, parts: int) -> list[slice]:
-    step = max(1, -(-count // parts))
-    return [slice(start, start + step) for start in range(0, count, step)]
+NUMBERS = 2**17  # how many numbers are worth waking a thread for
 
 
 def by_bands(function: Callable[[Array], Array], x: Array) -> Array:
-    """A function of each token's vector, or of each number, for some tokens (token, feature) at a time."""
-    bands = _parts(len(x), -(-x.size // BAND))
+    """A function of each token's vector (token, feature), for some tokens at a time."""
+    bands = parts(len(x), -(-x.size // BAND))
     if len(bands) <= 1:
         return function(x)
     y = np.empty_like(x)
@@ -65,7 +26,7 @@ def by_bands(function: Callable[[Array], Array], x: Array) -> Array:
     def band(part: slice) -> None:
         y[part] = function(x[part])
 
-    each(bands, band, _threads(x.size, NUMBERS))
+    each(bands, band, threads_for(x.size, NUMBERS))
     return y
 
 
@@ -91,11 +52,14 @@ class Norm:
 
     def _normed(self, x: Array, weight: Array | None, bias: Array | None) -> Array:
         centred = x - x.mean(axis=-1, keepdims=True) if self.kind == "layer" else x
-        spread = np.square(centred).mean(axis=-1, keepdims=True)
-        y: Array = centred / np.sqrt(spread + x.dtype.type(self.eps))
+        spread = np.einsum("...i,...i->...", centred, centred)[..., np.newaxis] / x.dtype.type(x.shape[-1])
+        factor = 1 / np.sqrt(spread + x.dtype.type(self.eps))
+        y: Array = np.multiply(centred, factor, out=None if centred is x else centred)
         if weight is not None:
-            y = y * (weight + 1 if self.plus_one else weight)
-        return y if bias is None else y + bias
+            y *= weight + 1 if self.plus_one else weight
+        if bias is not None:
+            y += bias
+        return y
 
     def frozen_at(self, x: Array, weight: Array | None) -> Callable[[Array], Array]:
         """The norm of a vector x (feature) as a linear map of its parts (…, feature), in float64, its bias left out.
@@ -122,51 +86,38 @@ def sinusoids(positions: Array, width: int) -> Array:
     return table
 
 
-def erf(x: Array) -> Array:
-    """The error function, within 2 units in the last place of float32: a rational approximation on [-4, 4]."""
-    x = np.minimum(np.maximum(x, -4), 4)
+def gelu(x: Array) -> Array:
+    """x · Φ(x), Φ being the normal distribution: Φ(x) = 1 / (1 + exp(−x · p(x²))), its log-odds a polynomial.
+
+    The largest error is below that of rounding 1 + erf(x / √2) to float32. The coefficients are our own fit:
+    the smallest largest error of x · Φ(x) where x² ≤ 5.5², beyond which p stays as it is.
+    """
     square = x * x
-    above = _polynomial(_ERF_ABOVE, square)
-    above *= x
-    above /= _polynomial(_ERF_BELOW, square)
-    return above
-
-
-def _polynomial(coefficients: Array, x: Array) -> Array:
-    """Horner's rule, in place; the highest power first."""
-    y: Array = x * coefficients[0]
-    for coefficient in coefficients[1:-1]:
+    np.minimum(square, _LOG_ODDS_END, out=square)
+    y: Array = square * _LOG_ODDS[0]
+    for coefficient in _LOG_ODDS[1:-1]:
         y += coefficient
-        y *= x
-    y += coefficients[-1]
-    return y
+        y *= square
+    y += _LOG_ODDS[-1]
+    y *= x
+    np.exp(y, out=y)
+    y += 1
+    return np.divide(x, y, out=y)
 
 
-# The coefficients that Eigen and XLA use for float32.
-_ERF_ABOVE = np.array(
+_LOG_ODDS_END = np.float32(5.5**2)
+_LOG_ODDS = np.array(
     [
-        -2.72614225801306e-10,
-        2.77068142495902e-08,
-        -2.10102402082508e-06,
-        -5.69250639462346e-05,
-        -7.34990630326855e-04,
-        -2.95459980854025e-03,
-        -1.60960333262415e-02,
+        -3.61123142e-09,
+        2.66892755e-07,
+        -7.93821788e-06,
+        1.10480309e-04,
+        6.62600133e-05,
+        -7.26685671e-02,
+        -1.59576843e00,
     ],
     dtype=np.float32,
 )
-_ERF_BELOW = np.array(
-    [-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02],
-    dtype=np.float32,
-)
-
-
-def gelu(x: Array) -> Array:
-    y = erf(x * x.dtype.type(math.sqrt(0.5)))
-    y += 1
-    y *= 0.5
-    y *= x
-    return y
 
 
 def gelu_tanh(x: Array) -> Array:
@@ -216,7 +167,7 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
 
 
 def activation(name: str) -> Activation:
-    """The activation that a config names, in bands; DocumentError for one that nobody has written."""
+    """The activation that a config names; DocumentError for one that nobody has written."""
     if name not in ACTIVATIONS:
         raise DocumentError(f"the activation {name!r} is not known", hint=f"known are {', '.join(ACTIVATIONS)}")
-    return partial(by_bands, ACTIVATIONS[name])
+    return ACTIVATIONS[name]

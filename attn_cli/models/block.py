@@ -11,6 +11,7 @@ from attn_cli.core.parts import record_parts
 from attn_cli.core.record import Record, by
 from attn_cli.core.spec import Conditions, Spec
 from attn_cli.models.plan import LayerPlan
+from attn_cli.models.products import linear
 from attn_cli.models.weights import Weights
 from attn_cli.trace.trace import Array
 
@@ -78,19 +79,21 @@ def _project(record: Record, run: Run, x: Array, looked: Array) -> None:
         for name, (array, formula) in plan.projecting(run.weights, x).items():
             record.add(name, array, formula)
         return
-    widths = {"Q": (plan.heads, plan.d_k), "K": (plan.kv_heads, plan.d_k), "V": (plan.kv_heads, plan.d_v)}
-    for name, (heads, width) in widths.items():
-        source = x if name == "Q" else looked
-        key = run.side + name.lower()
-        projected = run.weights.apply(key, source)
-        run.weights.check_heads(key, projected, heads, width)
+    shapes = {"Q": (plan.heads, plan.d_k), "K": (plan.kv_heads, plan.d_k), "V": (plan.kv_heads, plan.d_v)}
+    maps = {name: run.weights.linear(run.side + name.lower()) for name in shapes}
+    made = linear(x, *maps.values()) if x is looked else [*linear(x, maps["Q"]), *linear(looked, maps["K"], maps["V"])]
+    for (name, (heads, width)), projected in zip(shapes.items(), made, strict=True):
+        run.weights.check_heads(run.side + name.lower(), projected, heads, width)
         if plan.clip is not None:
-            projected = np.clip(projected, -plan.clip, plan.clip)
-        left = "X" if name == "Q" or run.context is None else "X_context"
-        bias = f" + b_{name}" if run.weights.find(key, "bias") is not None else ""
-        shapes = f"{by(source)} → {by(projected)}"
+            np.clip(projected, -plan.clip, plan.clip, out=projected)
+        left, source = ("X", x) if name == "Q" or run.context is None else ("X_context", looked)
+        bias = f" + b_{name}" if maps[name].bias is not None else ""
+        by_shape = f"{by(source)} → {by(projected)}"
         array = split_heads(projected, heads)
-        record.add(name, array, f"{name} = {left} · W_{name}{bias}   {shapes}, {heads} heads of {by(array[0])}")
+        formula = f"{name} = {left} · W_{name}{bias}   {by_shape}, {heads} heads of {by(array[0])}"
+        if name == "Q" and plan.tuning is not None and plan.rotary is None:
+            array, formula = plan.tuning(array, run.queries, formula)
+        record.add(name, array, formula)
 
 
 def _norm_heads(record: Record, run: Run) -> None:
@@ -119,7 +122,10 @@ def _rotate(record: Record, run: Run) -> None:
     for name, positions in (("Q", run.queries), ("K", run.keys)):
         before = record.matched(name) or name
         turned = run.plan.rotary(record.known[before], positions)
-        record.add(f"{name}_rotated", turned, f"{name}_rotated = rotate({before}, position)   {by(turned[0])}")
+        formula = f"{name}_rotated = rotate({before}, position)   {by(turned[0])}"
+        if name == "Q" and run.plan.tuning is not None:
+            turned, formula = run.plan.tuning(turned, positions, formula)
+        record.add(f"{name}_rotated", turned, formula)
 
 
 def _conditions(record: Record, run: Run) -> Conditions:

@@ -6,10 +6,11 @@ from typing import Any
 from attn_cli.errors import DocumentError
 
 HARMLESS = frozenset((
-    "_name_or_path", "_attn_implementation", "_attn_implementation_autoset", "_commit_hash", "_num_labels",
-    "architectures", "attn_implementation", "auto_map", "bad_words_ids", "begin_suppress_tokens", "bos_token_id",
-    "chunk_size_feed_forward", "classifier_dropout", "cross_attention_hidden_size", "decoder_start_token_id",
-    "diversity_penalty", "do_sample", "dtype", "early_stopping", "encoder_no_repeat_ngram_size", "eos_token_id",
+    "_name_or_path", "_attn_implementation", "_attn_implementation_autoset", "_commit_hash", "_flash_attn_2_enabled",
+    "_from_model_config", "_num_labels", "architectures", "attn_implementation", "auto_map", "bad_words_ids",
+    "begin_suppress_tokens", "bos_token_id", "chunk_size_feed_forward", "classifier_dropout",
+    "cross_attention_hidden_size", "decoder_start_token_id", "diversity_penalty", "do_sample", "dtype",
+    "early_stopping", "encoder_no_repeat_ngram_size", "eos_token_id",
     "exponential_decay_length_penalty", "finetuning_task", "forced_bos_token_id", "forced_eos_token_id",
     "gradient_checkpointing", "id2label", "initializer_range", "is_decoder", "is_encoder_decoder", "label2id",
     "language", "length_penalty", "max_length", "min_length", "model_type", "name_or_path", "no_repeat_ngram_size",
@@ -17,10 +18,14 @@ HARMLESS = frozenset((
     "output_past", "output_scores", "pad_token_id", "prefix", "pretraining_tp", "problem_type", "pruned_heads",
     "remove_invalid_values", "repetition_penalty", "return_dict", "return_dict_in_generate", "sentence_transformers",
     "sep_token_id", "suppress_tokens", "task_specific_params", "temperature", "tf_legacy_loss", "tie_encoder_decoder",
-    "tie_word_embeddings", "tokenizer_class", "top_k", "top_p", "torch_dtype", "torchscript", "transformers_version",
-    "typical_p", "unsloth_fixed", "unsloth_version", "use_bfloat16", "use_cache", "vocab_size", "xla_device",
+    "tie_word_embeddings", "tokenizer_class", "top_k", "top_p", "torch_dtype", "torchscript", "transformers.js_config",
+    "transformers_version", "typical_p", "unsloth_fixed", "unsloth_version", "use_bfloat16", "use_cache",
+    "vocab_size", "xla_device",
 ))  # fmt: skip
 """Keys that change nothing in the arithmetic of attention, in any family."""
+
+LAYERS = 10_000
+"""No model has nearly so many; a plan is made of each before anything is read."""
 
 _NOTHING: Any = object()
 
@@ -51,8 +56,11 @@ class Config:
         return default
 
     def whole(self, key: str, default: Any = _NOTHING) -> Any:
-        """A whole number from 1; the default may be None."""
-        return self._typed(key, default, int, "a whole number from 1")
+        """A whole number from 1, of layers no more than there could be; the default may be None."""
+        value = self._typed(key, default, int, "a whole number from 1")
+        if value is not None and "layer" in key and value > LAYERS:
+            raise self._wrong(key, f"a whole number up to {LAYERS}", value)
+        return value
 
     def number(self, key: str, default: Any = _NOTHING) -> Any:
         """A number as a float; the default may be None."""

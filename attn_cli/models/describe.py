@@ -10,8 +10,8 @@ from attn_cli.core.masks import MASKS
 from attn_cli.core.spelling import spell
 from attn_cli.errors import DocumentError
 from attn_cli.models.gguf import is_gguf
-from attn_cli.models.hub import TOKENIZERS
 from attn_cli.models.model import Model, open_model
+from attn_cli.models.older import OLDER
 from attn_cli.models.plan import LayerPlan
 
 
@@ -53,7 +53,8 @@ class Description:
 
 def describe(folder: str) -> Description:
     """The description of a folder; DocumentError only where there is no config.json that can be read."""
-    tokenizer = next((file for file in TOKENIZERS if os.path.exists(os.path.join(folder, file))), None)
+    files = ("tokenizer.json", *OLDER)
+    tokenizer = next((file for file in files if os.path.exists(os.path.join(folder, file))), None)
     if is_gguf(folder):
         tokenizer = "in the file"
     try:
@@ -109,6 +110,7 @@ def _layer(name: str, plan: LayerPlan) -> Layers:
         "softcap " + f"{plan.softcap:g}" if plan.softcap else "": plan.softcap is not None,
         "sinks": plan.sinks,
         "q/k norm": plan.head_norm is not None,
+        "growing queries": plan.tuning is not None,
         "relative bias": plan.relative is not None,
         "cross-attention": plan.cross,
         "parallel feed-forward": plan.parallel,

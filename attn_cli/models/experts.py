@@ -19,17 +19,23 @@ class Route(Protocol):
 
 @dataclass(frozen=True)
 class Best:
-    """The `chosen` experts of the highest logits, by their share of the softmax over all, or over those `among`."""
+    """The `chosen` experts of the highest logits, out of the `kept` best of `groups` of them.
+
+    A group is as good as its best. Shares are those of the softmax over all, or over those `among`, times `factor`.
+    """
 
     chosen: int
     among: bool = False
+    groups: int = 1
+    kept: int = 1
+    factor: float = 1.0
 
     def __call__(self, logits: Array, weights: Weights) -> Array:
-        best = highest(logits, self.chosen)
+        best = highest(of_groups(logits, self.groups, self.kept, best=1), self.chosen)
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         kept = np.where(best, raised, 0)
         shares: Array = kept / (kept if self.among else raised).sum(axis=1, keepdims=True)
-        return shares
+        return shares if self.factor == 1 else shares * np.float32(self.factor)
 
 
 @dataclass(frozen=True)
@@ -50,15 +56,21 @@ class Sigmoids:
         shares = sigmoid(logits)
         correction = weights.find("correction")
         ranked = shares if correction is None else shares + correction
-        if self.groups > 1:
-            grouped = ranked.reshape(len(ranked), self.groups, -1)
-            best = highest(np.sort(grouped, axis=2)[..., -2:].sum(axis=2), self.kept)
-            ranked = np.where(best[..., np.newaxis], grouped, -np.inf).reshape(ranked.shape)
+        ranked = of_groups(ranked, self.groups, self.kept, best=2)
         shares = np.where(highest(ranked, self.chosen), shares, 0)
         if self.among:
             shares = shares / (shares.sum(axis=1, keepdims=True) + np.float32(1e-20))
         scaled: Array = shares * np.float32(self.factor)
         return scaled
+
+
+def of_groups(ranked: Array, groups: int, kept: int, *, best: int) -> Array:
+    """Ranks (token, expert), −∞ outside of the `kept` best of `groups`, each as good as its `best` ones together."""
+    if groups == 1:
+        return ranked
+    grouped = ranked.reshape(len(ranked), groups, -1)
+    good = highest(np.sort(grouped, axis=2)[..., -best:].sum(axis=2), kept)
+    return np.where(good[..., np.newaxis], grouped, -np.inf).reshape(ranked.shape)
 
 
 def highest(values: Array, count: int) -> Array:
@@ -73,20 +85,23 @@ def highest(values: Array, count: int) -> Array:
 class Experts:
     """The sum of what a token's experts make of it, by their shares, and of what one makes that all tokens `share`.
 
-    The shared one counts by the sigmoid of `shared_switch` where there are such weights.
+    The shared one counts by the sigmoid of `shared_switch` where there are such weights. With `before`, shares
+    multiply what goes into an expert, and not what comes out.
     """
 
     route: Route
     expert: Feed
     shared: Feed | None = None
+    before: bool = False
 
     def __call__(self, x: Array, weights: Weights) -> Array:
         shares = self.route(weights.apply("router", x), weights).astype(x.dtype, copy=False)
         y = np.zeros_like(x)
         for number in np.flatnonzero(shares.any(axis=0)):
             rows = np.flatnonzero(shares[:, number])
-            made = self.expert(np.ascontiguousarray(x[rows]), weights.expert(int(number)))
-            y[rows] += made * shares[rows, number, np.newaxis]
+            taken, share = np.ascontiguousarray(x[rows]), shares[rows, number, np.newaxis]
+            own = weights.expert(int(number))
+            y[rows] += self.expert(taken * share, own) if self.before else self.expert(taken, own) * share
         if self.shared is None:
             return y
         always = self.shared(x, weights)

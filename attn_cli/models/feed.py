@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attn_cli.models.arithmetic import Activation, check_alike, sigmoid
+from attn_cli.models.arithmetic import Activation, sigmoid
+from attn_cli.models.products import through
 from attn_cli.models.weights import Weights
 from attn_cli.trace.trace import Array
 
@@ -16,7 +17,7 @@ class Plain:
     act: Activation
 
     def __call__(self, x: Array, weights: Weights) -> Array:
-        return weights.apply("down", self.act(weights.apply("up", x)))
+        return through(x, [weights.linear("up")], self.act, weights.linear("down"))
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,11 @@ class Gated:
     side: str = ""
 
     def __call__(self, x: Array, weights: Weights) -> Array:
-        gate, up = (weights.apply(self.side + name, x) for name in ("gate", "up"))
-        check_alike(gate, up, weights.named(self.side + "up"))
-        return weights.apply(self.side + "down", self.act(gate) * up)
+        gate, up, down = (weights.linear(self.side + name) for name in ("gate", "up", "down"))
+        return through(x, [gate, up], self._between, down)
+
+    def _between(self, gate: Array, up: Array) -> Array:
+        return self.act(gate) * up
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,11 @@ class Clamped:
     side: str = ""
 
     def __call__(self, x: Array, weights: Weights) -> Array:
-        gate = np.minimum(weights.apply(self.side + "gate", x), np.float32(self.limit))
-        up = np.clip(weights.apply(self.side + "up", x), -self.limit, self.limit)
-        return weights.apply(self.side + "down", (up + 1) * (gate * sigmoid(gate * np.float32(self.slope))))
+        gate, up, down = (weights.linear(self.side + name) for name in ("gate", "up", "down"))
+        return through(x, [gate, up], self._between, down)
+
+    def _between(self, gate: Array, up: Array) -> Array:
+        gate = np.minimum(gate, np.float32(self.limit))
+        up = np.clip(up, -self.limit, self.limit)
+        y: Array = (up + 1) * (gate * sigmoid(gate * np.float32(self.slope)))
+        return y

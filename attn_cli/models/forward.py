@@ -56,7 +56,28 @@ def layers(
     With `first`, x is the stream before that layer, and those before it are not run.
 
     The consumer stops when it has seen enough: what comes after an attention is computed when the next is asked for.
+    Damaged weights may make numbers that are none; a trace notes them, and NumPy does not warn of each on its own.
     """
+    stream = _layers(source, stack, x, tokens, keep, looked, first)
+    while True:
+        with np.errstate(over="ignore", invalid="ignore"):
+            try:
+                layer = next(stream)
+            except StopIteration as end:
+                last: Array = end.value
+                return last
+        yield layer
+
+
+def _layers(
+    source: Source,
+    stack: StackPlan,
+    x: Array,
+    tokens: Sequence[str],
+    keep: Keep,
+    looked: Looked | None,
+    first: int,
+) -> Stream:
     shared: dict[str, Array | None] = {}
     for number, plan in enumerate(stack.layers[first:], start=first):
         name = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"

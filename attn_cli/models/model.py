@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.errors import DocumentError, SelectionError
-from attn_cli.models.arithmetic import check_alike, sinusoids
+from attn_cli.models.arithmetic import check_alike
 from attn_cli.models.config import Config
 from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture, Family
@@ -37,8 +37,16 @@ class Model:
     @property
     def embedding_shape(self) -> tuple[int, ...]:
         """How many token ids there are, and how wide their vectors are."""
-        weights = self._source(self.architecture.stacks[0]).layer(None)
-        return self.tensors.tensors[weights.named("embed")].shape
+        return self._embedding_shape(self._source(self.architecture.stacks[0]).layer(None))
+
+    def _embedding_shape(self, weights: Weights) -> tuple[int, ...]:
+        shape = self.tensors.tensors[weights.named("embed")].shape
+        if len(shape) != 2:
+            raise DocumentError(
+                f"{weights.named('embed')} is no matrix: it has {len(shape)} dimensions",
+                hint="config.json and the weights contradict each other",
+            )
+        return shape
 
     def stream(
         self,
@@ -72,7 +80,7 @@ class Model:
         """Token ids to vectors (token, d_model), with what positions and types add; SelectionError for no such id."""
         weights = self._source(stack).layer(None)
         places = np.asarray(ids, dtype=np.int64)
-        count = self.tensors.tensors[weights.named("embed")].shape[0]
+        count = self._embedding_shape(weights)[0]
         if len(places) and not 0 <= places.min() <= places.max() < count:
             bad = int(next(place for place in places if not 0 <= place < count))
             raise SelectionError(f"there is no token id {bad}", hint=f"{self.folder} has ids 0 to {count - 1}")
@@ -93,7 +101,7 @@ class Model:
         if stack.table != "none":
             stored = weights.named("positions") in self.tensors or stack.table == "learned"
             at = stack.positions(places)
-            places = weights.rows("positions", at) if stored else sinusoids(at, x.shape[1])
+            places = weights.rows("positions", at) if stored else stack.sines(at, x.shape[1])
             check_alike(x, places, weights.named("positions"))
             x += places
         if stack.embed_norm is not None:
@@ -146,7 +154,7 @@ def open_model(folder: str) -> Model:
     path = config.where
     family = family_of(config.word("model_type"), path)
     config.refuse_quantized()
-    architecture = family.read(config)
+    architecture = _read(family, config)
     config.refuse_unread(family.harmless_keys)
     tensors = opened(family, architecture)
     prefix = _prefix(tensors, architecture, family.prefixes, folder)
@@ -160,6 +168,17 @@ def open_model(folder: str) -> Model:
     return Model(
         folder, config.word("model_type"), architecture, tensors, prefix, start if isinstance(start, int) else None
     )
+
+
+def _read(family: Family, config: Config) -> Architecture:
+    """What the config says; DocumentError for values that nothing can be computed with, of whatever kind they are."""
+    try:
+        return family.read(config)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise DocumentError(
+            f"{config.where}: a value is not of the kind that it should be: {type(error).__name__}: {error}"[:300],
+            hint="mend config.json, or copy or download it again",
+        ) from error
 
 
 def _opened(folder: str) -> tuple[Config, Callable[[Family, Architecture], Tensors]]:

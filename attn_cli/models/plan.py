@@ -9,8 +9,9 @@ import numpy as np
 from attn_cli.core.edits import Edit
 from attn_cli.core.masks import Mask, NoMask
 from attn_cli.core.spec import ScaleRule
-from attn_cli.models.arithmetic import Norm
+from attn_cli.models.arithmetic import Norm, sinusoids
 from attn_cli.models.rotary import Rotary
+from attn_cli.models.tuning import Tuning
 from attn_cli.models.weights import Names, Weights
 from attn_cli.trace.trace import Array
 
@@ -68,6 +69,7 @@ class LayerPlan:
 
     `norms` names the slots that have a norm: before or after attention and the feed-forward part, or over the sum
     with the residual (as in BERT). `parallel` feeds both from the same residual. `clip` bounds Q, K and V.
+    `tuning` is done to queries last.
     `temperature` divides scores before softmax; `edits` change stages of self-attention, `cross_edits` those across.
     """
 
@@ -82,6 +84,7 @@ class LayerPlan:
     scale: ScaleRule = "sqrt"
     softcap: float | None = None
     rotary: Rotary | None = None
+    tuning: Tuning | None = None
     slopes: Callable[[int], Array] | None = None
     relative: Relative | None = None
     disentangled: Disentangled | None = None
@@ -104,7 +107,8 @@ class StackPlan:
     `names` says what the checkpoint calls its weights.
     `name` goes before `layers.0`. `position_offset` is added to positions where they are looked up in a table;
     `padding` is a token that takes no position and stands before all others, where a model has such a one.
-    `embed_scale` multiplies token vectors. `final_norm` and `embed_norm` are None where there is none.
+    `sines` make the vectors of a sinusoidal table. `embed_scale` multiplies token vectors.
+    `final_norm` and `embed_norm` are None where there is none.
     """
 
     layers: tuple[LayerPlan, ...]
@@ -112,6 +116,7 @@ class StackPlan:
     name: str = ""
     embed_scale: float = 1.0
     table: Literal["learned", "sinusoidal", "none"] = "none"
+    sines: Callable[[Array, int], Array] = sinusoids
     position_offset: int = 0
     padding: int | None = None
     embed_norm: Norm | None = None

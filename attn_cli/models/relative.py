@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.core.positions import Alibi
+from attn_cli.errors import DocumentError
 from attn_cli.models.weights import Weights
 from attn_cli.trace.trace import Array
 
@@ -21,10 +22,19 @@ class Buckets:
     farthest: int
     both_ways: bool
 
+    def __post_init__(self) -> None:
+        if not 0 < self.buckets // (4 if self.both_ways else 2) < self.farthest:
+            raise ValueError(f"{self.buckets} buckets cannot hold distances up to {self.farthest}")
+
     def __call__(self, weights: Weights, queries: Array, keys: Array) -> Array | None:
         table = weights.find("relative")  # (bucket, head)
         if table is None:
             return None
+        if table.ndim != 2 or len(table) != self.buckets:
+            raise DocumentError(
+                f"{weights.named('relative')} has {len(table)} rows, and config.json says {self.buckets} buckets",
+                hint="config.json and the weights contradict each other",
+            )
         bias: Array = table.T[:, self.of(keys - queries[:, np.newaxis])]
         return bias
 

@@ -13,6 +13,8 @@ from attn_cli.models.rotary import Rotary, Speeds, powers
 from attn_cli.trace.trace import Array
 
 ONE = np.float32(1)
+HIGHEST, WIDEST = 1e30, 2**16  # a base of rotary positions, and a head: none is nearly so large
+MEND = "mend config.json"
 
 
 def rotary(
@@ -32,12 +34,15 @@ def rotary(
     settings = _settings(config, kind)
     own = settings.number("rope_theta", None) or config.number("rope_theta", None)
     base = base or own or 10000.0
-    share = settings.number("partial_rotary_factor", None) or config.number("partial_rotary_factor", None) or 1.0
+    if not 0 < base <= HIGHEST:
+        raise DocumentError(f"{config.where}: rope_theta: expected a number above 0, found {base:g}", hint=MEND)
+    shares = [part.number("partial_rotary_factor", None) for part in (settings, config)]  # files may say it twice
+    share = shares[0] or shares[1] or 1.0
     dim = dim or int(d_k * share)
-    if dim % 2 or dim > d_k:
+    if dim % 2 or dim > min(d_k, WIDEST):
         raise DocumentError(
             f"{config.where}: {dim} features of a head of width {d_k} cannot be rotated: they go in pairs",
-            hint="mend config.json",
+            hint=MEND,
         )
     name = settings.word("rope_type", None) or settings.word("type", None) or "default"
     settings.word("type", None)
@@ -45,7 +50,8 @@ def rotary(
         raise DocumentError(
             f"{settings.where}: the rotary scaling {name!r} is not known", hint=f"known are {', '.join(SCALINGS)}"
         )
-    speeds, factor = SCALINGS[name](config, settings, base, dim)
+    with np.errstate(all="ignore"):  # factors of 0 and the like make numbers that are none, which a trace notes
+        speeds, factor = SCALINGS[name](config, settings, base, dim)
     return Rotary(speeds, style, factor, _spelled(base, style, dim if dim != d_k else None))
 
 
@@ -154,7 +160,7 @@ def _longrope(config: Config, settings: Config, base: float, dim: int) -> tuple[
         if divisors.shape != raised.shape:
             raise DocumentError(
                 f"{settings.where}: {key}: expected {len(raised)} numbers, found {divisors.size}",
-                hint="mend config.json",
+                hint=MEND,
             )
     short, long = (ONE / (divisors * raised) for divisors in lists)
     stated = settings.number("attention_factor", None)

@@ -3,6 +3,7 @@
 import json
 import mmap
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -15,6 +16,7 @@ from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Array
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+OFTEN, KEPT = 4, 2**30  # how often a matrix is read until it is worth turning; how many bytes of turned ones to keep
 DTYPES = MappingProxyType({"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"})
 
 
@@ -32,13 +34,17 @@ class Tensor:
 class Tensors:
     """The tensors of a folder by name; `read` gives float32, which the next read of its slot may overwrite.
 
-    Files are mapped into memory: float32 is not copied, and what is mapped can always be had again.
+    Files are mapped into memory: float32 is not copied, and what is mapped can always be had again. The system ends a
+    process that looks at what is no longer in the file, so that the file's length is looked up before each tensor;
+    what is left to chance is a file that is cut short while a layer of it is being multiplied.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         self.tensors = tensors
         self._buffers: dict[str, Array] = {}
         self._mapped: dict[str, mmap.mmap] = {}
+        self._times_read: Counter[str] = Counter()
+        self._turned: dict[str, Array] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self.tensors
@@ -46,6 +52,7 @@ class Tensors:
     def read(self, name: str, slot: str, rows: Array | None = None) -> Array:
         """A tensor, or only some of its rows; DocumentError where its file breaks off."""
         tensor = self.tensors[name]
+        check_rows(name, tensor, rows)
         stored = self._stored(name, tensor)
         if rows is not None:
             stored = stored[rows]
@@ -58,6 +65,19 @@ class Tensors:
             out = self._buffers[slot] = np.empty(stored.shape, np.float32)
         _widen(stored, tensor.dtype, out)
         return out
+
+    def turned(self, name: str, slot: str) -> Array:
+        """A tensor; a matrix (in, out) turned to (out, in), one that is read often as a copy: it is faster to use."""
+        if name in self._turned:
+            return self._turned[name]
+        stored = self.read(name, slot)
+        if stored.ndim != 2:
+            return stored
+        self._times_read[name] += 1
+        kept = stored.nbytes + sum(array.nbytes for array in self._turned.values())
+        if self._times_read[name] < OFTEN or kept > KEPT:
+            return stored.T
+        return self._turned.setdefault(name, _copied(stored.T))
 
     def let_go(self) -> None:
         """Give back the memory of what was looked at; looked at again, it comes from the disk's cache."""
@@ -72,9 +92,29 @@ class Tensors:
             if path not in self._mapped:
                 with _opened(path) as file:
                     self._mapped[path] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            return np.ndarray(tensor.shape, DTYPES[tensor.dtype], self._mapped[path], tensor.start)
+            mapped = self._mapped[path]
+            if mapped.size() < tensor.start + tensor.size:  # the file's length as it is now
+                raise ValueError("cut short")
+            return np.ndarray(tensor.shape, DTYPES[tensor.dtype], mapped, tensor.start)
         except (OSError, ValueError, TypeError) as error:
             raise DocumentError(f"{path}: breaks off in {name}", hint="copy or download the file again") from error
+
+
+def _copied(array: Array) -> Array:
+    """A copy of a matrix, row by row, of one that is stored column by column, some columns at a time."""
+    copy = np.empty(array.shape, array.dtype)
+    for start in range(0, array.shape[1], 64):
+        copy[:, start : start + 64] = array[:, start : start + 64]
+    return copy
+
+
+def check_rows(name: str, tensor: Tensor, rows: Array | None) -> None:
+    """DocumentError for rows that a tensor has not."""
+    if rows is not None and len(rows) and not 0 <= rows.min() <= rows.max() < tensor.shape[0]:
+        raise DocumentError(
+            f"{tensor.path}: {name} has {tensor.shape[0]} rows, and row {rows.max()} is asked for",
+            hint="config.json and the weights contradict each other",
+        )
 
 
 def _widen(raw: Array, dtype: str, out: Array) -> None:

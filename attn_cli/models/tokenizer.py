@@ -2,9 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from attn_cli.errors import AttnError, DocumentError
@@ -98,11 +97,16 @@ def open_tokenizer(folder: str) -> Tokenizer:
         from attn_cli.models.gguf.tokenizer import file_tokenizer
 
         return file_tokenizer(folder)
-    for file, opened in _FILES.items():
+    if os.path.exists(os.path.join(folder, "tokenizer.json")):
+        return _from_json(folder)
+    from attn_cli.models.older import OLDER
+
+    for file, opened in OLDER.items():
         if os.path.exists(os.path.join(folder, file)):
             return opened(folder)
     raise DocumentError(
-        f"{folder}: has no tokenizer ({', '.join(_FILES)})", hint="copy its tokenizer files too, or give --ids 5,17,3"
+        f"{folder}: has no tokenizer (tokenizer.json, {', '.join(OLDER)})",
+        hint="copy its tokenizer files too, or give --ids 5,17,3",
     )
 
 
@@ -137,57 +141,3 @@ def _style(parts: Sequence[Mapping[str, Any]]) -> str:
     if '"WordPiece"' in said:
         return "pieces"
     return "spaces" if "▁" in said or '"Metaspace"' in said else "plain"
-
-
-def _from_vocab(folder: str) -> Tokenizer:
-    """BERT's older files: a list of word pieces."""
-    library = tokenizers_library()
-    lower = bool(_settings(folder).get("do_lower_case", True))
-    cutter = library.BertWordPieceTokenizer(os.path.join(folder, "vocab.txt"), lowercase=lower)
-    return Tokenizer(cutter._tokenizer, "pieces")
-
-
-def _from_merges(folder: str) -> Tokenizer:
-    """GPT-2's older files: a vocabulary of byte pairs and the order in which they merge."""
-    library = tokenizers_library()
-    paths = [os.path.join(folder, file) for file in ("vocab.json", "merges.txt")]
-    if not os.path.exists(paths[1]):
-        raise DocumentError(f"{folder}: has vocab.json without merges.txt", hint="copy its tokenizer files too")
-    settings = _settings(folder)
-    cutter = library.ByteLevelBPETokenizer(*paths, add_prefix_space=bool(settings.get("add_prefix_space", False)))
-    core = cutter._tokenizer
-    begin, end = core.token_to_id("<s>"), core.token_to_id("</s>")
-    if begin is not None and end is not None:  # RoBERTa, BART
-        core.add_special_tokens(["<s>", "</s>", "<pad>", "<mask>", "<unk>"])
-        core.post_processor = library.processors.RobertaProcessing(
-            ("</s>", end), ("<s>", begin), add_prefix_space=False
-        )
-    return Tokenizer(core, "bytes")
-
-
-def _from_pieces(folder: str) -> Tokenizer:
-    """A SentencePiece model, read by its own library."""
-    from attn_cli.models.sentencepieces import SentencePieces
-
-    return Tokenizer(SentencePieces.of(os.path.join(folder, "tokenizer.model"), _settings(folder)), "spaces")
-
-
-def _settings(folder: str) -> dict[str, Any]:
-    path = os.path.join(folder, "tokenizer_config.json")
-    if not os.path.exists(path):
-        return {}
-    from attn_cli.trace.parsing import parse_json
-
-    with open(path, "rb") as file:
-        found = parse_json(file.read(), path)
-    return found if isinstance(found, dict) else {}
-
-
-_FILES: Mapping[str, Callable[[str], Tokenizer]] = MappingProxyType(
-    {
-        "tokenizer.json": _from_json,
-        "vocab.txt": _from_vocab,
-        "vocab.json": _from_merges,
-        "tokenizer.model": _from_pieces,
-    }
-)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.errors import DocumentError
-from attn_cli.models.arithmetic import Norm, linear
+from attn_cli.models.arithmetic import Norm
+from attn_cli.models.products import Linear, linear
 from attn_cli.models.tensors import Tensors
 from attn_cli.trace.trace import Array
 
@@ -55,7 +56,17 @@ class Weights:
 
     def apply(self, name: str, x: Array) -> Array:
         """x (token, in) through a linear module."""
-        return linear(x, self.matrix(name), self.find(name, "bias"), self.named(name))
+        return linear(x, self.linear(name))[0]
+
+    def linear(self, name: str) -> Linear:
+        """A linear module; DocumentError where it holds no matrix."""
+        matrix = self.matrix(name)
+        if matrix.ndim != 2:
+            raise DocumentError(
+                f"{self.named(name)} is no matrix: it has {matrix.ndim} dimensions",
+                hint="config.json and the weights contradict each other",
+            )
+        return Linear(matrix, self.find(name, "bias"), self.named(name))
 
     def check_heads(self, name: str, made: Array, heads: int, width: int) -> None:
         """DocumentError where what a module made (token, feature) is not as wide as the config's heads together."""
@@ -70,9 +81,9 @@ class Weights:
         """x through a norm module, which may have no weights of its own."""
         weight, bias = self.find(name, "weight"), self.find(name, "bias")
         for vector in (weight, bias):
-            if vector is not None and vector.shape[-1] != x.shape[-1]:
+            if vector is not None and vector.shape != x.shape[-1:]:
                 raise DocumentError(
-                    f"{self.named(name)} has {vector.shape[-1]} numbers for vectors of width {x.shape[-1]}",
+                    f"{self.named(name)} has {vector.size} numbers for vectors of width {x.shape[-1]}",
                     hint="config.json and the weights contradict each other",
                 )
         return norm(x, weight, bias)
@@ -93,12 +104,19 @@ class Weights:
         for stored in self._stored(part, kind):
             if stored in self.tensors:
                 if stored not in self._held:
-                    slot = f"{name if part.cut is None else part.module}.{kind}"
-                    self._held[stored] = self._one(stored) if part.stacked else self.tensors.read(stored, slot)
+                    module = part.bias if part.raw and kind == "bias" else part.module
+                    slot = f"{name if part.cut is None else module}.{kind}"
+                    self._held[stored] = self._read(part, stored, slot)
                 array = self._held[stored]
-                array = array.T if part.transposed and array.ndim == 2 else array
                 return array if part.cut is None else _taken(part.cut, array, stored)
         return None
+
+    def _read(self, part: Part, stored: str, slot: str) -> Array:
+        """A tensor, or this expert's part of one; a matrix as (out, in)."""
+        if part.stacked:
+            one = self._one(stored)
+            return one.T if part.transposed and one.ndim == 2 else one
+        return self.tensors.turned(stored, slot) if part.transposed else self.tensors.read(stored, slot)
 
     def _one(self, stored: str) -> Array:
         """This expert's part of a tensor that holds those of all."""

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import orjson
 
 from attn_cli.core.masks import MASKS
 from attn_cli.core.positions import POSITIONS
@@ -16,6 +17,7 @@ from attn_cli.errors import AttnError
 from attn_cli.sources.parameters import Parameters
 from attn_cli.sources.vectors import Table, look_up
 from attn_cli.trace.archives import write_npz, write_safetensors
+from attn_cli.trace.to_json import MOST_NUMBERS
 from attn_cli.trace.trace import Array
 
 _NAMES = {"embedded": "X", "embedded_context": "X_context"}
@@ -23,11 +25,16 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_json(parameters: Parameters) -> bytes:
-    """One row of numbers a line, so that a reader finds what he wants to change."""
+    """One row of numbers a line, so that a reader finds what he wants to change; AttnError above `MOST_NUMBERS`."""
+    count = sum(array.size for array in _arrays(parameters).values())
+    if count > MOST_NUMBERS:
+        message = f"{count:,} numbers are too many for JSON, {MOST_NUMBERS:,} are the most"
+        raise AttnError(message, hint="write NPZ with -o weights.npz, or choose a head")
     document = _words(parameters)
     if parameters.table is not None:
         document["embeddings"] = {token: vector.tolist() for token, vector in parameters.table.items()}
-    document |= {name: _finite(array) for name, array in _arrays(parameters).items()} | _settings(parameters)
+    dtype = parameters.spec.dtype
+    document |= {name: _finite(array, dtype) for name, array in _arrays(parameters).items()} | _settings(parameters)
     lines = ",\n".join(f"  {_text(key)}: {_laid_out(value, '  ')}" for key, value in document.items())
     return f"{{\n{lines}\n}}\n".encode()
 
@@ -104,13 +111,13 @@ def _settings(parameters: Parameters) -> dict[str, Any]:
     return settings | {name: value for name, value in optional.items() if value is not None}
 
 
-def _finite(array: Array) -> Any:
-    """Nested lists, null where an array holds −∞."""
-    return (
-        array.tolist()
-        if np.isfinite(array).all()
-        else np.where(np.isneginf(array), np.array(None), array.astype(object)).tolist()
-    )
+def _finite(array: Array, dtype: str) -> Any:
+    """Nested lists, null where an array holds −∞; no more digits than arithmetic in `dtype` needs."""
+    if not np.isfinite(array).all():
+        return np.where(np.isneginf(array), np.array(None), array.astype(object)).tolist()
+    if array.dtype == np.float32 == np.dtype(dtype):
+        return orjson.loads(orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY))
+    return array.tolist()
 
 
 def _laid_out(value: Any, indent: str) -> str:

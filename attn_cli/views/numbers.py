@@ -55,7 +55,7 @@ def form_of(values: Array, precision: int) -> Form:
     tiny = precision > 0 and 0 < largest < 10.0 ** -min(precision, 3)
     if largest >= LARGE or tiny:
         sizes = np.abs(finite[finite != 0])
-        long = bool(sizes.max() >= 1e99 or sizes.min() < 1e-98)
+        long = float(sizes.max()) >= 1e99 or float(sizes.min()) < 1e-98
         width = (low < 0) + 1 + bool(precision) + precision + 4 + long
         return Form("e", precision, max(strange, width), long)
     form = Form("f", precision, 1)

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from attn_cli.analysis.check.check import check
 from attn_cli.analysis.check.reading import read_dump
 from attn_cli.core.attention import Projections, attend
-from attn_cli.core.masks import Causal, Local, Mask, NoMask, Prefix, Sliding
+from attn_cli.core.masks import Causal, Chunked, Local, Mask, NoMask, Prefix, Sliding
 from attn_cli.core.positions import Alibi, NoPositions, Positions, Rope, Sinusoidal
 from attn_cli.core.spec import Conditions, Spec
 from attn_cli.trace.archives import write_npz
 from attn_cli.trace.codec import trace_to_json, trace_to_npz, trace_to_safetensors
 from attn_cli.trace.trace import Array, Layer, Trace
 
-MASKS: list[Mask] = [NoMask(), Causal(), Causal("start"), Sliding(2), Local(2), Prefix(2)]
+MASKS: list[Mask] = [NoMask(), Causal(), Causal("start"), Sliding(2), Local(2), Prefix(2), Chunked(2)]
 POSITIONS: list[Positions] = [NoPositions(), Sinusoidal(), Rope(), Rope(style="interleaved", dim=2), Alibi()]
 WRITERS = {"json": trace_to_json, "npz": trace_to_npz, "safetensors": trace_to_safetensors}
 

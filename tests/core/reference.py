@@ -108,6 +108,8 @@ def sees(mask: str, i: int, j: int, queries: int, keys: int) -> bool:
     if name in ("sliding", "local"):
         behind = at - j
         return (0 if name == "sliding" else -int(number) + 1) <= behind < int(number)
+    if name == "chunked" and at // int(number) != j // int(number):
+        return False
     return name == "none" or j <= at or (name == "prefix" and j < int(number))
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from attn_cli.core import scoring
+from attn_cli.core import scoring, threads
 from attn_cli.trace.stages import PARTS
 from tests.core.runs import EXTRAS, a_run, arrays, attended
 
@@ -18,8 +18,8 @@ BLOCKS = {"one block": 2**18, "some heads a block": 50, "one head a block": 25, 
 def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of every kind, on threads where there is more than one."""
     monkeypatch.setattr(scoring, "CELLS", request.param)
-    monkeypatch.setattr(scoring, "THREADED", 0)
-    monkeypatch.setattr(scoring, "cores", lambda: 3)
+    monkeypatch.setattr(scoring, "THREADED", 1)
+    monkeypatch.setattr(threads, "cores", lambda: 3)
     monkeypatch.setattr(scoring, "BAND", (2, 2))
 
 
@@ -28,7 +28,7 @@ def test_the_blocks_of_these_tests_are_of_every_kind(monkeypatch: pytest.MonkeyP
     for cells in BLOCKS.values():
         monkeypatch.setattr(scoring, "CELLS", cells)
         monkeypatch.setattr(scoring, "BAND", (2, 2))
-        counts.append(len(list(scoring._blocks((6, 5, 5)))))
+        counts.append(len(list(scoring._blocks((6, 5, 5), 1))))
     assert counts == [1, 3, 6, 18]
 
 
@@ -83,8 +83,8 @@ def test_bands_of_rows_of_the_real_size_give_the_same_numbers(monkeypatch: pytes
     tokens = [str(i) for i in range(211)]
     whole = attend(tokens, given_, None, spec)
     monkeypatch.setattr(scoring, "CELLS", 211 * 60)
-    monkeypatch.setattr(scoring, "THREADED", 2 * 211 * 211)
-    assert len(list(scoring._blocks((2, 211, 211)))) >= 4
+    monkeypatch.setattr(scoring, "THREADED", 211 * 211)
+    assert len(list(scoring._blocks((2, 211, 211), 2))) >= 4
     banded = attend(tokens, given_, None, spec)
     for name, array in arrays(whole).items():
         np.testing.assert_allclose(banded[name], array, rtol=1e-13, atol=1e-15, err_msg=name)

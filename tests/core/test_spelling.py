@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn_cli.core.masks import MASKS, Causal, Local, Mask, NoMask, Prefix, Sliding
+from attn_cli.core.masks import MASKS, Causal, Chunked, Local, Mask, NoMask, Prefix, Sliding
 from attn_cli.core.positions import POSITIONS, Alibi, NoPositions, Positions, Rope, Sinusoidal
 from attn_cli.core.spec import parse_dtype, parse_mask, parse_positions, parse_scale, parse_softcap
 from attn_cli.core.spelling import forms, spell
@@ -21,6 +21,7 @@ masks = st.one_of(
     counts.map(Sliding),
     counts.map(Local),
     counts.map(Prefix),
+    counts.map(Chunked),
 )
 positions = st.one_of(
     st.sampled_from([NoPositions(), Sinusoidal(), Alibi()]),
@@ -49,6 +50,7 @@ def test_a_position_scheme_is_parsed_back_from_its_spelling(scheme: Positions) -
         ("sliding:window=4", Sliding(4)),
         ("local:007", Local(7)),
         ("prefix:3", Prefix(3)),
+        ("chunked:8", Chunked(8)),
     ],
 )
 def test_a_mask_is_what_its_spelling_says(text: str, mask: Mask) -> None:
@@ -80,7 +82,14 @@ def test_what_stands_at_its_default_is_not_spelled() -> None:
 
 
 def test_the_forms_show_every_field() -> None:
-    assert forms(MASKS) == ("none", "causal[:end|start]", "sliding:WINDOW", "local:WINDOW", "prefix:LENGTH")
+    assert forms(MASKS) == (
+        "none",
+        "causal[:end|start]",
+        "sliding:WINDOW",
+        "local:WINDOW",
+        "prefix:LENGTH",
+        "chunked:SIZE",
+    )
     assert forms(POSITIONS) == (
         "none",
         "sinusoidal",

@@ -13,7 +13,7 @@ from attn_cli.trace.trace import Array
 from tests.core.runs import POSITIONS
 
 D_MODEL, D_K, D_V = 7, 4, 3
-MASKS = ("none", "causal", "causal:start", "sliding:2", "local:3", "prefix:2")
+MASKS = ("none", "causal", "causal:start", "sliding:2", "local:3", "prefix:2", "chunked:2")
 
 masks = st.sampled_from(MASKS).map(parse_mask)
 seeds = st.integers(0, 2**32)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from attn_cli.core.masks import Causal, Local, NoMask
@@ -123,6 +124,26 @@ DEBERTA = BERT | {
     "share_att_key": True,
     "type_vocab_size": 0,
 }
+EUROBERT = USUAL | {
+    "attention_bias": False,
+    "attention_dropout": 0.0,
+    "clf_pooling": "late",
+    "head_dim": 16,
+    "hidden_act": "silu",
+    "hidden_size": 64,
+    "intermediate_size": 37,
+    "mask_token_id": 128002,
+    "max_position_embeddings": 8192,
+    "mlp_bias": False,
+    "num_attention_heads": 4,
+    "num_hidden_layers": 6,
+    "num_key_value_heads": 4,
+    "pad_token_id": 128001,
+    "rms_norm_eps": 1e-05,
+    "rope_scaling": None,
+    "rope_theta": 250000,
+}
+V2 = ("norm_rel_ebd", "position_buckets", "share_att_key")
 T5 = USUAL | {
     "d_ff": 37,
     "d_kv": 16,
@@ -189,13 +210,16 @@ CONFIGS = {
     "mpnet": BERT | {"relative_attention_num_buckets": 32},
     "distilbert": DISTILBERT,
     "modernbert": MODERNBERT,
+    "eurobert": EUROBERT,
     "deberta-v2": DEBERTA,
+    "deberta": {key: value for key, value in DEBERTA.items() if key not in V2},
     "t5": T5,
     "mt5": T5 | FLAN | {"tokenizer_class": "T5Tokenizer"},
     "umt5": T5 | FLAN | {"is_gated_act": True, "dense_act_fn": "gelu_new", "scalable_attention": True},
     "bart": BART | {"save_step": 8, "replacing_rate": 0, "extra_pos_embeddings": 2},
     "mbart": BART | FIRST,
     "marian": BART | SINES,
+    "m2m_100": BART | SINES | FIRST | {"max_length": 200},
     "pegasus": BART | SINES | FIRST | {"extra_pos_embeddings": 1, "length_penalty": 0.6},
 }
 
@@ -210,12 +234,12 @@ def read(model_type: str, changes: dict[str, Any] | None = None) -> Architecture
 
 @pytest.mark.parametrize("model_type", CONFIGS)
 def test_a_config_as_older_checkpoints_have_it_is_read(model_type: str) -> None:
-    counts = {"marian": [4, 3], "pegasus": [4, 3], "bart": [4, 3], "mbart": [4, 3], "t5": [6, 6], "modernbert": [7]}
-    counts |= {"mt5": [6, 5], "umt5": [6, 5]}
+    counts = {name: [4, 3] for name in ("marian", "pegasus", "bart", "mbart", "m2m_100")}
+    counts |= {"t5": [6, 6], "modernbert": [7], "mt5": [6, 5], "umt5": [6, 5]}
     assert [len(stack.layers) for stack in read(model_type).stacks] == counts.get(model_type, [6])
 
 
-@pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet", "distilbert", "deberta-v2"])
+@pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet", "distilbert", "deberta-v2", "deberta", "eurobert"])
 def test_an_encoder_sees_everything_and_predicts_no_next_token(model_type: str) -> None:
     architecture = read(model_type)
     assert architecture.unembedding is None
@@ -283,6 +307,23 @@ def test_bart_norms_sums_and_mbart_norms_first() -> None:
     assert [read(name).stacks[0].embed_scale for name in ("bart", "marian")] == [1.0, 6.0]
 
 
+def test_padding_of_m2m_100_stands_at_its_own_number_and_adds_nothing() -> None:
+    for stack in read("m2m_100").stacks:
+        places = stack.positions(np.array([5, 1, 7, 9]))
+        assert places.tolist() == [2, 1, 3, 4]
+        table = stack.sines(places, 7)
+        assert not table[1].any()
+        assert not table[:, 6].any()
+        np.testing.assert_allclose(table[2, [0, 1, 2]], np.sin([3, 3e-2, 3e-4]), rtol=1e-5)
+        assert stack.max_positions is None
+
+
+def test_the_first_deberta_has_no_buckets() -> None:
+    positional = read("deberta").stacks[0].layers[0].disentangled
+    assert isinstance(positional, Positional)
+    assert (positional.span, positional.logarithmic, positional.norm) == (514, False, None)
+
+
 def test_deberta_scales_by_the_number_of_summands() -> None:
     layer = read("deberta-v2").stacks[0].layers[0]
     assert layer.scale == (9 * 3) ** -0.5
@@ -304,6 +345,9 @@ def test_deberta_scales_by_the_number_of_summands() -> None:
         ("mpnet", {"relative_attention_num_buckets": 64}, "relative_attention_num_buckets"),
         ("deberta-v2", {"conv_kernel_size": 3}, "conv_kernel_size"),
         ("deberta-v2", {"embedding_size": 18}, "embedding_size"),
+        ("deberta-v2", {"pos_att_type": "c2p|p2p"}, "p2p"),
+        ("deberta", {"talking_head": True}, "talking_head"),
+        ("deberta", {"position_buckets": 256}, "position_buckets"),
         ("t5", {"is_decoder": True}, "is_decoder"),
         ("bart", {"is_encoder_decoder": False}, "is_encoder_decoder"),
         ("bart", {"normalize_before": True}, "normalize_before"),

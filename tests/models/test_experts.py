@@ -7,6 +7,7 @@ import numpy as np
 
 from attn_cli.models.arithmetic import silu
 from attn_cli.models.experts import Best, Experts, Sigmoids, highest
+from attn_cli.models.families.phimoe import InTurn
 from attn_cli.models.feed import Clamped, Gated
 from attn_cli.models.tensors import Tensors
 from attn_cli.models.weights import Names, Part, Weights, every, unclaimed
@@ -67,6 +68,24 @@ def test_sigmoids_choose_within_the_best_groups_by_what_they_are_after_correctio
     np.testing.assert_allclose(every_group, [[0.8 / 1.7, 0, 0, 0, 0, 0.9 / 1.7]], rtol=1e-6)
 
 
+def test_a_softmax_chooses_within_the_groups_that_have_the_best_and_multiplies() -> None:
+    logits = np.log(np.array([[1, 8, 2, 4, 4, 1]], np.float32))
+    weights = Weights(Held({}), {}, "")
+    # The best group has 8, the second 4 and 2; of those three the best two are 8 and 4.
+    np.testing.assert_allclose(Best(2, groups=3, kept=2)(logits, weights), [[0, 0.4, 0, 0.2, 0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(Best(2, groups=3, kept=1)(logits, weights), [[0.05, 0.4, 0, 0, 0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(Best(1, factor=5.0)(logits, weights), [[0, 2, 0, 0, 0, 0]], rtol=1e-6)
+
+
+def test_experts_in_turn_count_by_what_is_near_each() -> None:
+    weights = Weights(Held({}), {}, "")
+    # Near 10 are 9 and 8, that is what is at least 7.5. After 10 has gone, 9 is the best, and 8 is near it.
+    found = InTurn(0.25)(np.array([[8, 10, 1, 9]], np.float32), weights)
+    first, second = 1 / (1 + math.exp(-1) + math.exp(-2)), 1 / (1 + math.exp(-1))
+    np.testing.assert_allclose(found, [[0, first, 0, second]], rtol=1e-6)
+    np.testing.assert_allclose(InTurn(0.01)(np.array([[8, 10, 1, 9]], np.float32), weights), [[0, 1, 0, 1]], rtol=1e-6)
+
+
 def test_of_equal_logits_the_first_are_the_highest() -> None:
     np.testing.assert_array_equal(highest(np.array([[1, 2, 2, 0, 2]]), 2), [[False, True, True, False, False]])
 
@@ -87,6 +106,18 @@ def test_a_token_is_the_sum_of_what_its_experts_make_of_it() -> None:
         total = share * made(f"experts.{first}", token) + (1 - share) * made(f"experts.{second}", token)
         total += made("shared", token) / (1 + math.exp(-float(tensors.arrays["switch.weight"][0] @ token)))
         np.testing.assert_allclose(row, total, rtol=1e-4, atol=1e-5)
+
+
+def test_shares_may_multiply_what_goes_into_an_expert() -> None:
+    weights = Weights(held(3), NAMES, "")
+    x = drawn(4, 5, seed=1)
+    expert = Gated(silu, "expert_")
+    found = Experts(Best(1), expert, before=True)(x, weights)
+    shares = Best(1)(weights.apply("router", x), weights)
+    for token, row in enumerate(x):
+        chosen = int(shares[token].argmax())
+        expected = expert(row[np.newaxis] * shares[token, chosen], weights.expert(chosen))[0]
+        np.testing.assert_allclose(found[token], expected, rtol=1e-5)
 
 
 def test_experts_that_no_token_sees_are_not_read() -> None:

@@ -6,13 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attn_cli.core.masks import Causal, Local, Mask, NoMask, Sliding
+from attn_cli.core.masks import Causal, Chunked, Local, Mask, NoMask, Sliding
 from attn_cli.errors import DocumentError
+from attn_cli.models.arithmetic import activation
 from attn_cli.models.config import Config
 from attn_cli.models.experts import Best, Experts
 from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture
+from attn_cli.models.feed import Gated
 from attn_cli.models.plan import LayerPlan
+from attn_cli.models.tuning import Tuning
 
 LLAMA = {
     "architectures": ["SomeForCausalLM"],
@@ -86,6 +89,103 @@ GRANITE = {
     "mlp_bias": False,
     "residual_multiplier": 0.22,
 }
+LLAMA4 = {
+    **EXPERTS,
+    "attention_chunk_size": 64,
+    "attn_scale": 0.1,
+    "attn_temperature_tuning": 4,
+    "cache_implementation": "hybrid",
+    "floor_scale": 8192,
+    "for_llm_compressor": False,
+    "head_dim": 16,
+    "interleave_moe_layer_step": 2,
+    "intermediate_size_mlp": 41,
+    "no_rope_layers": [],
+    "num_local_experts": 7,
+    "rope_scaling": {
+        "factor": 8.0,
+        "high_freq_factor": 4.0,
+        "low_freq_factor": 1.0,
+        "original_max_position_embeddings": 64,
+        "rope_type": "llama3",
+    },
+    "router_jitter_noise": 0.0,
+    "use_qk_norm": True,
+}
+MINISTRAL3 = {
+    "head_dim": 16,
+    "rope_parameters": {
+        "beta_fast": 32.0,
+        "beta_slow": 1.0,
+        "factor": 16.0,
+        "llama_4_scaling_beta": 0.1,
+        "mscale": 1.0,
+        "mscale_all_dim": 1.0,
+        "original_max_position_embeddings": 64,
+        "rope_theta": 1e6,
+        "rope_type": "yarn",
+        "type": "yarn",
+    },
+    "sliding_window": None,
+}
+MIXED = {
+    "first_k_dense_replace": 1,
+    "moe_intermediate_size": 11,
+    "n_group": 1,
+    "n_routed_experts": 8,
+    "n_shared_experts": 2,
+    "num_experts_per_tok": 3,
+    "routed_scaling_factor": 1.0,
+    "topk_group": 1,
+}
+DEEPSEEK2 = {
+    **MIXED,
+    "aux_loss_alpha": 0.001,
+    "ep_size": 1,
+    "kv_lora_rank": 13,
+    "moe_layer_freq": 1,
+    "norm_topk_prob": False,
+    "pretraining_tp": 1,
+    "q_lora_rank": None,
+    "qk_nope_head_dim": 12,
+    "qk_rope_head_dim": 8,
+    "scoring_func": "softmax",
+    "seq_aux": True,
+    "topk_method": "greedy",
+    "v_head_dim": 12,
+}
+GLM_MIXED = {**MIXED, "head_dim": 16, "num_nextn_predict_layers": 1, "partial_rotary_factor": 0.5}
+EXAONE = {"layer_types": PATTERN["layer_types"], "sliding_window": 512, "sliding_window_pattern": "LLLG"}
+GRANITE4 = {
+    **GRANITE,
+    "layer_types": ["attention"] * 8,
+    "mamba_chunk_size": 256,
+    "mamba_d_head": 64,
+    "mamba_n_heads": 48,
+    "num_experts_per_tok": 0,
+    "num_local_experts": 0,
+    "position_embedding_type": "rope",
+    "shared_intermediate_size": 37,
+}
+PHIMOE: dict[str, Any] = {
+    "attention_bias": True,
+    "hidden_dropout": 0.0,
+    "input_jitter_noise": 0.01,
+    "lm_head_bias": True,
+    "num_experts_per_tok": 2,
+    "num_local_experts": 7,
+    "original_max_position_embeddings": 4096,
+    "rope_scaling": {
+        "long_factor": [1.0, 1.1, 2.0, 5.0, 7.0],
+        "long_mscale": 1.24,
+        "original_max_position_embeddings": 4096,
+        "short_factor": [1.0, 1.0, 1.1, 1.2, 1.5],
+        "short_mscale": 1.24,
+        "type": "longrope",
+    },
+    "router_jitter_noise": 0.01,
+    "sliding_window": 4096,
+}
 SMOLLM = {
     "layer_types": ["full_attention"] * 8,
     "max_window_layers": 28,
@@ -142,6 +242,28 @@ CAUSAL, WINDOW = Causal(), Sliding(512)
         ("smollm3", SMOLLM, [CAUSAL] * 8),
         ("glm", {"head_dim": 16, "partial_rotary_factor": 0.5}, [CAUSAL] * 8),
         ("glm4", {"head_dim": 16, "partial_rotary_factor": 0.5}, [CAUSAL] * 8),
+        ("llama4_text", LLAMA4, [*[Chunked(64)] * 3, CAUSAL] * 2),
+        ("llama4_text", LLAMA4 | {"attention_chunk_size": None}, [CAUSAL] * 8),
+        ("llama4_text", {}, [*[Chunked(8192)] * 3, CAUSAL] * 2),
+        ("ministral3", MINISTRAL3, [CAUSAL] * 8),
+        ("deepseek_v2", DEEPSEEK2, [CAUSAL] * 8),
+        ("glm4_moe", GLM_MIXED | {"use_qk_norm": True}, [CAUSAL] * 8),
+        ("dots1", MIXED | {"max_window_layers": 6, "sliding_window": 512}, [CAUSAL] * 6 + [WINDOW] * 2),
+        ("dots1", MIXED | {"sliding_window": None}, [CAUSAL] * 8),
+        ("arcee", {"hidden_act": "relu2"}, [CAUSAL] * 8),
+        ("apertus", {"hidden_act": "xielu", "post_norm": False, "qk_norm": True}, [CAUSAL] * 8),
+        ("ernie4_5", {"head_dim": 16, "use_bias": False}, [CAUSAL] * 8),
+        ("helium", {"head_dim": 16}, [CAUSAL] * 8),
+        ("exaone", {"activation_function": "silu", "embed_dropout": 0.0, "head_dim": 16}, [CAUSAL] * 8),
+        ("internlm3", {"bias": False, "head_dim": 16, "qkv_bias": False}, [CAUSAL] * 8),
+        ("exaone4", EXAONE, [WINDOW, WINDOW, WINDOW, CAUSAL] * 2),
+        ("exaone4", {"sliding_window": 512}, [WINDOW, WINDOW, WINDOW, CAUSAL] * 2),
+        ("exaone4", {"sliding_window": None, "sliding_window_pattern": None}, [CAUSAL] * 8),
+        ("seed_oss", {"attention_out_bias": False, "residual_dropout": 0.1}, [CAUSAL] * 8),
+        ("granitemoe", GRANITE | EXPERTS | {"num_local_experts": 7}, [CAUSAL] * 8),
+        ("granitemoehybrid", GRANITE4, [CAUSAL] * 8),
+        ("phimoe", PHIMOE, [Sliding(4096)] * 8),
+        ("flex_olmo", EXPERTS | {"norm_topk_prob": False, "num_experts": 7}, [CAUSAL] * 8),
     ],
 )
 def test_an_older_config_is_read_and_gives_the_masks_of_its_layers(
@@ -189,6 +311,67 @@ def test_smollm3_leaves_every_fourth_layer_without_positions() -> None:
     assert [layer.rotary is None for layer in layers("smollm3", said)] == [False, False, False, True] * 2
 
 
+def test_the_unrotated_layers_of_llama_4_let_queries_grow_and_norm_none() -> None:
+    turned, still = (layers("llama4_text", LLAMA4)[number] for number in (0, 3))
+    assert (turned.tuning, still.rotary, still.head_norm) == (None, None, None)
+    assert still.tuning == Tuning(0.1, 8192, ahead=1)
+    assert turned.head_norm is not None
+    assert [isinstance(layer.feed, Experts) for layer in layers("llama4_text", LLAMA4)] == [False, True] * 4
+    even = layers("llama4_text", LLAMA4 | {"attn_temperature_tuning": False, "use_qk_norm": False})
+    assert {(layer.tuning, layer.head_norm) for layer in even} == {(None, None)}
+
+
+def test_queries_grow_where_they_stand_far_enough_and_say_so() -> None:
+    q = np.ones((1, 5, 3), np.float32)
+    same, formula = Tuning(0.1, 8, ahead=1)(q, np.arange(5), "Q = X · W_Q   5×7 → 5×3")
+    assert same is q
+    assert formula == "Q = X · W_Q   5×7 → 5×3"
+    grown, formula = Tuning(0.5, 2, ahead=1)(q, np.arange(5), "Q = X · W_Q   5×7 → 5×3")
+    np.testing.assert_allclose(grown[0, :, 0], 1 + 0.5 * np.log([1, 2, 2, 3, 3]), rtol=1e-6)
+    assert formula == "Q = X · W_Q · (1 + 0.5 · ln(1 + ⌊(position + 1) / 2⌋))   5×7 → 5×3"
+
+
+def test_mistral_3_with_images_is_of_the_kind_that_its_text_says() -> None:
+    def stack(**text: Any) -> LayerPlan:
+        values = {"model_type": "mistral3", "spatial_merge_size": 2, "vision_config": {}, "text_config": LLAMA | text}
+        config, family = Config(values, "config.json"), family_of("mistral3", "config.json")
+        found: LayerPlan = family.read(config).stacks[0].layers[0]
+        config.refuse_unread(family.harmless_keys)
+        return found
+
+    assert stack(sliding_window=512).mask == WINDOW
+    assert stack(model_type="mistral", sliding_window=None).tuning is None
+    assert stack(model_type="ministral3", **MINISTRAL3).tuning == Tuning(0.1, 64)
+    with pytest.raises(DocumentError, match="model_type is 'qwen2'"):
+        stack(model_type="qwen2")
+
+
+def test_exaone_has_names_of_its_own_for_what_others_name_otherwise() -> None:
+    said = {
+        key: value for key, value in LLAMA.items() if key not in ("hidden_act", "num_hidden_layers", "rms_norm_eps")
+    }
+    own = {"activation_function": "relu", "layer_norm_epsilon": 1e-4, "model_type": "exaone", "num_layers": 3}
+    config, family = Config(said | own, "config.json"), family_of("exaone", "config.json")
+    layers = family.read(config).stacks[0].layers
+    config.refuse_unread(family.harmless_keys)
+    layer = layers[0]
+    assert (len(layers), layer.norm.eps) == (3, 1e-4)
+    assert isinstance(layer.feed, Gated)
+    assert layer.feed.act is activation("relu")
+
+
+def test_exaone_4_rotates_where_it_looks_through_a_window_or_has_none() -> None:
+    assert [layer.rotary is None for layer in layers("exaone4", EXAONE)] == [False, False, False, True] * 2
+    assert not any(layer.rotary is None for layer in layers("exaone4", {"sliding_window": None}))
+
+
+def test_granite_4_has_experts_or_the_shared_one_alone_and_may_not_rotate() -> None:
+    assert not isinstance(layers("granitemoehybrid", GRANITE4)[0].feed, Experts)
+    some = GRANITE4 | {"num_experts_per_tok": 3, "num_local_experts": 7, "position_embedding_type": "nope"}
+    assert isinstance(layers("granitemoehybrid", some)[0].feed, Experts)
+    assert layers("granitemoehybrid", some)[0].rotary is None
+
+
 def test_granite_multiplies_embeddings_scores_additions_and_logits() -> None:
     architecture = read("granite", GRANITE)
     (stack,), unembedding = architecture.stacks, architecture.unembedding
@@ -224,6 +407,23 @@ def test_layers_without_experts_are_those_that_the_config_names() -> None:
         ("olmo3", {"layer_types": ["chunked_attention"] * 8}, "layer_types"),
         ("gpt_oss", GPT_OSS | {"hidden_act": "gelu"}, "hidden_act"),
         ("smollm3", {"no_rope_layers": [1, 0]}, "no_rope_layers"),
+        ("llama4_text", LLAMA4 | {"layer_types": ["sliding_attention"] * 8}, "layer_types"),
+        ("llama4_text", LLAMA4 | {"attention_chunk_size": None, "layer_types": ["chunked_attention"] * 8}, "chunks"),
+        ("llama4_text", LLAMA4 | {"rope_scaling": YARN}, "use_qk_norm"),
+        ("ministral3", {"rope_scaling": YARN}, "llama_4_scaling_beta"),
+        ("mistral", {"rope_scaling": MINISTRAL3["rope_parameters"]}, "llama_4_scaling_beta"),
+        ("deepseek_v2", DEEPSEEK2 | {"topk_method": "noaux_tc"}, "topk_method"),
+        ("deepseek_v2", DEEPSEEK2 | {"norm_topk_prob": True}, "norm_topk_prob"),
+        ("deepseek_v2", DEEPSEEK2 | {"rope_interleave": False}, "rope_interleave"),
+        ("glm4_moe", GLM_MIXED | {"mlp_layer_types": ["dense"]}, "mlp_layer_types"),
+        ("glm4_moe", GLM_MIXED | {"scoring_func": "softmax"}, "scoring_func"),
+        ("apertus", {"hidden_act": "silu"}, "hidden_act"),
+        ("apertus", {"hidden_act": "xielu", "qk_norm": False}, "qk_norm"),
+        ("exaone4", {"sliding_window": 512, "sliding_window_pattern": "LLLG"}, "sliding_window_pattern"),
+        ("phimoe", PHIMOE | {"rope_scaling": PHIMOE["rope_scaling"] | {"long_mscale": 1.3}}, "long_mscale"),
+        ("phimoe", PHIMOE | {"num_experts_per_tok": 3}, "num_experts_per_tok"),
+        ("granitemoehybrid", GRANITE4 | {"layer_types": ["mamba", "attention"] * 4}, "layer_types"),
+        ("granitemoehybrid", GRANITE4 | {"position_embedding_type": "learned"}, "position_embedding_type"),
     ],
 )
 def test_what_is_not_computed_is_refused_by_name(model_type: str, said: dict[str, Any], named: str) -> None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from attn_cli.analysis.check.dump import Dump
-from attn_cli.core.masks import MASKS, Causal, Local, Mask, NoMask, Prefix, Sliding
+from attn_cli.core.masks import MASKS, Causal, Chunked, Local, Mask, NoMask, Prefix, Sliding
 from attn_cli.core.spelling import spell
 from attn_cli.trace.trace import Array
 
@@ -77,12 +77,14 @@ def _moved(dump: Dump, mask: Mask) -> Iterator[Hiding]:
 
 
 def _near(mask: Mask) -> Iterator[Mask]:
-    """The masks with a window, or a prefix, of one more or less."""
+    """The masks with a window, a prefix or chunks of one more or less."""
     for step in (1, -1):
         if isinstance(mask, Sliding | Local) and mask.window + step > 0:
             yield replace(mask, window=mask.window + step)
         if isinstance(mask, Prefix) and mask.length + step > 0:
             yield replace(mask, length=mask.length + step)
+        if isinstance(mask, Chunked) and mask.size + step > 0:
+            yield replace(mask, size=mask.size + step)
 
 
 def _seen(mask: Mask, dump: Dump, shift: int = 0) -> Array:

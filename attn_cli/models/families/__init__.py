@@ -20,6 +20,7 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "deberta-v2": "deberta",
         "mpnet": "mpnet",
         "modernbert": "modernbert",
+        "eurobert": "eurobert",
         "electra": "electra",
         "distilbert": "distilbert",
         "albert": "albert",
@@ -35,6 +36,8 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "starcoder2": "starcoder2",
         "mpt": "mpt",
         "falcon": "falcon",
+        "RefinedWebModel": "falcon",
+        "RefinedWeb": "falcon",
         "opt": "opt",
         "phi3": "phi3",
         "phi": "phi",
@@ -68,13 +71,38 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "glm": "glm",
         "glm4": "glm",
         "deepseek_v3": "deepseek",
+        "deepseek_v2": "deepseek",
+        "ministral3": "ministral3",
+        "mistral3": "ministral3",
+        "m2m_100": "bart",
+        "deberta": "deberta",
+        "glm4_moe_lite": "deepseek",
+        "glm4_moe": "glm4_moe",
+        "dots1": "glm4_moe",
+        "arcee": "arcee",
+        "apertus": "apertus",
+        "ernie4_5": "ernie",
+        "helium": "ernie",
+        "exaone": "exaone",
+        "exaone4": "exaone4",
+        "internlm3": "llama",
+        "seed_oss": "llama",
+        "granitemoe": "granite",
+        "granitemoeshared": "granite",
+        "granitemoehybrid": "granite",
+        "phimoe": "phimoe",
+        "flex_olmo": "olmo",
+        "llama4_text": "llama4",
+        "llama4": "llama4",
     }
 )
 """`model_type` → the file of this folder that describes it."""
 
 
 STATE_SPACE = (
-    "bamba", "falcon_h1", "falcon_mamba", "jamba", "mamba", "mamba2", "recurrent_gemma", "rwkv", "zamba", "zamba2",
+    "bamba", "falcon_h1", "falcon_mamba", "jamba", "kimi_linear", "mamba", "mamba2", "minimax", "nemotron_h",
+    "olmo_hybrid", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text", "qwen3_5_text", "qwen3_next", "recurrent_gemma",
+    "rwkv", "zamba", "zamba2",
 )  # fmt: skip
 """Models whose layers, or some of them, carry a state along instead of looking back."""
 

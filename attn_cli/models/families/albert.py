@@ -13,6 +13,7 @@ from attn_cli.models.weights import Names
 def read(config: Config) -> Architecture:
     for key, only in ONLY.items():
         config.must_be(key, only)
+    config.must_be("layers_to_keep", [])
     layer = plain_layer(config)
     layer = replace(layer, feed=Plain(activation(config.word("hidden_act", "gelu_new"))))
     return Architecture((stack(config, layer, NAMES),))

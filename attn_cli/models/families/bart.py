@@ -1,8 +1,14 @@
-"""BART (Lewis et al. 2019, arXiv 1910.13461) and its kin: norms over sums or first, positions learned or sinusoidal."""
+"""BART (Lewis et al. 2019, arXiv 1910.13461) and its kin: norms over sums or first, positions learned or sinusoidal.
+
+M2M-100 (arXiv 2010.11125) and NLLB (arXiv 2207.04672) have sines of their own, and padding stands nowhere.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
+
+import numpy as np
 
 from attn_cli.core.masks import Causal
 from attn_cli.models.arithmetic import Norm, activation
@@ -11,6 +17,7 @@ from attn_cli.models.family import Architecture, Family
 from attn_cli.models.feed import Plain
 from attn_cli.models.plan import LayerPlan, Slot, StackPlan, Unembedding
 from attn_cli.models.weights import Names, Part
+from attn_cli.trace.trace import Array
 
 OVER_SUMS: tuple[Slot, ...] = ("attention_sum", "cross_sum", "mlp_sum")
 FIRST: tuple[Slot, ...] = ("before_attention", "before_cross", "before_mlp")
@@ -30,6 +37,7 @@ KINDS: Mapping[str, Kind] = {
     "mbart": Kind(FIRST, True, "learned"),
     "marian": Kind(OVER_SUMS, False, "sinusoidal"),
     "pegasus": Kind(FIRST, False, "sinusoidal"),
+    "m2m_100": Kind(FIRST, False, "sinusoidal"),
 }
 
 
@@ -42,8 +50,31 @@ def read(config: Config) -> Architecture:
     config.must_be("add_final_layer_norm", kind.norms is FIRST)
     config.must_be("normalize_embedding", kind.embed_norm)
     config.must_be("static_position_embeddings", kind.table == "sinusoidal")
+    config.must_be("do_blenderbot_90_layernorm", False)
+    if config.word("model_type") == "m2m_100":
+        config.assume({"activation_function": "relu", "scale_embedding": True})
     encoder, decoder = (_stack(config, kind, name) for name in ("encoder", "decoder"))
+    if config.word("model_type") == "m2m_100":
+        encoder, decoder = (_standing(stack, int(config.get("pad_token_id", 1))) for stack in (encoder, decoder))
     return Architecture((encoder, decoder), Unembedding(tied=False))
+
+
+def _standing(stack: StackPlan, padding: int) -> StackPlan:
+    """The stack with positions after that of padding, without end, by the sines of Tensor2Tensor."""
+    sines = partial(_sines, nowhere=padding)
+    return replace(stack, padding=padding, position_offset=padding + 1, sines=sines, max_positions=None)
+
+
+def _sines(positions: Array, width: int, nowhere: int) -> Array:
+    """Sines of positions, then their cosines (token, feature): speeds from 1 to 1/10000; all 0 at one position."""
+    half = width // 2
+    # In float32 like the model's own, which far positions show.
+    steps = np.arange(half, dtype=np.float32) * np.float32(-np.log(10000) / (half - 1))
+    angles = positions.astype(np.float32)[:, np.newaxis] * np.exp(steps.astype(np.float64)).astype(np.float32)
+    table = np.zeros((len(positions), width), np.float32)
+    table[:, :half], table[:, half : 2 * half] = np.sin(angles), np.cos(angles)
+    table[positions == nowhere] = 0
+    return table
 
 
 def _stack(config: Config, kind: Kind, name: str) -> StackPlan:
@@ -105,5 +136,8 @@ FAMILY = Family(
         "extra_pos_embeddings", "force_bos_token_to_be_generated", "init_std", "num_hidden_layers",
         "replacing_rate", "save_step", "share_encoder_decoder_embeddings",
     ),
-    harmless_tensors=(r"(classification_head|qa_outputs)\..*", r"(.*\.)?(encoder|decoder)\.version"),
+    harmless_tensors=(
+        r"(classification_head|qa_outputs)\..*",
+        r"(.*\.)?(encoder|decoder)\.(version|embed_positions\.weights)",
+    ),
 )  # fmt: skip

@@ -1,22 +1,31 @@
-"""DeBERTa 2 and 3 (He et al. 2021, arXiv 2111.09543): BERT whose scores also weigh content against distance."""
+"""DeBERTa (He et al. 2020, 2021, arXiv 2006.03654, 2111.09543): BERT whose scores also weigh content against distance.
+
+The first makes queries, keys and values by one matrix, head by head, and has no buckets of distances.
+"""
 
 from dataclasses import replace
 
+from attn_cli.errors import DocumentError
 from attn_cli.models.config import Config
 from attn_cli.models.disentangled import Positional
 from attn_cli.models.families.bert import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, plain_layer, stack
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.plan import LayerPlan
-from attn_cli.models.weights import Names, Part
+from attn_cli.models.weights import Cut, Names, Part, by_head
 
 
 def read(config: Config) -> Architecture:
+    first = config.word("model_type") == "deberta"
+    if first:
+        for key, value in {"talking_head": False, "position_buckets": -1, "norm_rel_ebd": "none"}.items():
+            config.must_be(key, value)
     config.must_be("conv_kernel_size", 0)
     config.must_be("embedding_size", config.whole("hidden_size"))
     layer = plain_layer(config)
     layer = replace(layer, norm=replace(layer.norm, eps=config.number("layer_norm_eps", 1e-7)))
     config.must_be("attention_head_size", layer.d_k)
-    plan = stack(config, _disentangled(config, layer), NAMES | DISTANCES)
+    names = DISTANCES | _first_names(layer.heads) if first else DISTANCES
+    plan = stack(config, _disentangled(config, layer), NAMES | names)
     return Architecture((plan if config.flag("position_biased_input", True) else replace(plan, table="none"),))
 
 
@@ -24,6 +33,11 @@ def _disentangled(config: Config, layer: LayerPlan) -> LayerPlan:
     """The layer with what queries and keys give to distances, each of these being one more summand of a score."""
     said = config.get("pos_att_type", [])
     kinds = [kind.strip() for kind in (said.lower().split("|") if isinstance(said, str) else said)]
+    if unknown := {*kinds} - {"c2p", "p2c", ""}:
+        raise DocumentError(
+            f"{config.where}: pos_att_type names {min(unknown)}, which attn does not compute",
+            hint="it knows c2p and p2c",
+        )
     scale = (layer.d_k * (1 + ("c2p" in kinds) + ("p2c" in kinds))) ** -0.5
     farthest = int(config.number("max_relative_positions", -1))
     farthest = farthest if farthest > 0 else config.whole("max_position_embeddings")
@@ -41,6 +55,21 @@ def _disentangled(config: Config, layer: LayerPlan) -> LayerPlan:
     return replace(layer, scale=scale, disentangled=positional if config.flag("relative_attention", False) else None)
 
 
+def _first_names(heads: int) -> Names:
+    """Queries, keys and values of one matrix, and the biases of two of them beside it."""
+    biases = {"q": f"{_SELF}q_bias", "k": "", "v": f"{_SELF}v_bias"}
+    parts = {
+        name: Part(f"{_SELF}in_proj.weight", cut=_of_matrix(by_head(heads, place)), raw=True, bias=bias)
+        for place, (name, bias) in enumerate(biases.items())
+    }
+    return {**parts, "position_q": f"{_SELF}pos_q_proj", "position_k": f"{_SELF}pos_proj"}
+
+
+def _of_matrix(cut: Cut) -> Cut:
+    """A cut that leaves biases whole."""
+    return lambda array: cut(array) if array.ndim == 2 else array
+
+
 _SELF = "encoder.layer.{i}.attention.self."
 # Where the layers' own projections are shared, there are no others for distances.
 DISTANCES: Names = {
@@ -52,7 +81,7 @@ DISTANCES: Names = {
 }
 
 FAMILY = Family(
-    types=("deberta-v2",),
+    types=("deberta", "deberta-v2"),
     read=read,
     prefixes=("deberta.", ""),
     harmless_keys=(

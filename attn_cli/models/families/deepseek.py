@@ -1,28 +1,49 @@
-"""DeepSeek-V3 and R1 (arXiv 2412.19437): keys and values from a compressed vector, experts in groups, one shared."""
+"""DeepSeek-V2, V3 and R1 (arXiv 2405.04434, 2412.19437): keys and values from a compressed vector, experts in groups.
+
+One more expert is shared by all tokens. The second chooses by softmax, the third by sigmoids and a correction, and so
+does GLM-4.7-Flash (arXiv 2508.06471).
+"""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
+from attn_cli.errors import DocumentError
 from attn_cli.models.arithmetic import Norm
 from attn_cli.models.config import Config
-from attn_cli.models.experts import Experts, Sigmoids
+from attn_cli.models.experts import Best, Experts, Route, Sigmoids
 from attn_cli.models.families.llama import HARMLESS_TENSORS, NAMES, architecture, plain_layer, without
 from attn_cli.models.families.mixtral import EXPERT_KEYS, EXPERT_NAMES
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.feed import Gated
 from attn_cli.models.latent import Latent
+from attn_cli.models.plan import LayerPlan
 from attn_cli.models.ropes import rotary
 from attn_cli.models.weights import Names, Part
 
+ASSUMED: Mapping[str, dict[str, Any]] = {
+    "deepseek_v2": {"first_k_dense_replace": 0},
+    "deepseek_v3": {"num_experts_per_tok": 8, "n_group": 8, "topk_group": 4, "routed_scaling_factor": 2.5},
+    "glm4_moe_lite": {
+        "first_k_dense_replace": 1,
+        "num_experts_per_tok": 4,
+        "qk_nope_head_dim": 192,
+        "rms_norm_eps": 1e-5,
+        "routed_scaling_factor": 1.8,
+        "v_head_dim": 256,
+    },
+}
+
 
 def read(config: Config) -> Architecture:
-    for key, value in {"moe_layer_freq": 1, "scoring_func": "sigmoid", "topk_method": "noaux_tc"}.items():
-        config.must_be(key, value)
+    kind = config.word("model_type")
+    config.assume(ASSUMED[kind])
     plain, turned = config.whole("qk_nope_head_dim", 128), config.whole("qk_rope_head_dim", 64)
     layer = plain_layer(config.assume({"head_dim": turned}))
     d_v, width = config.whole("v_head_dim", 128), plain + turned
-    style: Literal["interleaved", "half"] = "interleaved" if config.flag("rope_interleave", True) else "half"
+    neighbours = kind == "deepseek_v2" or config.flag("rope_interleave", True)
+    style: Literal["interleaved", "half"] = "interleaved" if neighbours else "half"
     layer = replace(
         layer,
         kv_heads=layer.heads,
@@ -32,18 +53,53 @@ def read(config: Config) -> Architecture:
         rotary=rotary(config, width, style=style, dim=turned),
         projecting=Latent(Norm("rms", 1e-6), layer.heads, turned, plain, d_v),
     )
-    expert = layer.feed
+    route = by_softmax(config) if kind == "deepseek_v2" else by_sigmoids(config)
+    layers = with_experts(config, (layer,) * config.whole("num_hidden_layers"), route)
+    return architecture(config, layers, LATENT_NAMES)
+
+
+def with_experts(config: Config, layers: tuple[LayerPlan, ...], route: Route) -> tuple[LayerPlan, ...]:
+    """Experts, and one that all tokens share, in every layer but the first few."""
+    config.must_be("moe_layer_freq", 1)
+    first = config.get("first_k_dense_replace", 3)
+    kinds = config.get("mlp_layer_types", [DENSE if number < first else SPARSE for number in range(len(layers))])
+    if not isinstance(kinds, list) or len(kinds) != len(layers) or not {*kinds} <= {DENSE, SPARSE}:
+        raise DocumentError(
+            f"{config.where}: mlp_layer_types: expected {len(layers)} times {DENSE} or {SPARSE}",
+            hint="mend config.json",
+        )
+    expert = layers[0].feed
     assert isinstance(expert, Gated)
-    route = Sigmoids(
-        config.whole("num_experts_per_tok", 8),
-        groups=config.whole("n_group", 8),
-        kept=config.whole("topk_group", 4),
-        among=config.flag("norm_topk_prob", True),
-        factor=config.number("routed_scaling_factor", 2.5),
+    feed = Experts(route, replace(expert, side="expert_"), replace(expert, side="shared_"))
+    return tuple(
+        replace(layer, feed=feed) if kind == SPARSE else layer for layer, kind in zip(layers, kinds, strict=True)
     )
-    sparse = replace(layer, feed=Experts(route, replace(expert, side="expert_"), replace(expert, side="shared_")))
-    count, first = config.whole("num_hidden_layers"), config.get("first_k_dense_replace", 3)
-    return architecture(config, tuple(layer if number < first else sparse for number in range(count)), LATENT_NAMES)
+
+
+def by_softmax(config: Config) -> Route:
+    config.must_be("scoring_func", "softmax")
+    config.must_be("topk_method", "greedy", "group_limited_greedy")
+    config.must_be("norm_topk_prob", False)
+    groups, kept = config.whole("n_group", 1), config.whole("topk_group", 1)
+    limited = config.word("topk_method", "greedy") == "group_limited_greedy"
+    return Best(
+        config.whole("num_experts_per_tok"),
+        groups=groups if limited else 1,
+        kept=kept,
+        factor=config.number("routed_scaling_factor", 1.0),
+    )
+
+
+def by_sigmoids(config: Config) -> Route:
+    config.must_be("scoring_func", "sigmoid")
+    config.must_be("topk_method", "noaux_tc")
+    return Sigmoids(
+        config.whole("num_experts_per_tok"),
+        groups=config.whole("n_group", 1),
+        kept=config.whole("topk_group", 1),
+        among=config.flag("norm_topk_prob", True),
+        factor=config.number("routed_scaling_factor", 1.0),
+    )
 
 
 def _stretched(config: Config) -> float:
@@ -54,29 +110,36 @@ def _stretched(config: Config) -> float:
     return (0.1 * by * math.log(factor) + 1) ** 2 if kind != "default" and by and factor > 1 else 1.0
 
 
+DENSE, SPARSE = "dense", "sparse"
+
 _ATTENTION = "layers.{i}.self_attn."
+SPARSE_NAMES: Names = {
+    **EXPERT_NAMES,
+    "correction": Part("layers.{i}.mlp.gate.e_score_correction_bias", raw=True),
+    **{f"shared_{name}": f"layers.{{i}}.mlp.shared_experts.{name}_proj" for name in ("gate", "up", "down")},
+}
 LATENT_NAMES: Names = {
     **without(NAMES, "q", "k", "v"),
-    **EXPERT_NAMES,
+    **SPARSE_NAMES,
     "q": Part(f"{_ATTENTION}q_b_proj", others=(f"{_ATTENTION}q_proj",)),
     "q_down": f"{_ATTENTION}q_a_proj",
     "q_down_norm": f"{_ATTENTION}q_a_layernorm",
     "kv": f"{_ATTENTION}kv_b_proj",
     "kv_down": f"{_ATTENTION}kv_a_proj_with_mqa",
     "kv_down_norm": f"{_ATTENTION}kv_a_layernorm",
-    "correction": Part("layers.{i}.mlp.gate.e_score_correction_bias", raw=True),
-    **{f"shared_{name}": f"layers.{{i}}.mlp.shared_experts.{name}_proj" for name in ("gate", "up", "down")},
 }
 
 # Of a layer after the last, which predicts the token after the next.
 NEXT_BUT_ONE = r"model\.layers\.\d+\.(eh_proj|enorm|hnorm|embed_tokens|shared_head\..*)\.weight"
 
-FAMILY = Family(
-    types=("deepseek_v3",),
-    read=read,
-    harmless_keys=(
-        *EXPERT_KEYS, "aux_loss_alpha", "ep_size", "kv_lora_rank", "n_routed_experts", "n_shared_experts",
-        "num_mtp_layers", "num_nextn_predict_layers", "q_lora_rank", "qk_head_dim", "seq_aux",
-    ),
-    harmless_tensors=(*HARMLESS_TENSORS, NEXT_BUT_ONE),
+HARMLESS_KEYS = (
+    *EXPERT_KEYS, "aux_loss_alpha", "ep_size", "kv_lora_rank", "n_routed_experts", "n_shared_experts",
+    "num_mtp_layers", "num_nextn_predict_layers", "q_lora_rank", "qk_head_dim", "seq_aux",
 )  # fmt: skip
+
+FAMILY = Family(
+    types=tuple(ASSUMED),
+    read=read,
+    harmless_keys=HARMLESS_KEYS,
+    harmless_tensors=(*HARMLESS_TENSORS, NEXT_BUT_ONE),
+)

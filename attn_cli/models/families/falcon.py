@@ -12,12 +12,14 @@ from attn_cli.models.weights import Names, fused
 
 
 def read(config: Config) -> Architecture:
+    if (kind := config.word("model_type")) in FIRST:
+        config.assume({"new_decoder_architecture": kind == "RefinedWeb", "multi_query": False, "parallel_attn": False})
     width = config.whole("n_embed", None) or config.whole("hidden_size")
-    heads = config.whole("num_attention_heads")
+    heads = config.whole("num_attention_heads", None) or config.whole("n_head")
     d_k = width // heads
     newer, alibi = config.flag("new_decoder_architecture", False), config.flag("alibi", False)
     shared = 1 if config.flag("multi_query", True) else heads
-    kv_heads = config.whole("num_kv_heads", heads) if newer else shared
+    kv_heads = (config.whole("num_kv_heads", None) or config.whole("n_head_kv", heads)) if newer else shared
     parallel = config.flag("parallel_attn", True) or newer
     two_norms = config.whole("num_ln_in_parallel_attn", 2) == 2 if newer else not parallel
     config.must_be("apply_residual_connection_post_layernorm", False)
@@ -37,13 +39,16 @@ def read(config: Config) -> Architecture:
     )
     names = {**NAMES, **IN_PARALLEL} if two_norms and newer else NAMES
     stack = StackPlan(
-        layers=(layer,) * config.whole("num_hidden_layers"),
+        layers=(layer,) * (config.whole("num_hidden_layers", None) or config.whole("n_layer")),
         names={**names, **fused("h.{i}.self_attention.query_key_value", heads, kv_heads, groups=kv_heads)},
         final_norm=norm,
         max_positions=config.whole("max_position_embeddings", None),
     )
     return Architecture((stack,), Unembedding(tied=config.flag("tie_word_embeddings", True)))
 
+
+FIRST = ("RefinedWebModel", "RefinedWeb")
+"""What the first checkpoints called themselves: Falcon 7B and 1B, and Falcon 40B."""
 
 NAMES: Names = {
     "embed": "word_embeddings",
@@ -58,12 +63,13 @@ NAMES: Names = {
 IN_PARALLEL: Names = {"before_attention": "h.{i}.ln_attn", "before_mlp": "h.{i}.ln_mlp"}
 
 FAMILY = Family(
-    types=("falcon",),
+    types=("falcon", *FIRST),
     read=read,
     prefixes=("transformer.", ""),
     harmless_keys=(
-        "attention_dropout", "bias", "ff_factor", "ffn_hidden_size", "hidden_dropout", "hidden_size", "num_kv_heads",
-        "num_ln_in_parallel_attn", "rope_parameters", "rope_scaling", "rope_theta",
+        "attention_dropout", "bias", "ff_factor", "ffn_hidden_size", "hidden_dropout", "hidden_size", "n_head",
+        "n_head_kv", "n_layer", "num_kv_heads", "num_ln_in_parallel_attn", "rope_parameters", "rope_scaling",
+        "rope_theta",
     ),
     harmless_tensors=(r".*\.rotary_emb\.inv_freq", r".*\.maybe_rotary\.inv_freq"),
 )  # fmt: skip

@@ -114,7 +114,7 @@ FAMILY = Family(
     prefixes=("model.", "model.language_model.", "language_model.model.", ""),
     harmless_keys=(
         *HARMLESS_KEYS, "boi_token_index", "cache_implementation", "eoi_token_index", "image_token_id",
-        "image_token_index", "mm_tokens_per_image", "sliding_window", "vision_config",
+        "image_token_index", "mm_tokens_per_image", "sliding_window", "sliding_window_size", "vision_config",
     ),
     harmless_tensors=(*HARMLESS_TENSORS, r"(model\.)?(vision_tower|multi_modal_projector)\..*"),
 )  # fmt: skip

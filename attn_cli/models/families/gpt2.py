@@ -59,8 +59,9 @@ FAMILY = Family(
     read=read,
     prefixes=("transformer.", ""),
     harmless_keys=(
-        "n_ctx", "n_inner", "resid_pdrop", "embd_pdrop", "attn_pdrop", "reorder_and_upcast_attn", "summary_type",
-        "summary_use_proj", "summary_activation", "summary_proj_to_labels", "summary_first_dropout",
+        "n_ctx", "n_inner", "n_special", "predict_special_tokens", "resid_pdrop", "embd_pdrop", "attn_pdrop",
+        "reorder_and_upcast_attn", "summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels",
+        "summary_first_dropout",
     ),
     harmless_tensors=(r".*\.attn\.(bias|masked_bias)",),
 )  # fmt: skip

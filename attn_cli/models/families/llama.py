@@ -1,7 +1,8 @@
-"""Llama 1 to 3 (Touvron et al. 2023, arXiv 2302.13971) and those that share its layer: RMSNorm, RoPE, gated MLP."""
+"""Llama 1 to 3 (Touvron et al. 2023, arXiv 2302.13971), and others of its layer: RMSNorm, RoPE, gated MLP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from attn_cli.core.masks import Causal, Mask, Sliding
 from attn_cli.errors import DocumentError
@@ -9,17 +10,18 @@ from attn_cli.models.arithmetic import Norm, activation
 from attn_cli.models.config import Config
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.feed import Gated
-from attn_cli.models.plan import LayerPlan, StackPlan, Unembedding
+from attn_cli.models.plan import Feed, LayerPlan, StackPlan, Unembedding
 from attn_cli.models.ropes import rotary
 from attn_cli.models.weights import Names, Part
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 
 
-def plain_layer(config: Config, kind: str | None = None) -> LayerPlan:
+def plain_layer(config: Config, kind: str | None = None, feed: Feed | None = None) -> LayerPlan:
     """A causal layer as the config says it; families that differ replace what differs.
 
-    `kind` is the layer type, where the config rotates each in its own way.
+    `kind` is the layer type, where the config rotates each in its own way; `feed` is for those whose activation has
+    weights.
     """
     width, heads = config.whole("hidden_size"), config.whole("num_attention_heads")
     d_k = config.whole("head_dim", None) or width // heads
@@ -30,7 +32,7 @@ def plain_layer(config: Config, kind: str | None = None) -> LayerPlan:
         d_v=d_k,
         norm=Norm("rms", config.number("rms_norm_eps", 1e-6)),
         norms=("before_attention", "before_mlp"),
-        feed=Gated(activation(config.word("hidden_act", "silu"))),
+        feed=feed or Gated(activation(config.word("hidden_act", "silu"))),
         mask=Causal(),
         rotary=rotary(config, d_k, kind),
     )
@@ -76,7 +78,16 @@ def without(names: Names, *ours: str) -> dict[str, str | Part]:
     return {name: entry for name, entry in names.items() if name not in ours}
 
 
+ASSUMED: Mapping[str, dict[str, Any]] = {
+    "llama": {},
+    "seed_oss": {"head_dim": 128, "num_key_value_heads": 8},
+    "internlm3": {"head_dim": 128, "num_key_value_heads": 2, "rms_norm_eps": 1e-5},
+}
+
+
 def read(config: Config) -> Architecture:
+    config.must_be("rope_interleaved", False)
+    config.assume(ASSUMED[config.word("model_type")])
     layer = plain_layer(config)
     return architecture(config, (layer,) * config.whole("num_hidden_layers"))
 
@@ -98,4 +109,12 @@ QK_NAMES: dict[str, str | Part] = NAMES | {name: f"{_ATTENTION}{name}" for name 
 HARMLESS_KEYS = ("attention_bias", "attention_dropout", "intermediate_size", "mlp_bias", "rope_theta", "rope_scaling")
 HARMLESS_TENSORS = (r".*\.rotary_emb\.inv_freq",)
 
-FAMILY = Family(types=("llama",), read=read, harmless_keys=HARMLESS_KEYS, harmless_tensors=HARMLESS_TENSORS)
+FAMILY = Family(
+    types=tuple(ASSUMED),
+    read=read,
+    harmless_keys=(
+        *HARMLESS_KEYS, "attention_out_bias", "bias", "is_llama_config", "max_sequence_length", "qkv_bias",
+        "residual_dropout",
+    ),
+    harmless_tensors=HARMLESS_TENSORS,
+)  # fmt: skip

@@ -11,8 +11,10 @@ from attn_cli.models.feed import Plain
 
 def read(config: Config) -> Architecture:
     config.assume({"hidden_act": "relu2", "partial_rotary_factor": 0.5})
+    layer = plain_layer(config)
+    config.must_be("kv_channels", layer.d_k)
     layer = replace(
-        plain_layer(config),
+        layer,
         norm=Norm("layer", config.number("norm_eps", 1e-5), plus_one=True),
         feed=Plain(activation(config.word("hidden_act"))),
     )

@@ -1,7 +1,8 @@
 """OLMo 1 to 3 (arXiv 2402.00838, 2501.00656, 2512.13961): Llama's layers with norms of their own.
 
 OLMo norms by LayerNorm without weights; OLMo 2 norms what attention and MLP give, and queries and keys over all heads;
-OLMo 3 looks through a window in three of four layers. OLMoE (arXiv 2409.02060) has experts.
+OLMo 3 looks through a window in three of four layers. OLMoE (arXiv 2409.02060) has experts, and so has FlexOlmo
+(arXiv 2507.07024), normed like OLMo 2.
 """
 
 from dataclasses import replace
@@ -35,8 +36,8 @@ def _first(config: Config) -> Architecture:
     return architecture(config, (layer,) * config.whole("num_hidden_layers"))
 
 
-def _normed_after(config: Config, kind: str | None = None) -> LayerPlan:
-    layer = plain_layer(config.assume({"rms_norm_eps": 1e-5}), kind)
+def _normed_after(config: Config, kind: str | None = None, eps: float = 1e-5) -> LayerPlan:
+    layer = plain_layer(config.assume({"rms_norm_eps": eps}), kind)
     return replace(layer, norms=("after_attention", "after_mlp"), head_norm=HeadNorm(layer.norm, over="all"))
 
 
@@ -62,16 +63,24 @@ def _experts(config: Config) -> Architecture:
     return architecture(config, (layer,) * config.whole("num_hidden_layers"), OLMOE_NAMES)
 
 
-READ = {"olmo": _first, "olmo2": _second, "olmo3": _third, "olmoe": _experts}
+def _flexible(config: Config) -> Architecture:
+    config.must_be("clip_qkv", None)
+    config.assume({"num_experts_per_tok": 5, "rope_theta": 5e5})
+    layer = replace(_normed_after(config, eps=1e-6), feed=experts(config, among=config.flag("norm_topk_prob", False)))
+    return architecture(config, (layer,) * config.whole("num_hidden_layers"), FLEX_NAMES)
+
+
+READ = {"olmo": _first, "olmo2": _second, "olmo3": _third, "olmoe": _experts, "flex_olmo": _flexible}
 
 AFTER_NAMES: Names = without(QK_NAMES, "before_attention", "before_mlp") | {
     "after_attention": "layers.{i}.post_attention_layernorm",
     "after_mlp": "layers.{i}.post_feedforward_layernorm",
 }
 OLMOE_NAMES: Names = without(QK_NAMES, "gate", "up", "down") | EXPERT_NAMES
+FLEX_NAMES: Names = without(AFTER_NAMES, "gate", "up", "down") | EXPERT_NAMES
 
 FAMILY = Family(
-    types=("olmo", "olmo2", "olmo3", "olmoe"),
+    types=("olmo", "olmo2", "olmo3", "olmoe", "flex_olmo"),
     read=read,
     harmless_keys=(*EXPERT_KEYS, "sliding_window"),
     harmless_tensors=HARMLESS_TENSORS,

@@ -30,8 +30,8 @@ FAMILY = Family(
     types=("starcoder2",),
     read=read,
     harmless_keys=(
-        *HARMLESS_KEYS, "attention_softmax_in_fp32", "embedding_dropout", "layer_norm_epsilon", "residual_dropout",
-        "scale_attention_softmax_in_fp32", "use_bias",
+        *HARMLESS_KEYS, "activation_function", "attention_softmax_in_fp32", "embedding_dropout", "layer_norm_epsilon",
+        "residual_dropout", "scale_attention_softmax_in_fp32", "use_bias",
     ),
     harmless_tensors=HARMLESS_TENSORS,
 )  # fmt: skip

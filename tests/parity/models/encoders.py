@@ -1,6 +1,7 @@
 """Encoders: BERT and its kin."""
 
 from tests.parity.models.cases import Case
+from tests.parity.models.first import LLAMA
 
 BERT = {
     "hidden_size": 21,
@@ -38,6 +39,12 @@ DEBERTA = BERT | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "n
 V3 = {"position_buckets": 30, "share_att_key": True, "norm_rel_ebd": "layer_norm", "position_biased_input": False}
 FAR = {"max_relative_positions": 41, "pos_att_type": "c2p", "type_vocab_size": 2}
 
+EUROBERT = {key: value for key, value in LLAMA.items() if key != "num_key_value_heads"} | {
+    "pad_token_id": 1,
+    "mask_token_id": 4,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 2500.0},
+}
+
 CASES = (
     Case("bert", "bert", BERT, auto="AutoModelForMaskedLM", types=True),
     Case("bert-pooler", "bert", BERT | {"hidden_act": "relu"}, auto="AutoModel", dtype="BF16", shards=2),
@@ -54,4 +61,7 @@ CASES = (
     Case("modernbert-biased", "modernbert", MODERN | IDS | BIASES | {"rope_parameters": ROPES}, auto="AutoModel"),
     Case("deberta-v3", "deberta-v2", DEBERTA | V3, auto="AutoModelForMaskedLM"),
     Case("deberta-v2-plain", "deberta-v2", DEBERTA | FAR, auto="AutoModel", types=True),
+    Case("deberta", "deberta", DEBERTA | {"position_biased_input": False}, auto="AutoModelForMaskedLM"),
+    Case("deberta-far", "deberta", DEBERTA | FAR | {"pos_att_type": "p2c"}, auto="AutoModel", dtype="BF16", types=True),
+    Case("eurobert", "eurobert", EUROBERT, auto="AutoModelForMaskedLM"),
 )

@@ -43,4 +43,13 @@ CASES = (
     replace(PAIR, name="marian", model_type="marian", config=MARIAN | {"scale_embedding": True}),
     replace(PAIR, name="marian-apart", model_type="marian", config=MARIAN | APART),
     replace(PAIR, name="pegasus", model_type="pegasus", config=BART, dtype="F16"),
+    replace(PAIR, name="m2m_100", model_type="m2m_100", config=BART | {"pad_token_id": 17}),
+    replace(
+        PAIR,
+        name="m2m_100-odd",
+        model_type="m2m_100",
+        config=BART
+        | {"d_model": 23, "encoder_attention_heads": 1, "scale_embedding": False, "max_position_embeddings": 64},
+        dtype="BF16",
+    ),
 )

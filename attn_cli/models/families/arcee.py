@@ -1,0 +1,18 @@
+"""AFM (Arcee 2025): Llama's layers with a plain MLP of squared ReLUs."""
+
+from dataclasses import replace
+
+from attn_cli.models.arithmetic import activation
+from attn_cli.models.config import Config
+from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, architecture, plain_layer
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.feed import Plain
+
+
+def read(config: Config) -> Architecture:
+    config.assume({"hidden_act": "relu2", "rms_norm_eps": 1e-5})
+    layer = replace(plain_layer(config), feed=Plain(activation(config.word("hidden_act"))))
+    return architecture(config, (layer,) * config.whole("num_hidden_layers"))
+
+
+FAMILY = Family(types=("arcee",), read=read, harmless_keys=HARMLESS_KEYS, harmless_tensors=HARMLESS_TENSORS)

@@ -1,0 +1,46 @@
+"""EXAONE 4 (LG 2025, arXiv 2507.11407): norms of what layers give, and of queries and keys.
+
+Where it has a window, layers that look through it rotate, and those that see everything do not.
+"""
+
+from dataclasses import replace
+
+from attn_cli.models.config import Config
+from attn_cli.models.families.llama import (
+    HARMLESS_KEYS,
+    HARMLESS_TENSORS,
+    architecture,
+    plain_layer,
+    sliding_layers,
+    window,
+)
+from attn_cli.models.families.olmo import AFTER_NAMES
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.plan import HeadNorm
+
+
+def read(config: Config) -> Architecture:
+    config.assume({"num_key_value_heads": 32, "rms_norm_eps": 1e-5})
+    if "sliding_window" not in config.values:
+        config.assume({"sliding_window": 4096})
+    plain = plain_layer(config)
+    plain = replace(plain, norms=("after_attention", "after_mlp"), head_norm=HeadNorm(plain.norm))
+    near = replace(plain, mask=window(config))
+    far = plain if near.mask == plain.mask else replace(plain, rotary=None)
+    return architecture(config, tuple(near if slides else far for slides in _slides(config)), AFTER_NAMES)
+
+
+def _slides(config: Config) -> tuple[bool, ...]:
+    """Those that `layer_types` names; else, where there is a window, all but every so manieth."""
+    if config.get("layer_types", None) is not None or config.get("sliding_window", None) is None:
+        return sliding_layers(config, lambda number: False)
+    every = config.whole("sliding_window_pattern", 4)
+    return sliding_layers(config, lambda number: (number + 1) % every > 0)
+
+
+FAMILY = Family(
+    types=("exaone4",),
+    read=read,
+    harmless_keys=(*HARMLESS_KEYS, "sliding_window_pattern"),
+    harmless_tensors=HARMLESS_TENSORS,
+)

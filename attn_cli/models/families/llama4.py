@@ -1,0 +1,118 @@
+"""Llama 4 (Meta 2025): chunks of rotated layers, and between them layers without positions that see everything.
+
+Rotated queries and keys are brought to one length, unrotated queries grow with their position; experts, one of them
+shared by all tokens, stand in every layer or in every other.
+"""
+
+from dataclasses import replace
+
+from attn_cli.core.masks import Causal, Chunked
+from attn_cli.errors import DocumentError
+from attn_cli.models.arithmetic import Norm
+from attn_cli.models.config import Config
+from attn_cli.models.experts import Experts, Sigmoids
+from attn_cli.models.families.llama import FULL, HARMLESS_TENSORS, NAMES, architecture, plain_layer
+from attn_cli.models.families.mixtral import EXPERT_KEYS
+from attn_cli.models.families.smollm3 import turning
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.feed import Gated
+from attn_cli.models.plan import HeadNorm, LayerPlan, Unembedding
+from attn_cli.models.ropes import rotary
+from attn_cli.models.tuning import Tuning
+from attn_cli.models.weights import Names, Part, grouped
+
+CHUNKED = "chunked_attention"
+
+
+def read(config: Config) -> Architecture:
+    text = config.part("text_config") if config.word("model_type") == "llama4" else config
+    text.assume({"head_dim": 128, "rms_norm_eps": 1e-5, "rope_theta": 5e5, "num_key_value_heads": 8})
+    layer = plain_layer(text)
+    turned, still = _turned(text, layer), replace(layer, rotary=None, tuning=_tuning(text))
+    turns, mixes = turning(text), _mixes(text)
+    chunk = text.whole("attention_chunk_size", None if "attention_chunk_size" in text.values else 8192)
+    layers = [turned if turn else still for turn in turns]
+    kinds = _kinds(text, [CHUNKED if turn and chunk else FULL for turn in turns], chunk)
+    layers = [
+        replace(
+            layer,
+            mask=Chunked(chunk) if kind == CHUNKED and chunk else Causal(),
+            feed=_experts(text, layer.feed) if mixed else layer.feed,
+        )
+        for layer, kind, mixed in zip(layers, kinds, mixes, strict=True)
+    ]
+    found = architecture(text, tuple(layers), LLAMA4_NAMES)
+    # Outside of the text's config it may be said again whether they are tied, and it shows in the tensors.
+    return found if text is config else replace(found, unembedding=Unembedding(tied=False))
+
+
+def _turned(config: Config, layer: LayerPlan) -> LayerPlan:
+    """A layer that rotates queries and keys, and norms them.
+
+    The model norms after rotating them. But rotation keeps a vector's length, and the norm has no weights, so that
+    either order makes the same.
+    """
+    turn = rotary(config, layer.d_k, style="interleaved")
+    if turn.factor != 1:
+        config.must_be("use_qk_norm", False)
+    normed = config.flag("use_qk_norm", True)
+    return replace(layer, rotary=turn, head_norm=HeadNorm(Norm("rms", layer.norm.eps)) if normed else None)
+
+
+def _tuning(config: Config) -> Tuning | None:
+    slope, step = config.number("attn_scale", 0.1), config.number("floor_scale", 8192)
+    # The first configs have a number here, 4, which says no more than that it is so.
+    return Tuning(slope, step, ahead=1) if config.get("attn_temperature_tuning", True) else None
+
+
+def _kinds(config: Config, default: list[str], chunk: int | None) -> list[str]:
+    kinds = config.get("layer_types", default)
+    if not isinstance(kinds, list) or len(kinds) != len(default) or not {*kinds} <= {FULL, CHUNKED}:
+        raise DocumentError(
+            f"{config.where}: layer_types: expected {len(default)} times {FULL} or {CHUNKED}", hint="mend config.json"
+        )
+    if CHUNKED in kinds and chunk is None:
+        raise DocumentError(f"{config.where}: layer_types: chunks without attention_chunk_size", hint="add it")
+    return kinds
+
+
+def _mixes(config: Config) -> tuple[bool, ...]:
+    """Which layers have experts."""
+    count, every = config.whole("num_hidden_layers"), config.whole("interleave_moe_layer_step", 1)
+    listed = config.get("moe_layers", [*range(every - 1, count, every)])
+    return tuple(number in listed for number in range(count))
+
+
+def _experts(config: Config, feed: object) -> Experts:
+    assert isinstance(feed, Gated)
+    route = Sigmoids(config.whole("num_experts_per_tok", 1), among=False)
+    return Experts(route, replace(feed, side="expert_"), replace(feed, side="shared_"), before=True)
+
+
+def _stacked(module: str, half: int | None = None) -> Part:
+    """Matrices in × out of all experts; gate and up one above the other."""
+    cut = None if half is None else grouped(1, 2, half, half + 1)
+    return Part(f"layers.{{i}}.feed_forward.experts.{module}", cut, transposed=True, raw=True, stacked=True)
+
+
+LLAMA4_NAMES: Names = {
+    **NAMES,
+    **{name: f"layers.{{i}}.feed_forward.{name}_proj" for name in ("gate", "up", "down")},
+    **{f"shared_{name}": f"layers.{{i}}.feed_forward.shared_expert.{name}_proj" for name in ("gate", "up", "down")},
+    "router": "layers.{i}.feed_forward.router",
+    "expert_gate": _stacked("gate_up_proj", 0),
+    "expert_up": _stacked("gate_up_proj", 1),
+    "expert_down": _stacked("down_proj"),
+    "unembed": Part("/lm_head", others=("/language_model.lm_head",)),
+}
+
+FAMILY = Family(
+    types=("llama4_text", "llama4"),
+    read=read,
+    prefixes=("model.", "language_model.model.", "model.language_model.", ""),
+    harmless_keys=(
+        *EXPERT_KEYS, "boi_token_index", "cache_implementation", "eoi_token_index", "for_llm_compressor",
+        "image_token_index", "intermediate_size_mlp", "vision_config",
+    ),
+    harmless_tensors=(*HARMLESS_TENSORS, r"(model\.)?(vision_model|multi_modal_projector)\..*"),
+)  # fmt: skip

@@ -1,0 +1,73 @@
+"""Ministral 3 (Mistral AI 2025): Mistral's layers, whose queries grow with their position; and Mistral Small 3.
+
+With images both have another config around that of their text.
+"""
+
+from dataclasses import replace
+
+from attn_cli.models.config import Config
+from attn_cli.models.families import mistral
+from attn_cli.models.families.llama import (
+    HARMLESS_KEYS,
+    HARMLESS_TENSORS,
+    NAMES,
+    architecture,
+    plain_layer,
+    window,
+)
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.plan import Unembedding
+from attn_cli.models.tuning import Tuning
+from attn_cli.models.weights import Names, Part
+
+GROWTH = "llama_4_scaling_beta"
+YARN = {
+    "rope_type": "yarn",
+    "rope_theta": 1e6,
+    "factor": 16.0,
+    "original_max_position_embeddings": 16384,
+    "beta_fast": 32.0,
+    "beta_slow": 1.0,
+    "mscale_all_dim": 1.0,
+    "mscale": 1.0,
+    GROWTH: 0.1,
+}
+
+
+def read(config: Config) -> Architecture:
+    if config.word("model_type") == "ministral3":
+        return _third(config)
+    text = config.part("text_config")
+    text.must_be("model_type", "mistral", "ministral3")
+    text.assume({"model_type": "mistral"})
+    found = _third(text) if text.word("model_type") == "ministral3" else mistral.read(text)
+    stack = replace(found.stacks[0], names=NAMES_WITH_IMAGES)
+    # Whether they are tied is said outside of the text's config, and shows in the tensors.
+    return Architecture((stack,), Unembedding(tied=False))
+
+
+def _third(config: Config) -> Architecture:
+    config.assume({"head_dim": 128, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_scaling": YARN})
+    layer = replace(plain_layer(config), mask=window(config), tuning=_tuning(config))
+    return architecture(config, (layer,) * config.whole("num_hidden_layers"))
+
+
+def _tuning(config: Config) -> Tuning:
+    """From the rotary settings, as they were read."""
+    settings = config.parts[-1]
+    settings.get("max_position_embeddings", None)
+    return Tuning(settings.number(GROWTH), settings.number("original_max_position_embeddings"))
+
+
+NAMES_WITH_IMAGES: Names = {**NAMES, "unembed": Part("/lm_head", others=("/language_model.lm_head",))}
+
+FAMILY = Family(
+    types=("ministral3", "mistral3"),
+    read=read,
+    prefixes=("model.", "language_model.model.", "model.language_model.", ""),
+    harmless_keys=(
+        *HARMLESS_KEYS, "image_token_index", "multimodal_projector_bias", "projector_hidden_act", "sliding_window",
+        "spatial_merge_size", "vision_config", "vision_feature_layer",
+    ),
+    harmless_tensors=(*HARMLESS_TENSORS, r"(model\.)?(vision_tower|multi_modal_projector)\..*"),
+)  # fmt: skip

@@ -1,0 +1,75 @@
+"""Phi-3.5-MoE (arXiv 2404.14219): Mixtral's layers with LayerNorms, two experts chosen one after the other."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from attn_cli.errors import DocumentError
+from attn_cli.models.arithmetic import Norm
+from attn_cli.models.config import Config
+from attn_cli.models.families.llama import HARMLESS_TENSORS, architecture, plain_layer, window
+from attn_cli.models.families.mixtral import EXPERT_KEYS, MIXTRAL_NAMES, experts
+from attn_cli.models.family import Architecture, Family
+from attn_cli.models.rotary import Rotary
+from attn_cli.models.weights import Weights
+from attn_cli.trace.trace import Array
+
+
+@dataclass(frozen=True)
+class InTurn:
+    """The best expert, then the best of the others, each by its share of a softmax over those that are `near` it.
+
+    Near are logits that lie below by at most that part of themselves or of the best one, whichever is larger
+    (SparseMixer, Liu et al. 2024, arXiv 2409.12136).
+    """
+
+    near: float
+
+    def __call__(self, logits: Array, weights: Weights) -> Array:
+        left, shares = logits.copy(), np.zeros_like(logits)
+        for _ in range(2):
+            best = left.argmax(axis=1)[:, np.newaxis]
+            top = np.take_along_axis(left, best, axis=1)
+            close = (top - logits) / np.maximum(np.abs(logits), top) <= self.near
+            among = np.where(close, np.exp(left - top), 0).sum(axis=1, keepdims=True)
+            np.put_along_axis(shares, best, 1 / among, axis=1)
+            np.put_along_axis(left, best, -np.inf, axis=1)
+        return shares
+
+
+def read(config: Config) -> Architecture:
+    config.assume({"num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 1e6, "num_experts_per_tok": 2})
+    config.must_be("num_experts_per_tok", 2)
+    plain = plain_layer(config)
+    assert plain.rotary is not None
+    feed = replace(experts(config, among=False), route=InTurn(2 * config.number("router_jitter_noise", 0.01)))
+    layer = replace(
+        plain,
+        norm=Norm("layer", plain.norm.eps),
+        mask=window(config),
+        rotary=_lengthened(config, plain.rotary),
+        feed=feed,
+    )
+    return architecture(config, (layer,) * config.whole("num_hidden_layers"), MIXTRAL_NAMES)
+
+
+def _lengthened(config: Config, rotary: Rotary) -> Rotary:
+    """The rotation, as much longer as its settings say, which were read last; nothing is where it is not scaled."""
+    settings = config.parts[-1]
+    short, long = (settings.number(f"{name}_mscale", None) for name in ("short", "long"))
+    if short != long:
+        raise DocumentError(
+            f"{settings.where}: short_mscale is {short} and long_mscale {long}, which attn does not compute",
+            hint="it computes one for all lengths",
+        )
+    return rotary if short is None else replace(rotary, factor=short)
+
+
+FAMILY = Family(
+    types=("phimoe",),
+    read=read,
+    harmless_keys=(
+        *EXPERT_KEYS, "hidden_dropout", "input_jitter_noise", "lm_head_bias", "original_max_position_embeddings",
+    ),
+    harmless_tensors=HARMLESS_TENSORS,
+)  # fmt: skip

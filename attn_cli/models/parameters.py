@@ -1,0 +1,174 @@
+"""One layer of a checkpoint on a text as parameters: its matrices, and the vectors that enter it."""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from attn_cli.core.attention import Projections
+from attn_cli.core.positions import Alibi, NoPositions, Positions, Rope
+from attn_cli.core.spec import Conditions, parse_positions
+from attn_cli.errors import SelectionError, UsageError
+from attn_cli.models.block import spec_of
+from attn_cli.models.model import Model
+from attn_cli.models.naming import layer_names
+from attn_cli.models.plan import LayerPlan, StackPlan
+from attn_cli.models.request import ModelRequest, opened
+from attn_cli.models.rotary import Rotary, powers
+from attn_cli.models.weights import Weights
+from attn_cli.sources.naming import chosen_layers
+from attn_cli.sources.parameters import Parameters
+from attn_cli.sources.selecting import indices
+from attn_cli.trace.trace import Array, Layer
+
+AROUND = frozenset(("norm", "norms", "feed", "parallel", "residual_scale", "cross"))
+"""What of a plan acts before attention or after it."""
+SAID = frozenset(
+    ("heads", "kv_heads", "d_k", "d_v", "mask", "scale", "softcap", "rotary", "slopes", "relative", "sinks")
+)
+"""What of a plan a document has a key for."""
+UNSAID = {
+    "projecting": "keys and values made of a compressed vector",
+    "head_norm": "a norm of queries and keys",
+    "disentangled": "scores that weigh content against distance",
+    "clip": "bounds of Q, K and V",
+    "tuning": "queries that grow with their position",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Attention:
+    """One attention of a model: where it stands, and its weights, whose names begin with `side`."""
+
+    name: str
+    stack: StackPlan
+    number: int
+    weights: Weights
+    side: str
+
+    @property
+    def plan(self) -> LayerPlan:
+        return self.stack.layers[self.number]
+
+
+def layer_parameters(request: ModelRequest, layer: str, heads: str | None = None) -> Parameters:
+    """What a document needs to do this layer's attention again, all of it or some heads.
+
+    UsageError names what the layer does and a document cannot say.
+    """
+    model, text, target = opened(request)
+    names = chosen_layers(layer, layer_names(model.architecture))
+    if len(names) != 1:
+        raise SelectionError(f"--layer {layer} are {len(names)} layers, and a document holds one", hint="choose one")
+    found = _found(model, names[0])
+    _refuse_unsaid(found.plan, names[0])
+    tokens, asked = ((part.raw if request.raw else part.tokens) for part in (text, target))
+    keep = {names[0]: ("X", "X_context")}
+    for entered in model.stream(text.ids, tokens, keep, target.ids, asked, text.segments):
+        model.tensors.let_go()
+        if entered.name == names[0]:
+            break
+    chosen = indices(heads, found.plan.heads, "head")
+    positions, conditions = _placed(model, found, entered, chosen)
+    spec = replace(spec_of(found.plan, cross=bool(found.side)), positions=positions)
+    if chosen is not None:
+        spec = replace(spec, heads=len(chosen), kv_heads=len(chosen))
+    given = {"embedded": entered["X"]}
+    if found.side:
+        given["embedded_context"] = entered["X_context"]
+    return Parameters(
+        tokens=entered.query_tokens,
+        given=given,
+        projections=_projections(found, chosen),
+        spec=spec,
+        conditions=conditions,
+        context_tokens=entered.key_tokens if found.side else None,
+    )
+
+
+def _found(model: Model, name: str) -> Attention:
+    for stack in model.architecture.stacks:
+        for number in range(len(stack.layers)):
+            own = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
+            if name in (own, f"{own}.cross"):
+                return Attention(name, stack, number, model.weights_of(stack, number), "" if name == own else "cross_")
+    raise AssertionError(name)
+
+
+def _refuse_unsaid(plan: LayerPlan, name: str) -> None:
+    """UsageError for the first thing that this attention does and a document has no key for."""
+    for field in fields(plan):
+        if field.name not in AROUND | SAID and getattr(plan, field.name) != field.default:
+            raise _unsaid(name, UNSAID.get(field.name, field.name))
+
+
+def _unsaid(name: str, what: str) -> UsageError:
+    return UsageError(
+        f"{name} has {what}, which a document cannot say",
+        hint="attn explain --json writes its stages, and --set changes one of them",
+    )
+
+
+def _placed(model: Model, found: Attention, entered: Layer, chosen: list[int] | None) -> tuple[Positions, Conditions]:
+    """How positions act: by a scheme where there is one that says it, else as a bias on scores."""
+    plan, count = found.plan, len(entered["X"])
+    heads = slice(None) if chosen is None else chosen
+    sinks = found.weights.find("sinks") if plan.sinks else None
+    conditions = Conditions(sinks=None if sinks is None else sinks[heads].copy())
+    if found.side:
+        return NoPositions(), conditions
+    places = np.arange(count)
+    bias = _relative(model, found, places)
+    if plan.slopes is not None and (chosen is not None or bias is not None):
+        away = np.abs(places[:, np.newaxis] - places)
+        slopes = -plan.slopes(plan.heads)[:, np.newaxis, np.newaxis] * away
+        bias = (slopes if bias is None else bias + slopes).astype(np.float32)
+    elif plan.slopes is not None:
+        return Alibi(), conditions
+    conditions = replace(conditions, bias=None if bias is None else bias[heads])
+    return NoPositions() if plan.rotary is None else _rope(plan.rotary, plan.d_k, count, found.name), conditions
+
+
+def _relative(model: Model, found: Attention, places: Array) -> Array | None:
+    """The layer's relative bias (head, query, key), or that of the last one before it that has weights for one."""
+    if found.plan.relative is None:
+        return None
+    before = (model.weights_of(found.stack, number) for number in range(found.number, -1, -1))
+    made = (found.plan.relative(weights, places, places) for weights in before)
+    return next((bias for bias in made if bias is not None), None)
+
+
+def _rope(rotary: Rotary, width: int, count: int, name: str) -> Rope:
+    """The scheme that turns queries and keys of so many tokens as the layer does; UsageError where there is none."""
+    rope = parse_positions(rotary.spelled)
+    assert isinstance(rope, Rope)
+    plain = 1 / powers(rope.base, rope.dim or width)
+    speeds = rotary.speeds(count)
+    factor = float(f"{plain[0] / speeds[0]:.7g}")
+    if rotary.factor != 1 or not np.allclose(plain / np.float32(factor), speeds, rtol=1e-6, atol=0):
+        raise _unsaid(name, "rotary positions that are stretched pair by pair (llama3, yarn, longrope)")
+    return replace(rope, factor=factor)
+
+
+def _projections(found: Attention, chosen: list[int] | None) -> Projections:
+    """The matrices as a document has them, in × out; a chosen head has its own copy of the key head that it shares."""
+    plan, made = found.plan, {}
+    groups = {"Q": plan.heads, "K": plan.kv_heads, "V": plan.kv_heads}
+    for name, count in groups.items():
+        own = None if chosen is None else [head * count // plan.heads for head in chosen]
+        module = f"{found.side}{name.lower()}"
+        made[f"W_{name}"] = _some(found.weights.matrix(module), count, own).T
+        if (bias := found.weights.find(module, "bias")) is not None:
+            made[f"b_{name}"] = _some(bias, count, own)
+    made["W_O"] = _some(found.weights.matrix(f"{found.side}o").T, plan.heads, chosen)
+    if (bias := found.weights.find(f"{found.side}o", "bias")) is not None:
+        made["b_O"] = bias
+    return Projections(**{name: np.array(array, np.float32, order="C") for name, array in made.items()})
+
+
+def _some(array: Array, heads: int, chosen: list[int] | None) -> Array:
+    """The rows (head · feature, …) of some heads."""
+    if chosen is None:
+        return array
+    by_head = array.reshape(heads, -1, *array.shape[1:])[chosen]
+    some: Array = by_head.reshape(-1, *array.shape[1:])
+    return some
