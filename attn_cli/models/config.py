@@ -24,8 +24,8 @@ HARMLESS = frozenset((
 ))  # fmt: skip
 """Keys that change nothing in the arithmetic of attention, in any family."""
 
-LAYERS = 10_000
-"""No model has nearly so many; a plan is made of each before anything is read."""
+LAYERS, MOST = 10_000, 2**40
+"""No model has nearly so many layers, of which a plan is made each before anything is read, or of anything else."""
 
 _NOTHING: Any = object()
 
@@ -56,10 +56,11 @@ class Config:
         return default
 
     def whole(self, key: str, default: Any = _NOTHING) -> Any:
-        """A whole number from 1, of layers no more than there could be; the default may be None."""
+        """A whole number from 1, no larger than there could be; the default may be None."""
         value = self._typed(key, default, int, "a whole number from 1")
-        if value is not None and "layer" in key and value > LAYERS:
-            raise self._wrong(key, f"a whole number up to {LAYERS}", value)
+        most = LAYERS if "layer" in key else MOST
+        if value is not None and value > most:
+            raise self._wrong(key, f"a whole number up to {most}", value)
         return value
 
     def number(self, key: str, default: Any = _NOTHING) -> Any:

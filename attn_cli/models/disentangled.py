@@ -26,6 +26,10 @@ class Positional:
     of_keys: bool
     norm: Norm | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 < max(self.span, self.farthest) < 2**40:
+            raise ValueError(f"a table of {self.span} vectors for distances up to {self.farthest}")
+
     def __call__(self, weights: Weights, q: Array, k: Array, queries: Array, keys: Array) -> Array:
         table = weights.matrix("relative")[: 2 * self.span]
         if self.norm is not None:

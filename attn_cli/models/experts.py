@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from attn_cli.errors import DocumentError
 from attn_cli.models.arithmetic import sigmoid
 from attn_cli.models.plan import Feed
 from attn_cli.models.weights import Weights
@@ -68,6 +69,11 @@ def of_groups(ranked: Array, groups: int, kept: int, *, best: int) -> Array:
     """Ranks (token, expert), −∞ outside of the `kept` best of `groups`, each as good as its `best` ones together."""
     if groups == 1:
         return ranked
+    if ranked.shape[1] % groups:
+        raise DocumentError(
+            f"{ranked.shape[1]} experts cannot be in {groups} groups of as many each",
+            hint="config.json and the weights contradict each other",
+        )
     grouped = ranked.reshape(len(ranked), groups, -1)
     good = highest(np.sort(grouped, axis=2)[..., -best:].sum(axis=2), kept)
     return np.where(good[..., np.newaxis], grouped, -np.inf).reshape(ranked.shape)

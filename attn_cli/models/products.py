@@ -18,6 +18,7 @@ WORTH = 2**22  # how many multiplications are worth waking a thread for
 BAND = 2**17  # how many hidden features of tokens go through an activation at a time, so that a core's cache holds them
 SMALL = 100**3  # a product of so many multiplications OpenBLAS does at once, without copying its matrices first
 GRAIN = 16  # shares of a matrix, and tokens in small products, are a multiple of this
+MOST = 96, 128  # more tokens than the first are made as many as the second, and with more a small product gains nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +118,8 @@ def _product(weight: Array, x: Array, turned: Array, out: Array | None = None) -
 
 def _turned(x: Array) -> Array:
     """x (token, in) as (in, token), with some tokens of zeros more where products are faster with them."""
-    padded = -(-len(x) // GRAIN) * GRAIN
+    grain = GRAIN if len(x) <= MOST[0] else MOST[1]
+    padded = -(-len(x) // grain) * grain
     if len(x) < GRAIN or not _rows(GRAIN, x.shape[1], padded):
         return x.T
     turned = np.zeros((x.shape[1], padded), x.dtype)
@@ -127,7 +129,7 @@ def _turned(x: Array) -> Array:
 
 def _rows(out: int, into: int, tokens: int) -> int:
     """How many rows of a weight (out, in) make a small product with so many tokens; 0 where others are as fast."""
-    if tokens > 96 or not _has_small_products():
+    if tokens > MOST[1] or not _has_small_products():
         return 0
     return next((rows for rows in (16, 8, 4) if rows * into * tokens <= SMALL and out % rows == 0), 0)
 

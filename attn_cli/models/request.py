@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from attn_cli.errors import DocumentError, UsageError
 from attn_cli.models.hub import found
 from attn_cli.models.model import Model, open_model
-from attn_cli.models.tokenizer import Encoded, open_tokenizer
+from attn_cli.models.older import target_tokenizer
+from attn_cli.models.tokenizer import Encoded, Tokenizer, open_tokenizer
 from attn_cli.models.whatif import changed, left
 from attn_cli.sources.whatif import WhatIf
 
@@ -70,10 +71,14 @@ def _encoded(request: ModelRequest, model: Model) -> tuple[Encoded, Encoded]:
     start = model.start
     if start is None:
         raise DocumentError(f"{model.folder}: config.json names no decoder_start_token_id", hint="give --target-ids")
-    own = empty if request.target is None or tokenizer is None else tokenizer.encode(request.target, special=False)
+    own = empty if request.target is None or tokenizer is None else _aimed(model, tokenizer, request.target)
     first = _named(model, str(start), "decoder_start_token_id")
     joined = (one + other for one, other in zip(vars(first).values(), vars(own).values(), strict=True))
     return text, Encoded(*joined)
+
+
+def _aimed(model: Model, tokenizer: Tokenizer, target: str) -> Encoded:
+    return target_tokenizer(model.folder, tokenizer).encode(target, special=False)
 
 
 def _named(model: Model, spelled: str, option: str) -> Encoded:

@@ -67,7 +67,7 @@ def test_what_goes_up_and_down_is_that_of_plain_matrices(
     np.testing.assert_allclose(y, truth, rtol=0, atol=3e-5)
 
 
-@pytest.mark.parametrize("tokens", [1, 15, 16, 17, 63, 64, 70, 300])
+@pytest.mark.parametrize("tokens", [1, 15, 16, 17, 63, 64, 70, 100, 128, 300])
 @pytest.mark.parametrize("turned", [False, True], ids=["out × in", "in × out"])
 @pytest.mark.parametrize("small_products", [False, True])
 def test_rows_at_a_time_and_tokens_of_zeros_change_nothing(

@@ -28,8 +28,23 @@ CASES = {case.name: case for case in cases()}
 SAME = (
     "llama", "llama-wide-heads", "llama-tied", "llama-linear", "llama-yarn", "llama-3.1", "mistral", "mistral-wide",
     "qwen2", "qwen3", "gpt2", "gemma", "gemma2", "gemma3", "phi3", "phi3-window", "phi3-longrope", "starcoder2",
-    "starcoder2-window", "bert",
+    "starcoder2-window", "bert", "mixtral", "mixtral-window", "qwen2-moe", "qwen3-moe", "olmo", "olmo2", "olmo3",
+    "olmoe", "gpt-oss", "granite", "smollm3-listed", "glm4", "deepseek-v2", "deepseek-v2-lite", "deepseek-v3",
+    "deepseek-v3-whole", "cohere", "cohere-qk-norm", "cohere2", "phi", "gpt_neox", "gpt_neox-serial", "bloom",
+    "arcee", "seed-oss",
 )  # fmt: skip
+OWN = {
+    "deepseek-v2-lite": {"n_group": 1, "topk_group": 1},
+    "deepseek-v3-whole": {"rope_interleave": True},
+    "gpt-oss": {"swiglu_limit": 7.0},
+    "qwen2-moe": {"num_hidden_layers": 1, "layer_types": ["full_attention"], "mlp_only_layers": []},
+    "smollm3-listed": {"no_rope_layers": [1, 1]},
+}
+"""What a GGUF file cannot say and llama.cpp takes to be one way, by the case that has it another way."""
+MORE = {
+    "gemma3": {"gemma3.attention.sliding_window_pattern": 2},
+    "cohere2": {"cohere2.attention.sliding_window_pattern": 3},
+}
 WIDE = {
     "model_type": "llama",
     "hidden_size": 64,
@@ -51,8 +66,17 @@ def folder_of(name: str, place: Path) -> Path:
     config = said["config"]
     if "query_pre_attn_scalar" in config:
         config["query_pre_attn_scalar"] = config["head_dim"]
-    write_folder(place / name, replace(CASES[name], dtype="F32", shards=1), config, said["shapes"])
+    if "mscale" in config.get("rope_parameters", {}):
+        config["rope_parameters"]["mscale"] = config["rope_parameters"]["mscale_all_dim"]
+    config |= OWN.get(name, {})
+    layers = config.get("num_hidden_layers", 99)
+    shapes = {name: shape for name, shape in said["shapes"].items() if _layer(name) < layers}
+    write_folder(place / name, replace(CASES[name], dtype="F32", shards=1), config, shapes)
     return place / name
+
+
+def _layer(name: str) -> int:
+    return next((int(part) for part in name.split(".") if part.isdigit()), 0)
 
 
 def wide_folder(place: Path) -> Path:
@@ -77,8 +101,7 @@ def streamed(model: Model, ids: list[int], keep: set[str]) -> Iterator[Layer]:
 @pytest.mark.parametrize("name", SAME)
 def test_every_stage_is_that_of_the_folder_to_the_bit(name: str, tmp_path: Path) -> None:
     folder = folder_of(name, tmp_path)
-    more = {"gemma3.attention.sliding_window_pattern": 2} if name == "gemma3" else {}
-    file = convert(folder, tmp_path / "model.gguf", more=more)
+    file = convert(folder, tmp_path / "model.gguf", more=MORE.get(name))
     keep = {"residual", "Q", "K", "V", "Q_rotated", "K_rotated", "weights", "output"}
     models = [open_model(str(path)) for path in (folder, file)]
     for one, other in zip(*(streamed(model, TEXTS["long"], keep) for model in models), strict=True):
@@ -138,10 +161,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder_of("llama", tmp_path_factory.mktemp("folder"))
 
 
-KEYS = {
+KEYS: dict[str, tuple[dict[str, Any], str]] = {
     "another architecture": ({"general.architecture": "mamba"}, "'mamba' is not one that attn reads"),
     "a key that nobody knows": ({"llama.attention.twist": 3}, "attention.twist is not understood"),
-    "experts": ({"llama.expert_count": 8}, "expert_count is not understood"),
+    "experts": ({"llama.expert_count": 8}, "lacks expert_used_count"),
     "no heads": ({"llama.attention.head_count": None}, "llama.attention.head_count"),
     "no epsilon": ({"llama.attention.layer_norm_rms_epsilon": None}, "lacks llama.attention.layer_norm_rms_epsilon"),
     "a word for heads": ({"llama.attention.head_count": "six"}, "llama.attention.head_count"),
@@ -172,7 +195,7 @@ def test_what_is_not_understood_is_refused_by_name(case: str, folder: Path, tmp_
 
 
 def test_tensors_that_lack_or_that_nobody_knows_are_named(folder: Path, tmp_path: Path) -> None:
-    lacking = convert(folder, tmp_path / "lacking.gguf", drop="model.embed_tokens.weight")
+    lacking = convert(folder, tmp_path / "lacking.gguf", drop="token_embd.weight")
     with pytest.raises(DocumentError, match=r"lacks model\.embed_tokens\.weight"):
         open_model(str(lacking))
     deeper = convert(folder, tmp_path / "deeper.gguf", more={"llama.block_count": 1})

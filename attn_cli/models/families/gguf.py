@@ -1,118 +1,45 @@
-"""What llama.cpp calls the families of its GGUF files, and what its converter changes in their tensors."""
+"""What llama.cpp calls the families of its GGUF files: a line for each of its architectures."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
-import numpy as np
-
-from attn_cli.errors import DocumentError
 from attn_cli.models.config import Config
-from attn_cli.models.families.llama import FULL, SLIDING
+from attn_cli.models.families import gguf_values as values
+from attn_cli.models.families.gguf_values import Values
+from attn_cli.models.families.gguf_weights import (
+    Join,
+    Undo,
+    around_zero,
+    as_it_is,
+    grouped,
+    head_by_head,
+    in_turns,
+    switch_row,
+    unpermuted,
+)
 from attn_cli.models.plan import LayerPlan
-from attn_cli.trace.trace import Array
-
-Undo = Callable[[Array], Array]
-"""From a tensor as llama.cpp keeps it to the tensor that it was converted from."""
-Values = dict[str, Any]
-
-
-def _nothing_more(said: Config, values: Values) -> Values:
-    return {}
-
-
-def _as_it_is(name: str, plan: LayerPlan) -> Undo | None:
-    return None
 
 
 @dataclass(frozen=True, eq=False)
 class Twin:
     """An architecture of llama.cpp, and the `model_type` that it is read as.
 
-    `keys` are its keys and those of config.json; `more` gives those that are no mere renaming. `undo` takes our name
-    of a module and the plan of its layer.
+    `keys` are its keys and those of config.json; `more` gives those that are no mere renaming, `widths` those of how
+    wide heads are; `shows` are tensors, and keys that are true where these are there. `undo` takes our name of a
+    module and the plan of its layer; `joins` are modules that are kept in pieces.
     """
 
     name: str
     model_type: str
     keys: Mapping[str, str]
-    more: Callable[[Config, Values], Values] = _nothing_more
-    undo: Callable[[str, LayerPlan], Undo | None] = _as_it_is
+    more: Callable[[Config, Values], Values] = values.nothing_more
+    undo: Callable[[str, LayerPlan], Undo | None] = as_it_is
     rotary: bool = True
     causal: bool = True
-
-
-def _window(said: Config, values: Values) -> Values:
-    """A window makes it Mistral, which llama.cpp does not tell apart."""
-    window = said.get("attention.sliding_window", 0)
-    return {"model_type": "mistral", "sliding_window": window} if window else {}
-
-
-def _maybe_window(said: Config, values: Values) -> Values:
-    """A window of 0 is none."""
-    return {"sliding_window": said.get("attention.sliding_window", 0) or None}
-
-
-def _windows(said: Config, values: Values, period: int) -> Values:
-    """The layers with a window, out of each `period` all but the last; and a scale that the largest models have."""
-    window = said.get("attention.sliding_window", 0)
-    pattern = said.get("attention.sliding_window_pattern", period)
-    layers = values["num_hidden_layers"]
-    if isinstance(pattern, int):
-        pattern = [number % pattern < pattern - 1 for number in range(layers)] if pattern else [True] * layers
-    largest = (values["model_type"], layers) in LARGEST
-    width = values["hidden_size"] // values["num_attention_heads"] if largest else values["head_dim"]
-    kinds = [SLIDING if slides and window else FULL for slides in pattern]
-    more: Values = {"query_pre_attn_scalar": width, "layer_types": kinds}
-    return more | ({"sliding_window": window} if window else {}) | _softcaps(said)
-
-
-def _softcaps(said: Config) -> Values:
-    keys = ("attn_logit_softcapping", "final_logit_softcapping")
-    return {key: said.number(key) for key in keys if key in said.values}
-
-
-def _gemma2(said: Config, values: Values) -> Values:
-    said.assume({"attention.sliding_window": 4096})
-    return _windows(said, values, 2)
-
-
-def _gemma3(said: Config, values: Values) -> Values:
-    local = {"rope_local_base_freq": said.number("rope.freq_base_swa", 10000.0)}
-    return _windows(said, values, 6) | local
-
-
-LARGEST = {("gemma2", 46), ("gemma3_text", 62)}
-"""Those whose scale goes by d_model, not by the width of heads (27 billion parameters)."""
-
-
-def _unpermuted(name: str, plan: LayerPlan) -> Undo | None:
-    """Rows of each head that alternate between the two halves, set one half after the other again."""
-    heads = {"q": plan.heads, "k": plan.kv_heads}.get(name)
-    if heads is None:
-        return None
-
-    def undo(array: Array) -> Array:
-        try:
-            pairs = array.reshape(heads, -1, 2, *array.shape[1:])
-        except ValueError as error:
-            raise DocumentError(
-                f"{name.upper()}'s matrix has {len(array)} rows, which {heads} heads cannot share in pairs",
-                hint="the file contradicts itself: convert it again",
-            ) from error
-        return pairs.swapaxes(1, 2).reshape(array.shape)
-
-    return undo
-
-
-def _around_zero(name: str, plan: LayerPlan) -> Undo | None:
-    """Norms with 1 added, which the family adds itself."""
-    return _less_one if name.endswith("norm") or name.startswith(("before_", "after_")) else None
-
-
-def _less_one(array: Array) -> Array:
-    return array - np.float32(1)
+    widths: Callable[[Config, Values], Values] = values.equal_widths
+    shows: tuple[tuple[str, str], ...] = ()
+    joins: tuple[Join, ...] = ()
 
 
 _ANY = {
@@ -127,6 +54,15 @@ KEYS = _ANY | {
     "rope.freq_base": "rope_theta",
 }
 STARCODER = {**KEYS, "attention.layer_norm_epsilon": "norm_epsilon"}
+LAYER_NORMED = {**KEYS, "attention.layer_norm_epsilon": "layer_norm_eps"}
+OLMO = {**KEYS, "attention.layer_norm_epsilon": "rms_norm_eps"}
+BLOOM = {
+    "block_count": "n_layer",
+    "embedding_length": "hidden_size",
+    "attention.head_count": "n_head",
+    "attention.layer_norm_epsilon": "layer_norm_epsilon",
+    "context_length": "seq_length",
+}
 BERT = _ANY | {"attention.layer_norm_epsilon": "layer_norm_eps", "context_length": "max_position_embeddings"}
 GPT2 = {
     "block_count": "n_layer",
@@ -140,15 +76,51 @@ TWINS: Mapping[str, Twin] = MappingProxyType(
     {
         twin.name: twin
         for twin in (
-            Twin("llama", "llama", KEYS, more=_window, undo=_unpermuted),
+            Twin("llama", "llama", KEYS, more=values.llama, undo=unpermuted),
             Twin("qwen2", "qwen2", KEYS),
             Twin("qwen3", "qwen3", KEYS),
-            Twin("gemma", "gemma", KEYS, undo=_around_zero),
-            Twin("gemma2", "gemma2", KEYS, more=_gemma2, undo=_around_zero),
-            Twin("gemma3", "gemma3_text", KEYS, more=_gemma3, undo=_around_zero),
-            Twin("phi3", "phi3", KEYS, more=_maybe_window),
-            Twin("starcoder2", "starcoder2", STARCODER, more=_maybe_window),
+            Twin("qwen2moe", "qwen2_moe", KEYS, more=values.qwen_moe, undo=switch_row),
+            Twin("qwen3moe", "qwen3_moe", KEYS, more=values.qwen_moe),
+            Twin("gemma", "gemma", KEYS, undo=around_zero),
+            Twin("gemma2", "gemma2", KEYS, more=values.gemma2, undo=around_zero),
+            Twin("gemma3", "gemma3_text", KEYS, more=values.gemma3, undo=around_zero),
+            Twin("phi2", "phi", LAYER_NORMED),
+            Twin("phi3", "phi3", KEYS, more=values.maybe_window),
+            Twin("olmo", "olmo", OLMO, more=values.olmo, undo=unpermuted),
+            Twin("olmo2", "olmo2", KEYS, more=values.olmo2),
+            Twin("olmoe", "olmoe", KEYS, more=values.qwen_moe),
+            Twin("granite", "granite", KEYS, more=values.multipliers, undo=unpermuted),
+            Twin("seed_oss", "seed_oss", KEYS),
+            Twin("arcee", "arcee", KEYS, undo=unpermuted),
+            Twin("smollm3", "smollm3", KEYS, undo=unpermuted),
+            Twin("glm4", "glm4", KEYS),
+            Twin(
+                "command-r",
+                "cohere",
+                LAYER_NORMED,
+                more=values.logit_scale,
+                shows=(("blk.0.attn_q_norm.weight", "use_qk_norm"),),
+            ),
+            Twin("cohere2", "cohere2", LAYER_NORMED, more=values.cohere2),
+            Twin(
+                "gpt-oss",
+                "gpt_oss",
+                KEYS,
+                more=values.gpt_oss,
+                joins=(Join(("expert_gate", "expert_up"), ("ffn_gate_exps", "ffn_up_exps"), in_turns),),
+            ),
+            Twin(
+                "deepseek2",
+                "deepseek_v3",
+                KEYS,
+                more=values.deepseek,
+                widths=values.latent_widths,
+                joins=(Join(("kv",), ("attn_k_b", "attn_v_b"), head_by_head),),
+            ),
+            Twin("starcoder2", "starcoder2", STARCODER, more=values.maybe_window),
+            Twin("gptneox", "gpt_neox", LAYER_NORMED, more=values.neox, undo=grouped),
             Twin("gpt2", "gpt2", GPT2, rotary=False),
+            Twin("bloom", "bloom", BLOOM, rotary=False, undo=grouped),
             Twin("bert", "bert", BERT, rotary=False, causal=False),
         )
     }

@@ -6,26 +6,25 @@ import numpy as np
 
 from attn_cli.errors import DocumentError
 from attn_cli.models.config import Config
-from attn_cli.models.families.gguf import TWINS, Twin, Values
+from attn_cli.models.families.gguf import TWINS, Twin
+from attn_cli.models.families.gguf_values import Values, refused
 from attn_cli.models.gguf.header import AGAIN, Header
-from attn_cli.models.gguf.ropes import refused, rotary_values
+from attn_cli.models.gguf.ropes import rotary_values
 
+# How many experts there are, and how wide what is between matrices is, shows in the tensors.
 HARMLESS = (
-    "classifier.output_labels", "feed_forward_length", "pooling_type", "rope.scaling.finetuned", "tensor_data_layout",
-    "vocab_size",
+    "attention.kv_lora_rank", "attention.q_lora_rank", "classifier.output_labels", "expert_count",
+    "expert_feed_forward_length", "expert_shared_count", "expert_shared_feed_forward_length", "feed_forward_length",
+    "pooling_type", "rope.scaling.finetuned", "tensor_data_layout", "vocab_size",
 )  # fmt: skip
 CONVERT = "convert the model again with a current llama.cpp"
 
 
 def twin_of(header: Header) -> Twin:
-    """What the file's architecture is read as; DocumentError for one that is not read, or for a part of a model."""
-    kind, parts = header.metadata.get("general.type", "model"), header.metadata.get("split.count", 1)
+    """What the file's architecture is read as; DocumentError for one that is not read, or for no model at all."""
+    kind = str(header.metadata.get("general.type", "model"))
     if kind != "model":
         raise DocumentError(f"{header.path}: holds no model but: {kind}", hint="name the file of the model itself")
-    if parts not in (0, 1):
-        raise DocumentError(
-            f"{header.path}: is one of {parts} parts of a model", hint="join them: llama-gguf-split --merge"
-        )
     name = str(header.metadata.get("general.architecture"))
     if name not in TWINS:
         raise DocumentError(
@@ -38,18 +37,19 @@ def twin_of(header: Header) -> Twin:
 def config_of(header: Header, twin: Twin) -> Config:
     """The config that the model's folder would have; DocumentError for a key that is not understood."""
     begin = f"{twin.name}."
-    said = Config(
-        {key.removeprefix(begin): value for key, value in header.metadata.items() if key.startswith(begin)},
-        header.path,
-    )
+    own = {key.removeprefix(begin): value for key, value in header.metadata.items() if key.startswith(begin)}
+    lists = {key: value.tolist() for key, value in own.items() if isinstance(value, np.ndarray)}
+    said = Config(own | lists, header.path)
     values: Values = {"model_type": twin.model_type, "tie_word_embeddings": "output.weight" not in header.tensors}
     for theirs, ours in twin.keys.items():
         value = _one(said, theirs)
         if value is not None:
             values[ours] = value
+    values |= {key: name in header.tensors for name, key in twin.shows}
     _check_sizes(said, header, twin, values)
     if twin.rotary:
-        values |= rotary_values(said, header, values)
+        values |= twin.widths(said, values)
+        values |= rotary_values(said, header, twin, values)
     values |= twin.more(said, values)
     said.refuse_unread(HARMLESS)
     return Config(values, header.path)
@@ -58,13 +58,13 @@ def config_of(header: Header, twin: Twin) -> Config:
 def _one(said: Config, key: str) -> Any:
     """A value, or the one that all layers share; None where the file lacks it."""
     value = said.get(key, None)
-    if isinstance(value, np.ndarray):
-        if len(set(value.tolist())) != 1:
+    if isinstance(value, list):
+        if not value or any(one != value[0] for one in value):
             raise DocumentError(
                 f"{said.where}: {key} is another for each layer, which attn does not compute",
                 hint="take the model's folder with config.json and safetensors",
             )
-        return value.tolist()[0]
+        return value[0]
     return value
 
 
@@ -86,14 +86,15 @@ def _check_sizes(said: Config, header: Header, twin: Twin, values: Values) -> No
             hint=AGAIN,
         )
     heads = values[twin.keys["attention.head_count"]]
-    width = values[twin.keys["embedding_length"]] // heads
     if said.flag("attention.causal", twin.causal) != twin.causal:
         raise refused(said, "attention.causal", not twin.causal)
     if twin.rotary:
         values.setdefault("num_key_value_heads", heads)
-        width = values["head_dim"] = said.whole("attention.key_length", width)
-    for key, expected in (("attention.key_length", width), ("attention.value_length", width)):
-        if said.whole(key, width) != expected:
+        values.setdefault("rope_theta", 10000.0)
+        return
+    width = values[twin.keys["embedding_length"]] // heads
+    for key in ("attention.key_length", "attention.value_length"):
+        if said.whole(key, width) != width:
             raise refused(said, key, said.get(key))
-    if not twin.rotary and (_one(said, "attention.head_count_kv") or heads) != heads:
+    if (_one(said, "attention.head_count_kv") or heads) != heads:
         raise refused(said, "attention.head_count_kv", _one(said, "attention.head_count_kv"))

@@ -44,6 +44,9 @@ CUTTINGS: Mapping[str, Cutting] = MappingProxyType(
         "deepseek-r1-qwen": Cutting((QWEN2,)),
         "starcoder": Cutting((r"\p{N}", GPT2)),
         "smollm": Cutting((r"\p{N}", GPT2)),
+        "command-r": Cutting((r"\p{N}", GPT2)),
+        "refact": Cutting((r"\p{N}", GPT2)),
+        "olmo": Cutting((GPT2,)),
         "tekken": Cutting((TEKKEN,), whole=True, begins=True),
         "gpt-4o": Cutting((GPT4O,)),
     }

@@ -4,14 +4,13 @@ The package's own reader takes half a minute for a large vocabulary, so the file
 types of tensors, and how to dequantise them.
 """
 
-import mmap
 import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -23,6 +22,8 @@ AGAIN = "copy or download it again"
 
 _SCALARS = ("B", "b", "H", "h", "I", "i", "f", "?", None, None, "Q", "q", "d")
 _STRING, _ARRAY = 8, 9
+_LENGTH = struct.Struct("<Q")
+_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ def header(path: str) -> Header:
         raise DocumentError(f"{path}: cannot be read: {error.strerror}", hint="check the path") from error
 
 
-@lru_cache(maxsize=1)
+@lru_cache
 def _header(path: str, changed: int, size: int) -> Header:
     types = library()
     with open(path, "rb") as file:
@@ -65,31 +66,51 @@ def _header(path: str, changed: int, size: int) -> Header:
                 f"{path}: is of GGUF version {version} or big-endian, and attn reads little-endian versions 2 and 3",
                 hint="convert the model again with a current llama.cpp",
             )
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            try:
-                return _read(_Cursor(data, 8), path, size, types)
-            except (struct.error, ValueError, RecursionError, MemoryError, OverflowError) as error:
-                raise DocumentError(f"{path}: breaks off or is damaged: {error}"[:300], hint=AGAIN) from error
+        try:
+            return _read(_Cursor(file, bytearray(begin), size), path, types)
+        except (struct.error, ValueError, RecursionError, MemoryError, OverflowError) as error:
+            raise DocumentError(f"{path}: breaks off or is damaged: {error}"[:300], hint=AGAIN) from error
 
 
 class _Cursor:
-    """A place in the file that moves on with what is read; struct.error or ValueError at its end."""
+    """A place in the file that moves on with what is read; ValueError at its end.
 
-    def __init__(self, data: mmap.mmap, at: int) -> None:
+    The file is read, not mapped into memory: one that is cut short meanwhile gives an error, and no signal.
+    """
+
+    def __init__(self, file: BinaryIO, data: bytearray, size: int) -> None:
+        self.file = file
         self.data = data
-        self.at = at
+        self.at = len(data)
+        self.size = size
+
+    def take(self, count: int) -> int:
+        """Move on by `count` bytes, which are there then; where they begin."""
+        start, self.at = self.at, self.at + count
+        if self.at > len(self.data):
+            self._read_on()
+        return start
+
+    def _read_on(self) -> None:
+        """Have what is before the place."""
+        if self.at <= self.size:
+            self.data += self.file.read(max(self.at - len(self.data), _AT_ONCE))
+        if self.at > len(self.data):
+            raise ValueError("it goes past the end of the file")
 
     def number(self, kind: str) -> Any:
-        (value,) = struct.unpack_from(f"<{kind}", self.data, self.at)
-        self.at += struct.calcsize(f"<{kind}")
+        start = self.take(struct.calcsize(f"<{kind}"))
+        (value,) = struct.unpack_from(f"<{kind}", self.data, start)
         return value
 
     def text(self) -> str:
-        (length,) = struct.unpack_from("<Q", self.data, self.at)
-        start, self.at = self.at + 8, self.at + 8 + length
+        # Vocabularies are many texts, so that nothing is called for each that need not be.
+        start = self.take(8)
+        (length,) = _LENGTH.unpack_from(self.data, start)
+        self.at += length
         if self.at > len(self.data):
-            raise ValueError("a text goes past the end of the file")
-        return self.data[start : self.at].decode("utf-8", "surrogateescape")
+            self._read_on()
+        return self.data[start + 8 : self.at].decode("utf-8", "surrogateescape")
 
     def value(self, kind: int) -> Any:
         if kind == _STRING:
@@ -99,14 +120,12 @@ class _Cursor:
         return self.number(_scalar(kind))
 
     def _array(self, kind: int, count: int) -> Any:
-        if kind in (_STRING, _ARRAY):
+        if kind == _STRING:
+            return [self.text() for _ in range(count)]
+        if kind == _ARRAY:
             return [self.value(kind) for _ in range(count)]
         dtype = np.dtype(f"<{_scalar(kind)}")
-        if self.at + count * dtype.itemsize > len(self.data):
-            raise ValueError("an array goes past the end of the file")
-        array = np.frombuffer(self.data, dtype, count, self.at).copy()
-        self.at += array.nbytes
-        return array
+        return np.frombuffer(self.data, dtype, count, self.take(count * dtype.itemsize)).copy()
 
 
 def _scalar(kind: int) -> str:
@@ -116,7 +135,7 @@ def _scalar(kind: int) -> str:
     return code
 
 
-def _read(cursor: _Cursor, path: str, size: int, types: Any) -> Header:
+def _read(cursor: _Cursor, path: str, types: Any) -> Header:
     tensor_count, key_count = cursor.number("Q"), cursor.number("Q")
     metadata: dict[str, Any] = {}
     for _ in range(key_count):
@@ -139,7 +158,7 @@ def _read(cursor: _Cursor, path: str, size: int, types: Any) -> Header:
         name: _tensor(path, name, shape, kind, start + offset, types) for name, (shape, kind, offset) in found.items()
     }
     for name, tensor in tensors.items():
-        if tensor.start + tensor.size > size:
+        if tensor.start + tensor.size > cursor.size:
             raise DocumentError(f"{path}: breaks off in {name}", hint=AGAIN)
     return Header(path, metadata, tensors)
 

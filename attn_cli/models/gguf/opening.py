@@ -6,13 +6,13 @@ from functools import partial
 from attn_cli.models.config import Config
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.gguf.config import config_of, twin_of
-from attn_cli.models.gguf.header import header
 from attn_cli.models.gguf.tensors import tensors_of
+from attn_cli.models.gguf.whole import whole
 from attn_cli.models.tensors import Tensors
 
 
 def opened(path: str) -> tuple[Config, Callable[[Family, Architecture], Tensors]]:
     """The file's config, and what gives its tensors; DocumentError for what is damaged, foreign or not understood."""
-    found = header(path)
+    found = whole(path)
     twin = twin_of(found)
     return config_of(found, twin), partial(tensors_of, found, twin)

@@ -1,25 +1,22 @@
 """The rotary settings of a GGUF file, in keys or in tensors of divisors, as config.json spells them."""
 
-from typing import Any
-
-from attn_cli.errors import DocumentError
 from attn_cli.models.config import Config
-from attn_cli.models.families.gguf import Values
+from attn_cli.models.families.gguf import Twin
+from attn_cli.models.families.gguf_values import Values, refused
+from attn_cli.models.families.gguf_weights import unpermuted
 from attn_cli.models.gguf.header import Header
 from attn_cli.models.gguf.tensors import ROPE_TENSORS, numbers
 
 FREQS, LONG, SHORT = ROPE_TENSORS
 
 
-def rotary_values(said: Config, header: Header, values: Values) -> Values:
+def rotary_values(said: Config, header: Header, twin: Twin, values: Values) -> Values:
     """What turns queries and keys: how much of a head, and how positions are stretched."""
-    found: Values = {}
     width, turned = values["head_dim"], said.whole("rope.dimension_count", values["head_dim"])
-    if turned != width:
-        if header.metadata["general.architecture"] == "llama":
-            raise refused(said, "rope.dimension_count", turned)
-        # Half a feature more, so that rounding cannot lose one: config.json states a share.
-        found["partial_rotary_factor"] = (turned + 0.5) / width
+    if turned != width and twin.undo is unpermuted:
+        raise refused(said, "rope.dimension_count", turned)
+    # Half a feature more, so that rounding cannot lose one: config.json states a share.
+    found: Values = {"partial_rotary_factor": 1.0 if turned == width else (turned + 0.5) / width}
     factor = said.number("rope.scaling.factor", None)
     kind = said.word("rope.scaling.type", "linear" if factor else "none")
     original = said.whole("rope.scaling.original_context_length", None)
@@ -44,10 +41,3 @@ def rotary_values(said: Config, header: Header, values: Values) -> Values:
     else:
         raise refused(said, "rope.scaling.type", f"{kind} with {', '.join(lists) or 'no factors'}")
     return found | ({"rope_scaling": scaling} if scaling else {})
-
-
-def refused(said: Config, key: str, value: Any) -> DocumentError:
-    return DocumentError(
-        f"{said.where}: {key} is {value!r}, which attn does not compute for this architecture",
-        hint="a wrong picture would be worse than none",
-    )

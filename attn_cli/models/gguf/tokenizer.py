@@ -8,8 +8,9 @@ from typing import Any
 
 from attn_cli.errors import AttnError, DocumentError
 from attn_cli.models.gguf.cutting import CUTTINGS
-from attn_cli.models.gguf.header import AGAIN, header
+from attn_cli.models.gguf.header import AGAIN
 from attn_cli.models.gguf.pieces import ScoredPieces
+from attn_cli.models.gguf.whole import whole
 from attn_cli.models.tokenizer import Tokenizer, tokenizers_library
 
 IDS = "give --ids 5,17,3"
@@ -56,7 +57,7 @@ class Vocabulary:
 
 def file_tokenizer(path: str) -> Tokenizer:
     """The tokenizer of a GGUF file; DocumentError where it has none, or one that attn does not know."""
-    metadata, begin = header(path).metadata, "tokenizer.ggml."
+    metadata, begin = whole(path).metadata, "tokenizer.ggml."
     said = {key.removeprefix(begin): value for key, value in metadata.items() if key.startswith(begin)}
     model, tokens = str(said.get("model", "none")), said.get("tokens")
     if model not in MODELS or not isinstance(tokens, list):
@@ -64,11 +65,11 @@ def file_tokenizer(path: str) -> Tokenizer:
             f"{path}: its tokenizer is {model!r}, which attn does not know",
             hint=f"it knows {', '.join(MODELS)}; or {IDS}",
         )
-    kinds = said.get("token_type")
-    kinds = [Kind.NORMAL] * len(tokens) if kinds is None else [int(kind) for kind in kinds]
-    if len(kinds) != len(tokens) or len(set(tokens)) != len(tokens):
-        raise DocumentError(f"{path}: its tokens are not {len(tokens)} different ones, each of a kind", hint=AGAIN)
     try:
+        kinds = said.get("token_type")
+        kinds = [Kind.NORMAL] * len(tokens) if kinds is None else [int(kind) for kind in kinds]
+        if len(kinds) != len(tokens) or len(set(tokens)) != len(tokens):
+            raise DocumentError(f"{path}: its tokens are not {len(tokens)} different ones, each of a kind", hint=AGAIN)
         return MODELS[model](Vocabulary(path, tokens, kinds, said))
     except AttnError:
         raise
