@@ -13,7 +13,7 @@ from attn_cli.trace.trace import Array
 
 CELLS = 2**18  # the largest block of whole heads, so that it stays in a core's cache; bands of rows have twice as many
 BAND = 96, 256  # the fewest and the most rows of a block that holds only some of a head's
-THREADED = 2**18  # so many cells are worth waking a thread for
+THREADED = 2**16  # so many cells are worth waking a thread for
 
 
 @dataclass(frozen=True, eq=False, repr=False)

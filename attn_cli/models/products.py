@@ -138,7 +138,8 @@ def _rows(out: int, into: int, tokens: int) -> int:
 def _has_small_products() -> bool:
     """Whether NumPy's BLAS is an OpenBLAS on a processor for which it has products that copy nothing first."""
     built = np.show_config(mode="dicts")
-    blas, found = built["Build Dependencies"]["blas"]["name"], built["SIMD Extensions"]["found"]
+    blas = built.get("Build Dependencies", {}).get("blas", {}).get("name", "")
+    found = built.get("SIMD Extensions", {}).get("found", [])
     return "openblas" in blas and not {"AVX512_SKX", "X86_V4"}.isdisjoint(found)
 
 
