@@ -4,7 +4,7 @@ To hand work to another thread costs as much as a small product, so several prod
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate
 
@@ -73,6 +73,8 @@ def through(x: Array, ups: Sequence[Linear], between: Callable[..., Array], down
     for up in ups:
         up.check_takes(x.shape[1])
         down.check_takes(len(up.weight))
+    if len({_by_rows(up.weight) for up in ups}) > 1:  # what is between them goes through their cells side by side
+        ups = [replace(up, weight=np.ascontiguousarray(up.weight)) for up in ups]
     turned = _turned(x)
     hidden = down.weight.shape[1]
     threads = threads_for((len(ups) + 1) * hidden * x.size, WORTH)
@@ -103,7 +105,7 @@ def through(x: Array, ups: Sequence[Linear], between: Callable[..., Array], down
 def _product(weight: Array, x: Array, turned: Array, out: Array | None = None) -> Array:
     """x · weightᵀ (token, out) the way round that is fastest; `turned` is xᵀ, perhaps with tokens of zeros more."""
     tokens = turned.shape[1]
-    by_rows = weight.strides[1] == weight.itemsize
+    by_rows = _by_rows(weight)
     rows = _rows(len(weight), *turned.shape) if by_rows else 0
     if rows:
         product = (weight.reshape(-1, rows, weight.shape[1]) @ turned).reshape(len(weight), -1).T
@@ -114,6 +116,11 @@ def _product(weight: Array, x: Array, turned: Array, out: Array | None = None) -
     if out is not None:
         out[...] = product[: len(out)]
     return product
+
+
+def _by_rows(weight: Array) -> bool:
+    """Whether a weight is stored out × in, and not in × out."""
+    return weight.strides[1] == weight.itemsize
 
 
 def _turned(x: Array) -> Array:

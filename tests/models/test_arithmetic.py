@@ -84,6 +84,16 @@ def test_rows_at_a_time_and_tokens_of_zeros_change_nothing(
     np.testing.assert_allclose(through(x, [up], np.tanh, down), truth, rtol=0, atol=3e-5)
 
 
+@pytest.mark.parametrize("tokens", [16, 32, 48])
+def test_maps_that_are_stored_each_its_own_way_meet_cell_by_cell(tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_has_small_products", lambda: True)
+    x, gate, up, down = drawn(tokens, 64), drawn(96, 64), drawn(64, 96, seed=6).T, drawn(64, 96, seed=7)
+    y = through(x, [Linear(gate), Linear(up)], lambda one, other: one * other, Linear(down))
+    wide = x.astype(np.float64)
+    truth = ((wide @ gate.T) * (wide @ up.T)) @ down.T
+    np.testing.assert_allclose(y, truth, rtol=1e-4, atol=1e-3)
+
+
 def test_maps_that_do_not_fit_together_are_refused_by_name() -> None:
     x, up, down = drawn(2, 13), Linear(drawn(11, 13), what="up"), Linear(drawn(13, 12), what="down")
     with pytest.raises(DocumentError, match="down is 13×12, and takes vectors of width 11"):
