@@ -15,7 +15,7 @@ from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Array
 
 WORTH = 2**22  # how many multiplications are worth waking a thread for
-BAND = 2**17  # how many hidden features of tokens go through an activation at a time, so that a core's cache holds them
+BAND = 2**16  # how many hidden features of tokens go through an activation at a time, so that a core's cache holds them
 SMALL = 100**3  # a product of so many multiplications OpenBLAS does at once, without copying its matrices first
 GRAIN = 16  # shares of a matrix, and tokens in small products, are a multiple of this
 MOST = 96, 128  # more tokens than the first are made as many as the second, and with more a small product gains nothing
