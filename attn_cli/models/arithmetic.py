@@ -12,7 +12,7 @@ from attn_cli.core.threads import each, parts, threads_for
 from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Array
 
-BAND = 2**15  # the numbers that go through an activation or a norm at a time, so that they stay in a core's cache
+BAND = 2**17  # the numbers that go through a norm at a time, so that they stay in a core's cache
 NUMBERS = 2**17  # how many numbers are worth waking a thread for
 
 
