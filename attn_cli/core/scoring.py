@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from attn_cli.core.memory import hold_on
 from attn_cli.core.record import Record
 from attn_cli.core.steps import Block, Shape, Step, shared
 from attn_cli.core.threads import each, threads_for
@@ -30,6 +31,7 @@ def score(record: Record, chain: Mapping[str, Step | None], shape: Shape, dtype:
 
     Every block of rows goes through all steps before the next one, so that only kept stages take memory.
     """
+    hold_on()
     blends = "V" in record.known and "head_output" not in record.given and record.keeps("head_output", "output")
     v = record.known["V"] if blends else None
     made = {name: np.empty(shape, dtype) for name, step in chain.items() if step and record.keeps(name)}

@@ -18,7 +18,8 @@ NUMBERS = 2**17  # how many numbers are worth waking a thread for
 
 def by_bands(function: Callable[[Array], Array], x: Array) -> Array:
     """A function of each token's vector (token, feature), for some tokens at a time."""
-    bands = parts(len(x), -(-x.size // BAND))
+    threads = threads_for(x.size, NUMBERS)
+    bands = parts(len(x), -(-x.size // (threads * BAND)) * threads)
     if len(bands) <= 1:
         return function(x)
     y = np.empty_like(x)
@@ -26,7 +27,7 @@ def by_bands(function: Callable[[Array], Array], x: Array) -> Array:
     def band(part: slice) -> None:
         y[part] = function(x[part])
 
-    each(bands, band, threads_for(x.size, NUMBERS))
+    each(bands, band, threads)
     return y
 
 

@@ -10,12 +10,13 @@ from itertools import accumulate
 
 import numpy as np
 
+from attn_cli.core.memory import lined_up, turn
 from attn_cli.core.threads import each, parts, threads_for
 from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Array
 
 WORTH = 2**22  # how many multiplications are worth waking a thread for
-BAND = 2**16  # how many hidden features of tokens go through an activation at a time, so that a core's cache holds them
+BAND = 2**17  # how many hidden features of tokens go through an activation at a time, so that a core's cache holds them
 SMALL = 100**3  # a product of so many multiplications OpenBLAS does at once, without copying its matrices first
 GRAIN = 16  # shares of a matrix, and tokens in small products, are a multiple of this
 MOST = 96, 128  # more tokens than the first are made as many as the second, and with more a small product gains nothing
@@ -54,10 +55,7 @@ def linear(x: Array, *maps: Linear) -> list[Array]:
 
     def columns(share: slice) -> None:
         for number, part in _within([len(one.weight) for one in maps], share):
-            one, y = maps[number], made[number][:, part]
-            _product(one.weight[part], x, turned, y)
-            if one.bias is not None:
-                y += one.bias[part]
+            _product(maps[number], part, x, turned, made[number][:, part])
 
     width = sum(len(one.weight) for one in maps)
     threads = threads_for(width * x.size, WORTH)
@@ -83,39 +81,47 @@ def through(x: Array, ups: Sequence[Linear], between: Callable[..., Array], down
 
     def features(number: int) -> None:
         share = shares[number]
-        raised = [_product(up.weight[share], x, turned) for up in ups]
-        for y, up in zip(raised, ups, strict=True):
-            if up.bias is not None:
-                np.add(y, up.bias[share], out=y)
+        raised = [_product(up, share, x, turned) for up in ups]
         cells = [y.ravel(order="K") for y in raised]
         for band in parts(cells[0].size, -(-cells[0].size // BAND)):
             cells[0][band] = between(*(some[band] for some in cells))
-        sums[number] = _product(down.weight[:, share], raised[0], raised[0].T)
+        own = Linear(down.weight[:, share])
+        sums[number] = _product(own, slice(None), raised[0], raised[0].T)
 
     each(range(len(shares)), features, threads)
     total = sums[0]
     for more in sums[1:]:
         total += more
-    y = np.ascontiguousarray(total[: len(x)])
+    y = np.empty((len(x), total.shape[1]), total.dtype)
+    turn(total[: len(x)].T, y)
     if down.bias is not None:
         y += down.bias
     return y
 
 
-def _product(weight: Array, x: Array, turned: Array, out: Array | None = None) -> Array:
-    """x · weightᵀ (token, out) the way round that is fastest; `turned` is xᵀ, perhaps with tokens of zeros more."""
-    tokens = turned.shape[1]
+def _product(one: Linear, part: slice, x: Array, turned: Array, out: Array | None = None) -> Array:
+    """Some of the features that a map makes of x, (token, out), the way round that is fastest.
+
+    `turned` is xᵀ, perhaps with tokens of zeros more, and then the product has as many, but not `out`.
+    """
+    weight, tokens = one.weight[part], turned.shape[1]
     by_rows = _by_rows(weight)
     rows = _rows(len(weight), *turned.shape) if by_rows else 0
+    if not rows and tokens >= (64 if by_rows else 24):
+        y = np.matmul(x, weight.T, out=out)
+        if one.bias is not None:
+            y += one.bias[part]
+        return y
+    features = lined_up((len(weight), tokens), np.result_type(weight, turned))
     if rows:
-        product = (weight.reshape(-1, rows, weight.shape[1]) @ turned).reshape(len(weight), -1).T
-    elif tokens < (64 if by_rows else 24):
-        product = (weight @ turned).T
+        np.matmul(weight.reshape(-1, rows, weight.shape[1]), turned, out=features.reshape(-1, rows, tokens))
     else:
-        return np.matmul(x, weight.T, out=out)
+        np.matmul(weight, turned, out=features)
+    if one.bias is not None:
+        features += one.bias[part, np.newaxis]
     if out is not None:
-        out[...] = product[: len(out)]
-    return product
+        turn(features[:, : len(out)], out)
+    return features.T
 
 
 def _by_rows(weight: Array) -> bool:
@@ -129,16 +135,17 @@ def _turned(x: Array) -> Array:
     padded = -(-len(x) // grain) * grain
     if len(x) < GRAIN or not _rows(GRAIN, x.shape[1], padded):
         return x.T
-    turned = np.zeros((x.shape[1], padded), x.dtype)
-    turned[:, : len(x)] = x.T
+    turned = lined_up((x.shape[1], padded), x.dtype)
+    turn(x, turned[:, : len(x)])
+    turned[:, len(x) :] = 0
     return turned
 
 
 def _rows(out: int, into: int, tokens: int) -> int:
     """How many rows of a weight (out, in) make a small product with so many tokens; 0 where others are as fast."""
-    if tokens > MOST[1] or not _has_small_products():
+    if not 0 < tokens <= MOST[1] or not _has_small_products():
         return 0
-    return next((rows for rows in (16, 8, 4) if rows * into * tokens <= SMALL and out % rows == 0), 0)
+    return next((rows for rows in (8, 4) if rows * into * tokens <= SMALL and out % rows == 0), 0)
 
 
 @cache

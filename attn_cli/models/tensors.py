@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from attn_cli.core.memory import turn
 from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Array
 
@@ -77,7 +78,9 @@ class Tensors:
         kept = stored.nbytes + sum(array.nbytes for array in self._turned.values())
         if self._times_read[name] < OFTEN or kept > KEPT:
             return stored.T
-        return self._turned.setdefault(name, _copied(stored.T))
+        copy = self._turned[name] = np.empty(stored.shape[::-1], stored.dtype)
+        turn(stored, copy)
+        return copy
 
     def let_go(self) -> None:
         """Give back the memory of what was looked at; looked at again, it comes from the disk's cache."""
@@ -98,14 +101,6 @@ class Tensors:
             return np.ndarray(tensor.shape, DTYPES[tensor.dtype], mapped, tensor.start)
         except (OSError, ValueError, TypeError) as error:
             raise DocumentError(f"{path}: breaks off in {name}", hint="copy or download the file again") from error
-
-
-def _copied(array: Array) -> Array:
-    """A copy of a matrix, row by row, of one that is stored column by column, some columns at a time."""
-    copy = np.empty(array.shape, array.dtype)
-    for start in range(0, array.shape[1], 64):
-        copy[:, start : start + 64] = array[:, start : start + 64]
-    return copy
 
 
 def check_rows(name: str, tensor: Tensor, rows: Array | None) -> None:

@@ -1,8 +1,9 @@
 """One layer's weights by our names, whatever a family calls them and however it packs them."""
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from attn_cli.trace.trace import Array
 Cut = Callable[[Array], Array]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Part:
     """A module that holds more than one thing, or holds it another way: what to take of each of its tensors.
 
@@ -140,17 +141,22 @@ class Weights:
     def named(self, name: str) -> str:
         """What the checkpoint calls it, for messages."""
         entry = self.names.get(name, name)
-        stored = list(self._stored(Part(entry) if isinstance(entry, str) else entry, "weight"))
+        stored = self._stored(Part(entry) if isinstance(entry, str) else entry, "weight")
         return next((name for name in stored if name in self.tensors), stored[0])
 
-    def _stored(self, part: Part, kind: str) -> Iterator[str]:
-        for module in (part.module, *part.others) if kind == "weight" or not part.raw else filter(None, [part.bias]):
-            full = module.format(i=self.layer, e=self.number)
-            full = full[1:] if full.startswith("/") else self.prefix + full
-            if part.raw:
-                yield full
-            else:
-                yield from (full + ending for ending in _ENDINGS[kind])
+    def _stored(self, part: Part, kind: str) -> tuple[str, ...]:
+        return _spelled(part, kind, self.prefix, self.layer, self.number)
+
+
+@lru_cache(2**12)
+def _spelled(part: Part, kind: str, prefix: str, layer: int | None, expert: int) -> tuple[str, ...]:
+    """What a checkpoint may call a part's tensor, the likeliest first."""
+    names: list[str] = []
+    for module in (part.module, *part.others) if kind == "weight" or not part.raw else filter(None, [part.bias]):
+        full = module.format(i=layer, e=expert)
+        full = full[1:] if full.startswith("/") else prefix + full
+        names += [full] if part.raw else [full + ending for ending in _ENDINGS[kind]]
+    return tuple(names)
 
 
 def _taken(cut: Cut, array: Array, stored: str) -> Array:
