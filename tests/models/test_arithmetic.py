@@ -14,7 +14,7 @@ from attn_cli.models.products import Linear, linear, through
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work of this size is shared out among three threads, in bands of a few rows."""
+    """Work of this size is shared out among three threads, in bands of a few rows; matrices by 16 of theirs."""
     monkeypatch.setattr(threads, "cores", lambda: 3)
     for module, name, value in (
         (products, "WORTH", 1),
@@ -37,8 +37,8 @@ def test_a_product_is_that_of_plain_matrices(
 ) -> None:
     if cut:
         request.getfixturevalue("small")
-    x, weight, bias = drawn(tokens, 13), drawn(11, 13, seed=6), drawn(11, seed=7)
-    other = drawn(4, 13, seed=8)
+    x, weight, bias = drawn(tokens, 13), drawn(43, 13, seed=6), drawn(43, seed=7)
+    other = drawn(20, 13, seed=8)
     given = np.ascontiguousarray(weight.T).T if turned else weight
     for y, truth in zip(
         linear(x, Linear(given, bias), Linear(other)),
@@ -57,8 +57,8 @@ def test_what_goes_up_and_down_is_that_of_plain_matrices(
 ) -> None:
     if cut:
         request.getfixturevalue("small")
-    x, gate, up, down = drawn(tokens, 13), drawn(11, 13, seed=6), drawn(11, 13, seed=7), drawn(13, 11, seed=8)
-    bias, below = drawn(11, seed=9), drawn(13, seed=10)
+    x, gate, up, down = drawn(tokens, 13), drawn(43, 13, seed=6), drawn(43, 13, seed=7), drawn(13, 43, seed=8)
+    bias, below = drawn(43, seed=9), drawn(13, seed=10)
     y = through(x, [Linear(gate, bias), Linear(up)], lambda one, other: np.tanh(one) * other, Linear(down, below))
     wide = x.astype(np.float64)
     truth = (np.tanh(wide @ gate.T + bias) * (wide @ up.T)) @ down.T + below
