@@ -86,14 +86,14 @@ def through(x: Array, ups: Sequence[Linear], between: Callable[..., Array], down
         for band in parts(cells[0].size, -(-cells[0].size // BAND)):
             cells[0][band] = between(*(some[band] for some in cells))
         own = Linear(down.weight[:, share])
-        sums[number] = _product(own, slice(None), raised[0], raised[0].T)
+        sums[number] = _product(own, slice(None), raised[0], raised[0].T)[: len(x)]
 
     each(range(len(shares)), features, threads)
     total = sums[0]
     for more in sums[1:]:
         total += more
     y = np.empty((len(x), total.shape[1]), total.dtype)
-    turn(total[: len(x)].T, y)
+    turn(total.T, y)
     if down.bias is not None:
         y += down.bias
     return y
@@ -102,7 +102,7 @@ def through(x: Array, ups: Sequence[Linear], between: Callable[..., Array], down
 def _product(one: Linear, part: slice, x: Array, turned: Array, out: Array | None = None) -> Array:
     """Some of the features that a map makes of x, (token, out), the way round that is fastest.
 
-    `turned` is xᵀ, perhaps with tokens of zeros more, and then the product has as many, but not `out`.
+    `turned` is xᵀ, perhaps with tokens of zeros more; the product may have as many, but `out` has not.
     """
     weight, tokens = one.weight[part], turned.shape[1]
     by_rows = _by_rows(weight)
