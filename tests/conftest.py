@@ -5,6 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A slow machine is no fault of the code: no example has a deadline.
+settings.register_profile("attn", deadline=None)
+settings.load_profile("attn")
 
 # Typer reads some of these while it is imported: a fixture would come too late.
 for _name in (

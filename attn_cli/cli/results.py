@@ -123,7 +123,16 @@ def put(data: bytes, path: str | None, *, quiet: bool) -> None:
         return
     write_file(path, data)
     if not quiet:
-        print(f"attn: wrote {path!r}, {len(data):,} bytes", file=sys.stderr)
+        print(f"attn: wrote {path!r}, {size(len(data))}", file=sys.stderr)
+
+
+def size(count: int) -> str:
+    """A number of bytes to three digits, as a person says it: 847 bytes, 7.27 kB, 208 kB, 1.5 MB."""
+    if count < 1000:
+        return f"{count} byte{'s' * (count != 1)}"
+    rounded = round(count, 3 - len(str(count)))  # 999,999 is 1 MB, not 1e+03 kB
+    power = (len(str(rounded)) - 1) // 3
+    return f"{rounded / 1000**power:.3g} {' kMGTP'[power]}B"
 
 
 def format_of(asked: str | None, json: bool, path: str | None) -> str:

@@ -1,9 +1,12 @@
 """JSON from bytes: the standard library's reader, with every way to be wrong said in a sentence."""
 
 import re
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from attn_cli.errors import DocumentError
+
+if TYPE_CHECKING:
+    from json import JSONDecodeError
 
 
 class _Repeated:
@@ -38,8 +41,7 @@ def parse_json(data: bytes, name: str) -> Any:
     try:
         value = json.loads(text, object_pairs_hook=object_of)
     except json.JSONDecodeError as error:
-        message = f"{name}: line {error.lineno}, column {error.colno}: {_lower(error.msg)}"
-        raise DocumentError(message, hint=_hint(error.msg)) from error
+        raise _not_json(error, name) from error
     except RecursionError as error:
         message = f"{name}: lists or objects are nested too deeply"
         raise DocumentError(
@@ -68,8 +70,16 @@ def decoded(data: bytes, name: str) -> str:
         raise DocumentError(message, hint="save it again as UTF-8") from error
 
 
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
+def _not_json(error: "JSONDecodeError", name: str) -> DocumentError:
+    """Say what is wrong and where, in the same words under every version of Python."""
+    message, position = error.msg, error.pos
+    before = error.doc[:position].rstrip()
+    if before.endswith(",") and error.doc[position : position + 1] in ("]", "}"):  # up to Python 3.12
+        message, position = "Illegal trailing comma", len(before) - 1
+    message = re.sub(r" before end of .*", "", message) if message.startswith("Illegal trailing") else message
+    line, column = error.doc.count("\n", 0, position) + 1, position - error.doc.rfind("\n", 0, position)
+    where = f"{name}: line {line}, column {column}"
+    return DocumentError(f"{where}: {message[:1].lower()}{message[1:]}", hint=_hint(message))
 
 
 def _hint(message: str) -> str:

@@ -1,7 +1,8 @@
 r"""Text that is safe to print and measured in terminal cells, however hostile the token it came from.
 
-What a terminal would obey or not show (categories Cc, Cf, Cs, Zl, Zp, unusual spaces, marks that stand alone) is
-spelled out as `\x1b`, `\u202e` and so on; the joiner in an emoji family and selectors after a base character stay.
+What a terminal would obey or not show (categories Cc, Cf, Cs, Zl, Zp, unusual spaces, marks that stand alone, code
+points that are not assigned or private beyond U+FFFF) is spelled out as `\x1b`, `\u202e` and so on; the joiner in an
+emoji family and selectors after a base character stay.
 Right-to-left letters stay too. Where a cell is laid out, `pad` and `wrap` put a LEFT-TO-RIGHT MARK (no cells wide) on
 both of its sides, so that a terminal which reorders text reorders inside the cell and never swaps columns.
 """
@@ -16,8 +17,8 @@ MARK = "\N{LEFT-TO-RIGHT MARK}"
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
 # Latin, Greek, Cyrillic, arrows, formulas, lines: each character is shown as it is, alone, in one cell.
 _SIMPLE = re.compile(
-    r"[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u0377\u037a-\u037f\u0384-\u0482\u048a-\u052f\u1d00-\u1dbf"
-    r"\u2010-\u2027\u2030-\u205e\u2070-\u209c\u20a0-\u20bf\u2100-\u2319\u2500-\u25fc]*"
+    r"[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u0377\u037a-\u037f\u0384-\u038a\u038c\u038e-\u03a1\u03a3-\u0482\u048a-\u052f\u1d00-\u1dbf"
+    r"\u2010-\u2027\u2030-\u205e\u2070\u2071\u2074-\u208e\u2090-\u209c\u20a0-\u20bf\u2100-\u218b\u2190-\u2319\u2500-\u25fc]*"
 )
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 
@@ -131,7 +132,8 @@ def _patterns() -> tuple[Any, Any, Any]:
 
     first = r"(?:\p{Emoji_Presentation}\p{Emoji_Modifier}?|\p{Extended_Pictographic}\ufe0f)"
     later = r"\p{Extended_Pictographic}\p{Emoji_Modifier}?\ufe0f?"
-    none = r"[\p{M}\p{Default_Ignorable_Code_Point}\p{Emoji_Modifier}\u1160-\u11ff\ud7b0-\ud7fb]"
+    unseen = r"\p{M}\p{Cn}\p{Default_Ignorable_Code_Point}\p{Emoji_Modifier}"
+    none = rf"[{unseen}\u1160-\u11ff\ud7b0-\ud7fb\U000f0000-\U0010ffff]"
     return regex.compile(r"\X"), regex.compile(rf"{first}(?:\u200d{later})+"), regex.compile(none)
 
 

@@ -84,13 +84,13 @@ def faults(data: bytes, **declared: Any) -> list[str]:
     return [str(f) for f in check(read_dump(data, "dump"), declared, recompute=True).findings if f.severity == "fault"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(layers(), st.sampled_from(sorted(WRITERS)))
 def test_a_sound_trace_gives_no_fault(layer: Layer, form: str) -> None:
     assert faults(WRITERS[form](trace_of(layer))) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(layers(), st.data())
 def test_a_sound_trace_of_some_stages_and_heads_gives_no_fault(layer: Layer, data: st.DataObject) -> None:
     names = [stage.name for stage in layer.stages]
@@ -112,7 +112,7 @@ def settings_of(layer: Layer) -> dict[str, Any]:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(layers(apart=False), st.sampled_from(["same", "bfloat16", "float16"]))
 def test_a_sound_dump_of_a_training_loop_gives_no_fault(layer: Layer, rounded: str) -> None:
     rounding = {"same": np.asarray, "bfloat16": bfloat16, "float16": lambda x: x.astype(np.float16).astype(np.float32)}
@@ -123,7 +123,7 @@ def test_a_sound_dump_of_a_training_loop_gives_no_fault(layer: Layer, rounded: s
     assert faults(write_npz(arrays | extra)) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(layers(apart=False), st.sampled_from([None, 3, 4, 6, 8]), st.data())
 def test_a_sound_document_of_arrays_gives_no_fault(layer: Layer, places: int | None, data: st.DataObject) -> None:
     stages = {stage.name: stage.array for stage in layer.stages if stage.name not in ("X", "embedded", "output")}
@@ -144,7 +144,7 @@ def test_a_sound_document_of_arrays_gives_no_fault(layer: Layer, places: int | N
     assert faults(json.dumps(document).encode()) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(layers(), st.data())
 def test_one_changed_number_is_found_in_its_stage(layer: Layer, data: st.DataObject) -> None:
     assume(layer.settings.dtype != "float16")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from attn_cli.cli.results import size
 from attn_cli.core.masks import MASKS
 from attn_cli.core.positions import POSITIONS
 from tests.cli.conftest import EXAMPLE, Attn
@@ -102,9 +103,25 @@ SUFFIXES: dict[str, Callable[[bytes], object]] = {
 @pytest.mark.parametrize("command", ["explain", "heatmap"])
 def test_the_suffix_of_a_file_chooses_its_format(call: Attn, tmp_path: Path, command: str, name: str) -> None:
     ran = call(command, EXAMPLE, "-o", name)
-    size = (tmp_path / name).stat().st_size
-    assert (ran.code, ran.data, ran.errors) == (0, b"", f"attn: wrote '{name}', {size:,} bytes\n")
+    written = size((tmp_path / name).stat().st_size)
+    assert (ran.code, ran.data, ran.errors) == (0, b"", f"attn: wrote '{name}', {written}\n")
     assert SUFFIXES[name]((tmp_path / name).read_bytes()) is not False
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1000, "1 kB"),
+        (7266, "7.27 kB"),
+        (999_999, "1 MB"),
+        (207_897, "208 kB"),
+        (1_500_000, "1.5 MB"),
+    ],
+)
+def test_sizes_are_said_to_three_digits(count: int, said: str) -> None:
+    assert size(count) == said
 
 
 def test_a_format_that_is_named_wins_over_the_suffix(call: Attn, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_the_blocks_of_these_tests_are_of_every_kind(monkeypatch: pytest.MonkeyP
     assert counts == [1, 3, 6, 18]
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(keep=st.sets(st.sampled_from([*NAMES, "Q_normed", "residual"])))
 def test_any_stages_that_are_kept_have_the_same_bits_and_nothing_else_is_kept(cut: None, keep: set[str]) -> None:
     whole, kept = arrays(attended(RUN)), arrays(attended(RUN, keep=keep))

@@ -15,7 +15,7 @@ TOTALS = ("biased", "softcapped", "scaled", "scores")
 EVERY = set(STAGES)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     extras=st.lists(st.sampled_from(EXTRAS), unique=True),
     positions=st.sampled_from(POSITIONS),

@@ -64,7 +64,7 @@ def test_narrow_arithmetic_is_near_the_plain_loops(positions: str, dtype: str) -
     check(a_run("softcap", "sinks", "bias", "W_O", positions=positions, mask="causal"), dtype)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     extras=st.lists(st.sampled_from(EXTRAS), unique=True),
     mask=st.sampled_from(MASKS),

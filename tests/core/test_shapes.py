@@ -157,7 +157,7 @@ def near_shapes(draw: st.DrawFn) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     shapes=near_shapes(),
     heads=st.sampled_from([(1, None), (2, None), (2, 1)]),

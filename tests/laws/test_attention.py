@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attn_cli.core.attention import Projections, attend
@@ -29,7 +29,6 @@ def words(count: int) -> list[str]:
     return [str(number) for number in range(count)]
 
 
-@settings(deadline=None)
 @given(
     seed=seeds, n=st.integers(1, 13), heads=heads, mask=masks, positions=st.sampled_from(POSITIONS), hide=st.booleans()
 )
@@ -52,7 +51,6 @@ def test_weights_are_not_negative_and_rows_sum_to_1_and_what_is_hidden_weighs_ex
     np.testing.assert_allclose(weights.sum(axis=2), np.broadcast_to(visible.any(axis=1), (heads[0], n)), atol=1e-14)
 
 
-@settings(deadline=None)
 @given(seed=seeds, n=st.integers(1, 11), heads=heads, data=st.data())
 def test_without_mask_and_positions_permuting_tokens_permutes_outputs(
     seed: int, n: int, heads: tuple[int, int], data: st.DataObject
@@ -66,7 +64,6 @@ def test_without_mask_and_positions_permuting_tokens_permutes_outputs(
     np.testing.assert_allclose(second["output"], first["output"][order], rtol=1e-10, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(seed=seeds, n=st.integers(2, 11), mask=masks, scale=st.sampled_from([1.0, 0.25, -3.0]))
 def test_a_constant_added_to_a_row_of_scores_changes_nothing(seed: int, n: int, mask: Mask, scale: float) -> None:
     rng = np.random.default_rng(seed)
@@ -78,7 +75,6 @@ def test_a_constant_added_to_a_row_of_scores_changes_nothing(seed: int, n: int, 
     np.testing.assert_allclose(second["output"], first["output"], rtol=1e-9, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(seed=seeds, n=st.integers(1, 7), d=st.sampled_from([1, 3, 5]))
 def test_one_head_with_identity_projections_is_the_formula_of_the_page(seed: int, n: int, d: int) -> None:
     x = np.random.default_rng(seed).normal(size=(n, d))
@@ -88,7 +84,6 @@ def test_one_head_with_identity_projections_is_the_formula_of_the_page(seed: int
     np.testing.assert_allclose(layer["output"], powers / powers.sum(axis=1, keepdims=True) @ x, rtol=1e-10, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(seed=seeds, n=st.integers(1, 7), mask=masks, positions=st.sampled_from(POSITIONS))
 def test_keys_repeated_for_each_query_head_are_keys_that_are_shared(
     seed: int, n: int, mask: Mask, positions: str
@@ -103,7 +98,6 @@ def test_keys_repeated_for_each_query_head_are_keys_that_are_shared(
         np.testing.assert_array_equal(own[name], shared[name])
 
 
-@settings(deadline=None)
 @given(seed=seeds, n=st.integers(1, 11), shift=st.integers(1, 1000), positions=st.sampled_from(["rope", "alibi"]))
 def test_rope_and_alibi_see_distances_alone(seed: int, n: int, shift: int, positions: str) -> None:
     rng = np.random.default_rng(seed)
@@ -116,7 +110,6 @@ def test_rope_and_alibi_see_distances_alone(seed: int, n: int, shift: int, posit
     np.testing.assert_allclose(there["weights"], here["weights"], rtol=1e-8, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(
     seed=seeds,
     n=st.integers(2, 11),

@@ -175,7 +175,7 @@ STAGES = [
 ]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     keep=st.sets(st.sampled_from(STAGES)),
     before=st.sampled_from(RUNS[1:]),

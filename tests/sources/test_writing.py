@@ -122,7 +122,7 @@ def test_tokens_that_had_no_vector_are_read_back_with_the_one_they_were_given(un
 
 
 @writers
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(tokens=st.lists(st.text(st.characters(exclude_characters="\0"), min_size=1), min_size=1, max_size=5))
 def test_any_tokens_are_read_back(suffix: str, tokens: list[str]) -> None:
     from attn_cli.core.spec import Spec

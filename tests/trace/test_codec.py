@@ -36,13 +36,13 @@ def assert_same(trace: Trace, other: Trace) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(trace=traces())
 def test_a_trace_reads_back_to_the_same_bits(way: Callable[[Trace], Trace], trace: Trace) -> None:
     assert_same(trace, way(trace))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(trace=traces())
 def test_what_is_read_is_written_as_the_same_bytes_by_whichever_way_it_came(trace: Trace) -> None:
     for way in WAYS:

@@ -50,7 +50,7 @@ def test_a_lone_surrogate_is_escaped() -> None:
     assert b",\\ud800,," in trace_to_csv(by_hand(("\ud800",), output=[[1]]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(trace=traces())
 def test_every_number_stands_on_its_line(trace: Trace) -> None:
     data = trace_to_csv(trace)

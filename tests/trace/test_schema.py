@@ -26,7 +26,7 @@ def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(trace_schema())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(trace=traces())
 def test_every_trace_that_is_written_validates(trace: Trace) -> None:
     VALIDATOR.validate(parse_json(trace_to_json(trace), "t"))
