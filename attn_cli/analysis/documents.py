@@ -6,7 +6,7 @@ from typing import Any
 
 from attn_cli import __version__
 from attn_cli.analysis.compare import Comparison, Difference
-from attn_cli.analysis.predicting import Prediction
+from attn_cli.analysis.logits.prediction import Prediction
 from attn_cli.analysis.why import Cell, Key, Row
 from attn_cli.trace.trace import Array, Trace
 

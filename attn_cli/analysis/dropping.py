@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from attn_cli.analysis.finding import place_of
-from attn_cli.analysis.special import is_special, special_tokens
+from attn_cli.analysis.heads.special import is_special, special_tokens
 from attn_cli.errors import SelectionError
 from attn_cli.trace.trace import Array, Layer, Stage, Trace, frozen
 

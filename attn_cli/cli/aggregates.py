@@ -11,7 +11,7 @@ from attn_cli.errors import UsageError
 from attn_cli.sources.explain import read, traced
 from attn_cli.sources.naming import chosen_layers
 from attn_cli.trace.trace import Trace
-from attn_cli.views.look import Look
+from attn_cli.views.display import Look
 
 if TYPE_CHECKING:
     from attn_cli.analysis.aggregation.aggregates import Method
@@ -33,8 +33,8 @@ def deliver_aggregate(
     from attn_cli.analysis.aggregation.aggregates import aggregate
     from attn_cli.analysis.aggregation.document import aggregate_csv, aggregate_document
     from attn_cli.analysis.dropping import without
-    from attn_cli.analysis.special import special_tokens
-    from attn_cli.views.aggregate import aggregate_page
+    from attn_cli.analysis.heads.special import special_tokens
+    from attn_cli.views.pages.aggregate import aggregate_page
 
     name = picturing.aggregate or ""
     method = _method(name)

@@ -22,7 +22,7 @@ def app_of(commands: Iterable[str] = COMMANDS) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name in commands:
-        module = import_module(f"attn_cli.cli.{name}")
+        module = import_module(f"attn_cli.cli.commands.{name}")
         app.command(name=name, cls=HelpfulCommand, epilog=getattr(module, "EPILOG", None))(module.command)
     app.callback(invoke_without_command=True)(attn)
     return app

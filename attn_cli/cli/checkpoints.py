@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from attn_cli.cli.options import Change, Checkpoint, Choice, Show, Source
 from attn_cli.errors import UsageError
-from attn_cli.sources.files import read_text
+from attn_cli.sources.documents.files import read_text
 from attn_cli.sources.whatif import WhatIf
 
 if TYPE_CHECKING:

@@ -42,6 +42,6 @@ def examples(command: Any) -> list[str]:
 
 
 def _write(command: Any, ctx: Any, formatter: Any, groups: Groups) -> None:
-    from attn_cli.cli.helppage import write
+    from attn_cli.cli.help_layout import write
 
     write(command, ctx, formatter, groups)

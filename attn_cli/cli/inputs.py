@@ -7,8 +7,8 @@ from dataclasses import replace
 from attn_cli.cli.checkpoints import UNCHANGED, model_request, what_if_of
 from attn_cli.cli.options import Change, Checkpoint, Choice, Source
 from attn_cli.errors import SelectionError, UsageError
+from attn_cli.sources.documents.files import read_text
 from attn_cli.sources.explain import ALL_STAGES, run
-from attn_cli.sources.files import read_text
 from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.request import Request
 from attn_cli.sources.tokenizers import TOKENIZERS

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.cli.values import MOST, any_whole, whole
+from attn_cli.cli.number_types import MOST, any_whole, whole
 
 Text = Annotated[
     str | None,

@@ -11,7 +11,7 @@ from attn_cli.cli.options import Show
 from attn_cli.cli.output import colour_system, width, write_file, write_stdout
 from attn_cli.errors import UsageError
 from attn_cli.trace.trace import Trace
-from attn_cli.views.look import Look
+from attn_cli.views.display import Look
 
 if TYPE_CHECKING:
     from attn_cli.views.page import Page
@@ -50,7 +50,7 @@ class Format:
 
 
 def _json(result: Result) -> bytes:
-    from attn_cli.trace.to_json import dumped, trace_to_json, worded
+    from attn_cli.trace.files.to_json import dumped, trace_to_json, worded
 
     if result.document is not None:
         return dumped(worded(result.document())) + b"\n"
@@ -58,19 +58,19 @@ def _json(result: Result) -> bytes:
 
 
 def _npz(result: Result) -> bytes:
-    from attn_cli.trace.codec import trace_to_npz
+    from attn_cli.trace.files.codec import trace_to_npz
 
     return trace_to_npz(result.arrays())
 
 
 def _safetensors(result: Result) -> bytes:
-    from attn_cli.trace.codec import trace_to_safetensors
+    from attn_cli.trace.files.codec import trace_to_safetensors
 
     return trace_to_safetensors(result.arrays())
 
 
 def _csv(result: Result) -> bytes:
-    from attn_cli.trace.csv import trace_to_csv
+    from attn_cli.trace.files.csv import trace_to_csv
 
     if result.table is not None:
         return result.table()
@@ -84,7 +84,7 @@ def _markdown(result: Result) -> bytes:
 
 
 def _terminal(result: Result) -> bytes:
-    from attn_cli.views.screen import Screen
+    from attn_cli.views.drawing.screen import Screen
     from attn_cli.views.terminal import TerminalPage
 
     stream = None if result.show.output else sys.stdout
@@ -160,14 +160,14 @@ def format_of(asked: str | None, json: bool, path: str | None) -> str:
 def look_of(show: Show, *, numbers: bool = False, color_scale: str | None = None) -> Look:
     """How the reader wants it, checked."""
     if show.palette is not None:
-        from attn_cli.views.palette import PALETTES
+        from attn_cli.views.drawing.palette import PALETTES
 
         if show.palette not in PALETTES:
             raise UsageError(f"--palette: there is no {show.palette!r}", hint=f"choose one of {', '.join(PALETTES)}")
     if show.color not in ("auto", "always", "never"):
         raise UsageError(f"--color: {show.color!r} is not auto, always or never", hint="--color never switches it off")
     if color_scale is not None:
-        from attn_cli.views.color_scales import COLOR_SCALES
+        from attn_cli.views.drawing.color_scales import COLOR_SCALES
 
         if color_scale not in COLOR_SCALES:
             raise UsageError(

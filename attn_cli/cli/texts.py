@@ -6,7 +6,7 @@ from dataclasses import replace
 from attn_cli.cli.inputs import trace_of
 from attn_cli.cli.options import Checkpoint, Choice, Source
 from attn_cli.errors import DocumentError, UsageError
-from attn_cli.sources.files import read_text
+from attn_cli.sources.documents.files import read_text
 from attn_cli.trace.trace import Trace
 
 
@@ -49,7 +49,7 @@ def _repeated(source: Source, checkpoint: Checkpoint, texts: str | None, repeat:
         raise UsageError("--repeat cannot act here: there is no checkpoint (-m)", hint="give -m, or leave it out")
     if source.text is not None or texts is not None or checkpoint.ids is not None:
         raise UsageError("--repeat draws the tokens itself", hint="leave the text out")
-    from attn_cli.models.repeated import repeated_ids
+    from attn_cli.analysis.logits.repeated import repeated_ids
 
     ids = repeated_ids(checkpoint.model, repeat, source.seed or 0)
     return replace(source, seed=None), replace(checkpoint, ids=ids)

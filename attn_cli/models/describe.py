@@ -11,8 +11,8 @@ from attn_cli.core.spelling import spell
 from attn_cli.errors import DocumentError
 from attn_cli.models.gguf import is_gguf
 from attn_cli.models.model import Model, open_model
-from attn_cli.models.older import OLDER
-from attn_cli.models.plan import LayerPlan
+from attn_cli.models.network.plan import LayerPlan
+from attn_cli.models.tokenizers.legacy import OLDER
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from attn_cli.errors import DocumentError, SelectionError
+from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
-from attn_cli.models.naming import layer_names
-from attn_cli.models.next import Expected, log_shares
+from attn_cli.models.next_token import Expected, log_shares
 from attn_cli.models.request import ModelRequest, opened
-from attn_cli.models.tokenizer import Encoded, open_tokenizer
-from attn_cli.models.words import by_word, joined, starts
+from attn_cli.models.tokenizers.tokenizer import Encoded, open_tokenizer
+from attn_cli.models.tokenizers.words import by_word, joined, starts
 from attn_cli.sources.explain import check_stages
 from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.remarks import ADDED, remarks

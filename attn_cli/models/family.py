@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from attn_cli.models.config import Config
-from attn_cli.models.plan import StackPlan, Unembedding
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.plan import StackPlan, Unembedding
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from attn_cli.errors import AttnError, DocumentError
+from attn_cli.models.files.tensors import INDEX, SINGLE
 from attn_cli.models.gguf import is_gguf, parts
 from attn_cli.models.gguf.tags import meant, models, some, tag_of
-from attn_cli.models.tensors import INDEX, SINGLE
 
 TOKENIZERS = (
     "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model",

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.errors import DocumentError, SelectionError
-from attn_cli.models.arithmetic import check_alike
-from attn_cli.models.config import Config
 from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.forward import Keep, Looked, Source, Stream, layers
+from attn_cli.models.files.config import Config
+from attn_cli.models.files.tensors import Tensors, open_folder
 from attn_cli.models.gguf import is_gguf
-from attn_cli.models.plan import StackPlan, Unembedding
-from attn_cli.models.tensors import Tensors, open_folder
-from attn_cli.models.weights import Weights, unclaimed
-from attn_cli.trace.parsing import parse_json
+from attn_cli.models.network.arithmetic import check_alike
+from attn_cli.models.network.forward import Keep, Looked, Source, Stream, layers
+from attn_cli.models.network.plan import StackPlan, Unembedding
+from attn_cli.models.network.weights import Weights, unclaimed
+from attn_cli.trace.files.parsing import parse_json
 from attn_cli.trace.trace import Array
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from attn_cli.core.output_matrix import Writes, Writing
-from attn_cli.models.forward import Source
 from attn_cli.models.model import Model
+from attn_cli.models.network.forward import Source
 from attn_cli.trace.trace import Layer
 
 

@@ -8,15 +8,15 @@ from attn_cli.core.attention import Projections
 from attn_cli.core.positions import Alibi, NoPositions, Positions, Rope
 from attn_cli.core.spec import Conditions, parse_positions
 from attn_cli.errors import SelectionError, UsageError
-from attn_cli.models.block import spec_of
+from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
-from attn_cli.models.naming import layer_names
-from attn_cli.models.plan import LayerPlan, StackPlan
+from attn_cli.models.network.block import spec_of
+from attn_cli.models.network.plan import LayerPlan, StackPlan
+from attn_cli.models.network.rotary import Rotary, powers
+from attn_cli.models.network.weights import Weights
 from attn_cli.models.request import ModelRequest, opened
-from attn_cli.models.rotary import Rotary, powers
-from attn_cli.models.weights import Weights
+from attn_cli.sources.documents.parameters import Parameters
 from attn_cli.sources.naming import chosen_layers
-from attn_cli.sources.parameters import Parameters
 from attn_cli.sources.selecting import indices
 from attn_cli.trace.trace import Array, Layer
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from attn_cli.errors import DocumentError, UsageError
 from attn_cli.models.hub import found
 from attn_cli.models.model import Model, open_model
-from attn_cli.models.older import target_tokenizer
-from attn_cli.models.tokenizer import Encoded, Tokenizer, open_tokenizer
+from attn_cli.models.tokenizers.legacy import target_tokenizer
+from attn_cli.models.tokenizers.tokenizer import Encoded, Tokenizer, open_tokenizer
 from attn_cli.models.whatif import changed, left
 from attn_cli.sources.whatif import WhatIf
 

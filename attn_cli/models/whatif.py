@@ -6,10 +6,10 @@ from attn_cli.core.edits import Edit, Silence
 from attn_cli.core.masks import Mask
 from attn_cli.core.spec import Spec, parse_mask
 from attn_cli.errors import SpecError, UsageError
+from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
-from attn_cli.models.naming import layer_names
-from attn_cli.models.plan import LayerPlan, StackPlan
-from attn_cli.models.tokenizer import Encoded
+from attn_cli.models.network.plan import LayerPlan, StackPlan
+from attn_cli.models.tokenizers.tokenizer import Encoded
 from attn_cli.sources.whatif import WhatIf
 
 

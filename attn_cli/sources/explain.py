@@ -6,12 +6,12 @@ from difflib import get_close_matches
 
 from attn_cli.core.spec import Spec, parse_mask
 from attn_cli.errors import DocumentError, SelectionError
-from attn_cli.sources.files import read_bytes
-from attn_cli.sources.parameters import Parameters, draw
+from attn_cli.sources.documents.files import read_bytes
+from attn_cli.sources.documents.parameters import Parameters, draw
+from attn_cli.sources.documents.settings import within
 from attn_cli.sources.remarks import remarks
 from attn_cli.sources.request import Request
 from attn_cli.sources.selecting import indices
-from attn_cli.sources.settings import within
 from attn_cli.sources.tokenizers import tokenize
 from attn_cli.trace.stages import PARTS, STAGES
 from attn_cli.trace.trace import Layer, Trace, aligned
@@ -95,7 +95,7 @@ def read(request: Request) -> Trace | Parameters:
     if request.text is None and request.context is None:
         request.refuse("there is no TEXT to cut", tokenizer=request.tokenizer)
     # Where numbers are random, nothing that reads documents is needed.
-    from attn_cli.sources.documents import read_document, read_parameters
+    from attn_cli.sources.documents.reading import read_document, read_parameters
     from attn_cli.sources.restart import restart
 
     document = read_document(read_bytes(request.weights), request.name, request.bare)

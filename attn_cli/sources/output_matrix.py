@@ -4,7 +4,7 @@ import numpy as np
 
 from attn_cli.core.ops import join_heads
 from attn_cli.core.output_matrix import Writes, Writing
-from attn_cli.sources.parameters import Parameters
+from attn_cli.sources.documents.parameters import Parameters
 from attn_cli.trace.trace import Layer, Trace
 
 

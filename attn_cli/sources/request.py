@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attn_cli.errors import AttnError, UsageError
-from attn_cli.sources.settings import PARSERS
+from attn_cli.sources.documents.settings import PARSERS
 from attn_cli.sources.whatif import WhatIf
 
 

@@ -6,14 +6,14 @@ from itertools import accumulate, groupby, pairwise
 from types import MappingProxyType
 from typing import Any
 
-from attn_cli.views.boxes import Line
-from attn_cli.views.folding import note_of
-from attn_cli.views.heat import in_picture, picture_lines
-from attn_cli.views.look import Look
+from attn_cli.views.display import Look
+from attn_cli.views.drawing.boxes import Line
+from attn_cli.views.drawing.folding import note_of
+from attn_cli.views.drawing.heat import in_picture, picture_lines
+from attn_cli.views.drawing.screen import Screen
+from attn_cli.views.drawing.table import Layout, Paint, Table, laid_out
+from attn_cli.views.drawing.text import safe
 from attn_cli.views.page import Equation, Heading, Listing, Numbers, Page, Picture, Prose
-from attn_cli.views.screen import Screen
-from attn_cli.views.table import Layout, Paint, Table, laid_out
-from attn_cli.views.text import safe
 
 WIDTH = 80
 _SCREEN = Screen(WIDTH)

@@ -7,14 +7,14 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from attn_cli.trace.trace import Array, Layer, Trace
-from attn_cli.views.explain import grids
-from attn_cli.views.folding import Fold, fold, note_of
-from attn_cli.views.numbers import Form, form_of
+from attn_cli.views.drawing.folding import Fold, fold, note_of
+from attn_cli.views.drawing.numbers import Form, form_of
+from attn_cli.views.drawing.palette import Palette, palette_of, readable_on
+from attn_cli.views.drawing.scale import Scale, scale_of
+from attn_cli.views.drawing.text import labels, safe
 from attn_cli.views.page import Grid, Prose
-from attn_cli.views.palette import Palette, palette_of, readable_on
-from attn_cli.views.provenance import provenance
-from attn_cli.views.scale import Scale, scale_of
-from attn_cli.views.text import labels, safe
+from attn_cli.views.pages.explain import grids
+from attn_cli.views.pages.provenance import provenance
 
 LAYERS = 3
 WEIGHTS, OTHERS = 2048, 512  # how many cells of a stage are shown, besides those of its first head

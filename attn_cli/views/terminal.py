@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.color import ColorSystem
 
-from attn_cli.views.boxes import Line, Piece
-from attn_cli.views.heat import picture_lines
-from attn_cli.views.look import Look
+from attn_cli.views.display import Look
+from attn_cli.views.drawing.boxes import Line, Piece
+from attn_cli.views.drawing.heat import picture_lines
+from attn_cli.views.drawing.screen import Screen
+from attn_cli.views.drawing.table import numbers_lines
+from attn_cli.views.drawing.text import cells, fit
+from attn_cli.views.drawing.words import equation_lines, heading_lines, listing_lines, prose_lines
 from attn_cli.views.page import Equation, Heading, Listing, Numbers, Page, Picture, Prose
-from attn_cli.views.screen import Screen
-from attn_cli.views.table import numbers_lines
-from attn_cli.views.text import cells, fit
-from attn_cli.views.words import equation_lines, heading_lines, listing_lines, prose_lines
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attn_cli.analysis.head_names import KINDS, thresholds
-from attn_cli.analysis.heads import heads
+from attn_cli.analysis.heads.head_names import KINDS, thresholds
+from attn_cli.analysis.heads.heads import heads
 from attn_cli.errors import UsageError
 from tests.analysis.weights import before, everywhere, first, followers, itself, looking, same, trace_of
 

@@ -5,9 +5,9 @@ from math import log
 import numpy as np
 import pytest
 
-from attn_cli.analysis.head_names import thresholds
-from attn_cli.analysis.heads import Head, heads
-from attn_cli.analysis.metrics import METRICS
+from attn_cli.analysis.heads.head_names import thresholds
+from attn_cli.analysis.heads.heads import Head, heads
+from attn_cli.analysis.heads.metrics import METRICS
 from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Trace
 from tests.analysis.weights import before, everywhere, first, followers, looking, same, trace_of

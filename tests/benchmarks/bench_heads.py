@@ -40,8 +40,8 @@ def main() -> int:
 
 def measured(folder: Path, tokens: int, runs: int) -> tuple[list[float], list[float]]:
     """The seconds of each forward pass, and of the metrics of what it gave; the first turn does not count."""
-    from attn_cli.analysis.head_names import thresholds
-    from attn_cli.analysis.heads import heads
+    from attn_cli.analysis.heads.head_names import thresholds
+    from attn_cli.analysis.heads.heads import heads
     from attn_cli.models.model import open_model
     from attn_cli.trace.trace import Trace
     from tests.benchmarks.checkpoints.made import make

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from attn_cli import Layer, Spec, Trace, attend
-from attn_cli.trace.codec import trace_to_json
+from attn_cli.trace.files.codec import trace_to_json
 
 GOAL = 0.10
 

@@ -14,9 +14,9 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from attn_cli.views.look import Look
+from attn_cli.views.display import Look
+from attn_cli.views.drawing.palette import PALETTES, level_of, readable_on
 from attn_cli.views.page import Grid, Numbers
-from attn_cli.views.palette import PALETTES, level_of, readable_on
 from attn_cli.views.terminal import TerminalPage
 
 SIDE = 64

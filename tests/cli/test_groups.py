@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from attn_cli.cli.groups import grouped
+from attn_cli.cli.option_groups import grouped
 
 
 @dataclass(frozen=True)

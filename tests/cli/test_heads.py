@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.analysis.metrics import METRICS
+from attn_cli.analysis.heads.metrics import METRICS
 from tests.cli.conftest import ROOT, Attn
 
 SAMPLE = str(ROOT / "samples" / "known-heads")

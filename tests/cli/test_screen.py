@@ -7,7 +7,7 @@ from unicodedata import category
 
 import pytest
 
-from attn_cli.views.text import MARK, cells
+from attn_cli.views.drawing.text import MARK, cells
 from tests.cli.conftest import EXAMPLE, Attn
 from tests.cli.documents import parameters
 

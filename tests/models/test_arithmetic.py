@@ -7,9 +7,9 @@ import pytest
 
 from attn_cli.core import threads
 from attn_cli.errors import DocumentError
-from attn_cli.models import arithmetic, products
-from attn_cli.models.arithmetic import ACTIVATIONS, Norm, by_bands
-from attn_cli.models.products import Linear, linear, through
+from attn_cli.models.network import arithmetic, products
+from attn_cli.models.network.arithmetic import ACTIVATIONS, Norm, by_bands
+from attn_cli.models.network.products import Linear, linear, through
 
 
 @pytest.fixture

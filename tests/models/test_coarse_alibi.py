@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from attn_cli.models.relative import CoarseAlibi, bfloat16
-from attn_cli.models.weights import Weights
+from attn_cli.models.network.relative import CoarseAlibi, bfloat16
+from attn_cli.models.network.weights import Weights
 
 NOTHING: Weights = None  # type: ignore[assignment]
 

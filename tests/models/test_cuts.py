@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from attn_cli.models.weights import Part, fused, grouped
+from attn_cli.models.network.weights import Part, fused, grouped
 
 ROWS = np.arange(1, 25)[:, np.newaxis] * np.ones(5)
 

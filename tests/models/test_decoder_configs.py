@@ -7,9 +7,9 @@ import pytest
 
 from attn_cli.core.masks import Causal, Sliding
 from attn_cli.errors import DocumentError
-from attn_cli.models.config import Config
 from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture
+from attn_cli.models.files.config import Config
 
 USUAL = {
     "architectures": ["SomeForCausalLM"],

@@ -7,11 +7,11 @@ import pytest
 
 from attn_cli.core.masks import Causal, Local, NoMask
 from attn_cli.errors import DocumentError
-from attn_cli.models.config import Config
-from attn_cli.models.disentangled import Positional
 from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture
-from attn_cli.models.feed import Gated, Plain
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.disentangled import Positional
+from attn_cli.models.network.feed import Gated, Plain
 
 USUAL = {
     "architectures": ["SomeForMaskedLM"],

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from attn_cli.models.arithmetic import silu
-from attn_cli.models.experts import Best, Experts, Sigmoids, highest
 from attn_cli.models.families.phimoe import InTurn
-from attn_cli.models.feed import Clamped, Gated
-from attn_cli.models.tensors import Tensors
-from attn_cli.models.weights import Names, Part, Weights, every, unclaimed
+from attn_cli.models.files.tensors import Tensors
+from attn_cli.models.network.arithmetic import silu
+from attn_cli.models.network.experts import Best, Experts, Sigmoids, highest
+from attn_cli.models.network.feed import Clamped, Gated
+from attn_cli.models.network.weights import Names, Part, Weights, every, unclaimed
 from attn_cli.trace.trace import Array
 
 NAMES: Names = {

@@ -11,8 +11,8 @@ import pytest
 from attn_cli.errors import DocumentError
 from attn_cli.models.describe import describe
 from attn_cli.models.families import FAMILIES, families, family_of
+from attn_cli.models.files.tensors import open_folder
 from attn_cli.models.model import open_model
-from attn_cli.models.tensors import open_folder
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "known-heads"
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from attn_cli.models.arithmetic import Norm
-from attn_cli.models.latent import Latent
-from attn_cli.models.weights import Names, Weights
+from attn_cli.models.network.arithmetic import Norm
+from attn_cli.models.network.latent import Latent
+from attn_cli.models.network.weights import Names, Weights
 from tests.models.test_experts import Held, drawn
 
 HEADS, TURNED, PLAIN, D_V, RANK = 3, 2, 5, 7, 4

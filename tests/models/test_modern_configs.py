@@ -8,14 +8,14 @@ import pytest
 
 from attn_cli.core.masks import Causal, Chunked, Local, Mask, NoMask, Sliding
 from attn_cli.errors import DocumentError
-from attn_cli.models.arithmetic import activation
-from attn_cli.models.config import Config
-from attn_cli.models.experts import Best, Experts
 from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture
-from attn_cli.models.feed import Gated
-from attn_cli.models.plan import LayerPlan
-from attn_cli.models.tuning import Tuning
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import activation
+from attn_cli.models.network.experts import Best, Experts
+from attn_cli.models.network.feed import Gated
+from attn_cli.models.network.plan import LayerPlan
+from attn_cli.models.network.query_scaling import Tuning
 
 LLAMA = {
     "architectures": ["SomeForCausalLM"],

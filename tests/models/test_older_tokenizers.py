@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from attn_cli.errors import DocumentError
-from attn_cli.models.families.pieces import OF_50, OF_100, SCHEMES
-from attn_cli.models.older import target_tokenizer
-from attn_cli.models.spelling import byte_numbers
-from attn_cli.models.tokenizer import Tokenizer, open_tokenizer
+from attn_cli.models.tokenizers.legacy import target_tokenizer
+from attn_cli.models.tokenizers.schemes import OF_50, OF_100, SCHEMES
+from attn_cli.models.tokenizers.spelling import byte_numbers
+from attn_cli.models.tokenizers.tokenizer import Tokenizer, open_tokenizer
 
 pytest.importorskip("tokenizers")
 LETTERS = [*sorted(byte_numbers())]

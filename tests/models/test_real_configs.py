@@ -14,13 +14,13 @@ import pytest
 from attn_cli.core.masks import MASKS
 from attn_cli.core.spelling import spell
 from attn_cli.errors import DocumentError
-from attn_cli.models.config import Config
 from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture
-from attn_cli.models.plan import LayerPlan
-from attn_cli.models.rotary import Rotary
-from attn_cli.models.tensors import Tensor, Tensors
-from attn_cli.models.weights import unclaimed
+from attn_cli.models.files.config import Config
+from attn_cli.models.files.tensors import Tensor, Tensors
+from attn_cli.models.network.plan import LayerPlan
+from attn_cli.models.network.rotary import Rotary
+from attn_cli.models.network.weights import unclaimed
 
 STORED = Path(__file__).with_name("real_configs.json")
 REAL: dict[str, dict[str, Any]] = json.loads(STORED.read_text(encoding="utf-8")) if STORED.exists() else {}

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attn_cli.models.arithmetic import Norm, sinusoids
-from attn_cli.models.disentangled import Positional
-from attn_cli.models.plan import StackPlan
-from attn_cli.models.relative import Buckets
-from attn_cli.models.tensors import Tensor, Tensors
-from attn_cli.models.weights import Part, Weights, unclaimed
+from attn_cli.models.files.tensors import Tensor, Tensors
+from attn_cli.models.network.arithmetic import Norm, sinusoids
+from attn_cli.models.network.disentangled import Positional
+from attn_cli.models.network.plan import StackPlan
+from attn_cli.models.network.relative import Buckets
+from attn_cli.models.network.weights import Part, Weights, unclaimed
 
 
 def stored(folder: Path, **arrays: np.ndarray) -> Tensors:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from attn_cli.errors import AttnError, DocumentError
-from attn_cli.models.spelling import byte_numbers, text_of
-from attn_cli.models.tokenizer import Encoded, open_tokenizer
-from attn_cli.models.words import joined, starts
+from attn_cli.models.tokenizers.spelling import byte_numbers, text_of
+from attn_cli.models.tokenizers.tokenizer import Encoded, open_tokenizer
+from attn_cli.models.tokenizers.words import joined, starts
 
 tokenizers = pytest.importorskip("tokenizers")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from attn_cli.models import tensors as module
-from attn_cli.models.tensors import OFTEN, Tensors, open_folder
+from attn_cli.models.files import tensors as module
+from attn_cli.models.files.tensors import OFTEN, Tensors, open_folder
 
 MATRIX = np.arange(130 * 70, dtype=np.float32).reshape(130, 70)
 

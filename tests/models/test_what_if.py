@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from attn_cli.analysis.logits.ablation import ablations
+from attn_cli.analysis.logits.head_writes import writes
+from attn_cli.analysis.logits.logit_attribution import direct
 from attn_cli.errors import SelectionError
-from attn_cli.models.ablation import ablations
-from attn_cli.models.direct import direct
 from attn_cli.models.explain import expectation, run_model, run_to_next
-from attn_cli.models.next import log_shares, shift
+from attn_cli.models.next_token import log_shares, shift
 from attn_cli.models.request import ModelRequest, opened
-from attn_cli.models.writes import writes
 from attn_cli.sources.whatif import WhatIf
 from tests.cli.conftest import Attn, call  # noqa: F401
 

@@ -10,9 +10,9 @@ from types import MappingProxyType
 
 from attn_cli.analysis.aggregation.aggregates import METHODS
 from attn_cli.analysis.check.kinds import KINDS
-from attn_cli.analysis.head_names import KINDS as HEAD_KINDS
-from attn_cli.analysis.metrics import METRICS
-from attn_cli.analysis.patterns import PATTERNS
+from attn_cli.analysis.heads.head_names import KINDS as HEAD_KINDS
+from attn_cli.analysis.heads.metrics import METRICS
+from attn_cli.analysis.heads.patterns import PATTERNS
 from attn_cli.cli.app import app_of
 from attn_cli.cli.options import Change
 from attn_cli.cli.results import FORMATS
@@ -20,11 +20,11 @@ from attn_cli.core.masks import MASKS
 from attn_cli.core.positions import POSITIONS
 from attn_cli.core.spelling import forms
 from attn_cli.models.families import FAMILIES
-from attn_cli.sources.catalogue import BIASES, CONDITIONS, INPUTS, LATER, MATRICES, SETTINGS
+from attn_cli.sources.documents.catalogue import BIASES, CONDITIONS, INPUTS, LATER, MATRICES, SETTINGS
 from attn_cli.sources.tokenizers import TOKENIZERS
 from attn_cli.trace.stages import PARTS, STAGES, Kind
-from attn_cli.views.color_scales import COLOR_SCALES
-from attn_cli.views.palette import PALETTES
+from attn_cli.views.drawing.color_scales import COLOR_SCALES
+from attn_cli.views.drawing.palette import PALETTES
 from tests.readme.shell import ROOT
 
 READING_ORDER = (
@@ -43,38 +43,38 @@ READING_ORDER = (
     "attn_cli/core/edits.py",
     "attn_cli/sources/tokenizers.py",
     "attn_cli/sources/seeded.py",
-    "attn_cli/sources/catalogue.py",
-    "attn_cli/sources/documents.py",
+    "attn_cli/sources/documents/catalogue.py",
+    "attn_cli/sources/documents/reading.py",
     "attn_cli/sources/restart.py",
     "attn_cli/sources/whatif.py",
     "attn_cli/sources/explain.py",
     "attn_cli/models/family.py",
-    "attn_cli/models/plan.py",
+    "attn_cli/models/network/plan.py",
     "attn_cli/models/families/gpt2.py",
-    "attn_cli/models/forward.py",
+    "attn_cli/models/network/forward.py",
     "attn_cli/models/whatif.py",
-    "attn_cli/models/direct.py",
-    "attn_cli/trace/codec.py",
-    "attn_cli/trace/checker.py",
+    "attn_cli/analysis/logits/logit_attribution.py",
+    "attn_cli/trace/files/codec.py",
+    "attn_cli/trace/files/checker.py",
     "attn_cli/analysis/why.py",
     "attn_cli/analysis/compare.py",
-    "attn_cli/analysis/observed.py",
-    "attn_cli/analysis/metrics.py",
-    "attn_cli/analysis/head_names.py",
-    "attn_cli/analysis/heads.py",
+    "attn_cli/analysis/heads/observed.py",
+    "attn_cli/analysis/heads/metrics.py",
+    "attn_cli/analysis/heads/head_names.py",
+    "attn_cli/analysis/heads/heads.py",
     "attn_cli/analysis/aggregation/aggregates.py",
     "attn_cli/analysis/dropping.py",
     "attn_cli/analysis/check/check.py",
     "attn_cli/analysis/check/kinds.py",
     "attn_cli/views/page.py",
-    "attn_cli/views/explain.py",
-    "attn_cli/views/heat.py",
+    "attn_cli/views/pages/explain.py",
+    "attn_cli/views/drawing/heat.py",
     "attn_cli/views/terminal.py",
     "attn_cli/views/markdown.py",
     "attn_cli/views/notebook.py",
     "attn_cli/cli/app.py",
     "attn_cli/cli/options.py",
-    "attn_cli/cli/explain.py",
+    "attn_cli/cli/commands/explain.py",
     "attn_cli/cli/results.py",
     "attn_cli/cli/boundary.py",
     "attn_cli/errors.py",

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from attn_cli.sources.documents import read_document, read_parameters
+from attn_cli.sources.documents.parameters import Parameters
+from attn_cli.sources.documents.reading import read_document, read_parameters
 from attn_cli.sources.explain import run
-from attn_cli.sources.parameters import Parameters
 from attn_cli.sources.request import Request
 from attn_cli.trace.trace import Array, Layer, Trace
 

@@ -8,8 +8,8 @@ import pytest
 
 from attn_cli.core.spec import Spec
 from attn_cli.errors import AttnError, DocumentError, SelectionError, SpecError
+from attn_cli.sources.documents.parameters import draw
 from attn_cli.sources.explain import explain, run
-from attn_cli.sources.parameters import draw
 from attn_cli.sources.request import Request
 from attn_cli.sources.seeded import embeddings, projection
 from attn_cli.trace.stages import STAGES
@@ -94,7 +94,7 @@ def test_a_head_or_stage_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert "did you mean weights?" in caught.value.hint
     with pytest.raises(SelectionError, match="no stage 'masked'"):
         run(request, stages=["weights", "masked"])
-    from attn_cli.trace.codec import trace_to_json
+    from attn_cli.trace.files.codec import trace_to_json
 
     path = tmp_path / "trace.json"
     path.write_bytes(trace_to_json(run(request, stages=["weights"])))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attn_cli.errors import DocumentError, SpecError
-from attn_cli.sources.arrays import read_mask
+from attn_cli.sources.documents.arrays import read_mask
 from attn_cli.trace.trace import Array
 from tests.sources.files import CONTAINERS, layer_of, numbers, trace_of
 

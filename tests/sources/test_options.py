@@ -9,7 +9,7 @@ import pytest
 from attn_cli.errors import AttnError, SpecError, UsageError
 from attn_cli.sources.explain import explain, run
 from attn_cli.sources.request import Request
-from attn_cli.trace.codec import trace_to_json
+from attn_cli.trace.files.codec import trace_to_json
 from tests.sources.files import D_MODEL, Document, a_document, arrays, as_json, layer_of, numbers, same, trace_of
 
 X = a_document(embeddings=None, tokens=None, X=numbers(5, D_MODEL), W_Q=numbers(D_MODEL, 4), W_K=numbers(D_MODEL, 4))

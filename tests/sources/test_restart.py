@@ -14,7 +14,7 @@ from attn_cli.errors import AttnError, UsageError
 from attn_cli.sources.explain import run
 from attn_cli.sources.request import Request
 from attn_cli.sources.restart import restart
-from attn_cli.trace.codec import trace_to_npz, trace_to_safetensors
+from attn_cli.trace.files.codec import trace_to_npz, trace_to_safetensors
 from attn_cli.trace.trace import Trace
 from tests.sources.files import D_MODEL, TOKENS, a_document, as_json, numbers, same, trace_of
 from tests.trace.traces import through_json, through_npz, through_safetensors
@@ -252,7 +252,7 @@ def test_a_setting_that_is_not_understood_is_refused_with_the_file(write: Any, t
 
 
 def test_a_trace_is_relabelled_by_as_many_words(tmp_path: Path) -> None:
-    from attn_cli.trace.codec import trace_to_json
+    from attn_cli.trace.files.codec import trace_to_json
 
     trace = run(Request(text=text, context="le chat"))
     again = trace_of(trace_to_json(trace), tmp_path, text="five words that label rows", context="un chien")

@@ -3,8 +3,8 @@
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from attn_cli.sources.catalogue import IGNORED, KEYS
-from attn_cli.sources.schema import weights_schema
+from attn_cli.sources.documents.catalogue import IGNORED, KEYS
+from attn_cli.sources.documents.schema import weights_schema
 from tests.sources.files import Document, a_document, numbers, plain
 from tests.sources.test_refusals import WRONG, Q, X
 

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attn_cli.errors import AttnError
-from attn_cli.sources.documents import read_document, read_parameters
+from attn_cli.sources.documents.parameters import Parameters
+from attn_cli.sources.documents.reading import read_document, read_parameters
+from attn_cli.sources.documents.schema import weights_schema
+from attn_cli.sources.documents.writing import WRITERS, to_json, to_npz, to_safetensors
 from attn_cli.sources.explain import read, run
-from attn_cli.sources.parameters import Parameters
 from attn_cli.sources.request import Request
-from attn_cli.sources.schema import weights_schema
-from attn_cli.sources.writing import WRITERS, to_json, to_npz, to_safetensors
 from attn_cli.trace.trace import Trace
 from tests.core.runs import MASKS, POSITIONS
 from tests.sources.files import D_MODEL, TOKENS, Document, a_document, numbers, same
@@ -126,7 +126,7 @@ def test_tokens_that_had_no_vector_are_read_back_with_the_one_they_were_given(un
 @given(tokens=st.lists(st.text(st.characters(exclude_characters="\0"), min_size=1), min_size=1, max_size=5))
 def test_any_tokens_are_read_back(suffix: str, tokens: list[str]) -> None:
     from attn_cli.core.spec import Spec
-    from attn_cli.sources.parameters import draw
+    from attn_cli.sources.documents.parameters import draw
 
     parameters = draw(tokens, Spec(), 0, 3)
     check(back(parameters, suffix), parameters)

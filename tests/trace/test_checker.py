@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace.checker import shape_words, to_array
+from attn_cli.trace.files.checker import shape_words, to_array
 
 BOTH = (2, 3)
 INF = float("inf")

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 
 from attn_cli.errors import AttnError
-from attn_cli.trace import to_json
-from attn_cli.trace.codec import trace_from_json, trace_to_json, trace_to_npz, trace_to_safetensors
-from attn_cli.trace.npz import read_npz
-from attn_cli.trace.parsing import parse_json
+from attn_cli.trace.files import to_json
+from attn_cli.trace.files.codec import trace_from_json, trace_to_json, trace_to_npz, trace_to_safetensors
+from attn_cli.trace.files.npz import read_npz
+from attn_cli.trace.files.parsing import parse_json
+from attn_cli.trace.files.tensors import read_safetensors
 from attn_cli.trace.stages import STAGES
-from attn_cli.trace.tensors import read_safetensors
 from attn_cli.trace.trace import Trace
 from tests.trace.traces import layer_of, through_json, through_npz, through_safetensors, traces
 

@@ -6,8 +6,8 @@ from io import StringIO
 import numpy as np
 from hypothesis import given, settings
 
-from attn_cli.trace.csv import trace_to_csv
-from attn_cli.trace.kinds import kind_of
+from attn_cli.trace.files.csv import trace_to_csv
+from attn_cli.trace.files.kinds import kind_of
 from attn_cli.trace.trace import Layer, Settings, Stage, Trace
 from tests.trace.traces import layer_of, traces
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from attn_cli.trace.kinds import kind_of
+from attn_cli.trace.files.kinds import kind_of
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from attn_cli.trace.narrow import narrow, widest
-from attn_cli.trace.to_json import json_of
+from attn_cli.trace.files.narrow import narrow, widest
+from attn_cli.trace.files.to_json import json_of
 from attn_cli.trace.trace import Array
 
 

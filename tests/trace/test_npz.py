@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis.extra import numpy as arrays
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace import npz
-from attn_cli.trace.npz import read_npy, read_npz, write_npz
+from attn_cli.trace.files import npz
+from attn_cli.trace.files.npz import read_npy, read_npz, write_npz
 from attn_cli.trace.trace import Array
 
 

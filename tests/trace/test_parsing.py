@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace.parsing import parse_json
+from attn_cli.trace.files.parsing import parse_json
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -8,10 +8,10 @@ import pytest
 from safetensors.numpy import save
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace.codec import is_trace, trace_from_json, trace_from_npz, trace_from_safetensors, trace_to_json
-from attn_cli.trace.npz import read_npz, write_npz
+from attn_cli.trace.files.codec import is_trace, trace_from_json, trace_from_npz, trace_from_safetensors, trace_to_json
+from attn_cli.trace.files.npz import read_npz, write_npz
+from attn_cli.trace.files.tensors import read_safetensors
 from attn_cli.trace.stages import STAGES
-from attn_cli.trace.tensors import read_safetensors
 from attn_cli.trace.trace import Trace
 from tests.trace.traces import layer_of
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
-from attn_cli.trace.codec import trace_to_json
-from attn_cli.trace.parsing import parse_json
-from attn_cli.trace.schema import trace_schema
+from attn_cli.trace.files.codec import trace_to_json
+from attn_cli.trace.files.parsing import parse_json
+from attn_cli.trace.files.schema import trace_schema
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Trace
 from tests.trace.traces import layer_of, traces

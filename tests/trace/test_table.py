@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace.table import read_csv_matrix
+from attn_cli.trace.files.table import read_csv_matrix
 from attn_cli.trace.trace import Array
 
 

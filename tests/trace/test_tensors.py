@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace.tensors import read_safetensors, write_safetensors
+from attn_cli.trace.files.tensors import read_safetensors, write_safetensors
 
 DTYPES = ["f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "b1"]
 

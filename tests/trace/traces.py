@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from attn_cli.trace.codec import (
+from attn_cli.trace.files.codec import (
     trace_from_json,
     trace_from_npz,
     trace_from_safetensors,
@@ -13,10 +13,10 @@ from attn_cli.trace.codec import (
     trace_to_npz,
     trace_to_safetensors,
 )
-from attn_cli.trace.npz import read_npz
-from attn_cli.trace.parsing import parse_json
+from attn_cli.trace.files.npz import read_npz
+from attn_cli.trace.files.parsing import parse_json
+from attn_cli.trace.files.tensors import read_safetensors
 from attn_cli.trace.stages import STAGES
-from attn_cli.trace.tensors import read_safetensors
 from attn_cli.trace.trace import Array, Layer, Settings, Stage, Trace, aligned
 
 WIDTHS = {"X": 7, "Q": 3, "V": 2, "head_output": 2, "output": 11}

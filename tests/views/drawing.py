@@ -6,7 +6,7 @@ import re
 import numpy as np
 from rich.console import Console
 
-from attn_cli.views.look import Look
+from attn_cli.views.display import Look
 from attn_cli.views.page import Block, Equation, Grid, Heading, Listing, Numbers, Picture, Prose
 from attn_cli.views.terminal import TerminalPage
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from attn_cli.views.color_scales import COLOR_SCALES
-from attn_cli.views.look import Look
+from attn_cli.views.display import Look
+from attn_cli.views.drawing.color_scales import COLOR_SCALES
 from attn_cli.views.page import Grid, Picture
 from tests.views.drawing import screen
 

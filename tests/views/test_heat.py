@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from attn_cli.views.look import Look
+from attn_cli.views.display import Look
+from attn_cli.views.drawing.text import cells
+from attn_cli.views.drawing.titles import short_titles
 from attn_cli.views.page import Grid, Picture
-from attn_cli.views.text import cells
-from attn_cli.views.titles import short_titles
 from tests.views.drawing import grid, plain, screen
 
 

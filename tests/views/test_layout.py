@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn_cli.views.boxes import Box, flow, runs
-from attn_cli.views.folding import Fold, blocks, fold, fold_to, note_of, whole
-from attn_cli.views.pooling import blocks_for, pooled
-from attn_cli.views.scale import Scale, scale_of
+from attn_cli.views.drawing.boxes import Box, flow, runs
+from attn_cli.views.drawing.folding import Fold, blocks, fold, fold_to, note_of, whole
+from attn_cli.views.drawing.pooling import blocks_for, pooled
+from attn_cli.views.drawing.scale import Scale, scale_of
 
 
 def test_the_first_and_the_last_rows_are_shown() -> None:

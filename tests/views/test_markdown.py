@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from attn_cli.views.look import Look
+from attn_cli.views.display import Look
+from attn_cli.views.drawing.text import labels, safe
 from attn_cli.views.markdown import page_to_markdown
 from attn_cli.views.page import Equation, Grid, Heading, Listing, Numbers, Picture, Prose
-from attn_cli.views.text import labels, safe
 from tests.views.drawing import HOSTILE, all_blocks, grid
 
 TRICKY = (

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn_cli.views.numbers import form_of
+from attn_cli.views.drawing.numbers import form_of
 
 
 def written(values: list[list[float]], precision: int = 4) -> list[list[str]]:

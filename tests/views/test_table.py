@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from attn_cli.views.look import Look
+from attn_cli.views.display import Look
 from attn_cli.views.page import Grid, Numbers
 from tests.views.drawing import grid, plain, screen
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from attn_cli.views.look import Look
+from attn_cli.views.display import Look
+from attn_cli.views.drawing.text import cells
 from attn_cli.views.page import Equation, Grid, Heading, Listing, Numbers, Picture, Prose
 from attn_cli.views.terminal import TerminalPage
-from attn_cli.views.text import cells
 from tests.views.drawing import HOSTILE, SYSTEMS, all_blocks, grid, hostile_grid, plain, screen
 
 WIDTHS = (20, 40, 80, 200)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn_cli.views import text
-from attn_cli.views.text import MARK, cells, clusters, escape, fit, labels, pad, safe, wrap
+from attn_cli.views.drawing import text
+from attn_cli.views.drawing.text import MARK, cells, clusters, escape, fit, labels, pad, safe, wrap
 from tests.views.drawing import HOSTILE
 
 OBEYED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -123,7 +123,6 @@ def test_plain_characters_are_what_the_slow_way_says_they_are() -> None:
 
 def test_the_signs_of_our_own_pages_need_no_library_for_clusters() -> None:
     signs = "scores = Q · Kᵀ / √d_k   3×4 → 3×3 − ∞ … ░▒▓█▀▄⋮─ é ä 2⁻¹ ∑ ≤ ± “x” – τ"
-    code = (
-        f"import sys; from attn_cli.views.text import safe, pad; pad(safe({signs!a}), 9); print('regex' in sys.modules)"
-    )
+    made = f"from attn_cli.views.drawing.text import safe, pad; pad(safe({signs!a}), 9)"
+    code = f"import sys; {made}; print('regex' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -5,7 +5,7 @@ from typing import Any
 from attn_cli.analysis.aggregation.aggregates import Aggregate
 from attn_cli.analysis.documents import document
 from attn_cli.analysis.dropping import Dropped, mean_over_queries
-from attn_cli.trace.csv import cell
+from attn_cli.trace.files.csv import cell
 from attn_cli.trace.trace import Trace
 
 HEADER = "row,column,row_token,column_token,value"

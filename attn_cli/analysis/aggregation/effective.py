@@ -6,7 +6,7 @@ import numpy as np
 
 from attn_cli.analysis.aggregation.gathering import Chosen, Made, is_causal
 from attn_cli.errors import SelectionError
-from attn_cli.trace.narrow import held_in
+from attn_cli.trace.files.narrow import held_in
 from attn_cli.trace.trace import Array, Layer
 
 

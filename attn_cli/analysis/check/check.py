@@ -18,7 +18,7 @@ from attn_cli.analysis.check.remarks import check_remarks
 from attn_cli.analysis.check.rows import check_blind, check_leaks, check_sums, check_values
 from attn_cli.analysis.check.scores import check_projections, check_scores, check_steps
 from attn_cli.analysis.check.softmax import check_softmax, recipe_of
-from attn_cli.sources.parameters import Parameters
+from attn_cli.sources.documents.parameters import Parameters
 from attn_cli.trace.trace import Trace
 
 

@@ -11,7 +11,7 @@ from attn_cli.analysis.check.findings import Mark
 from attn_cli.analysis.check.precision import Precision
 from attn_cli.core.attention import CHAIN
 from attn_cli.core.spec import Spec
-from attn_cli.sources.parameters import Parameters
+from attn_cli.sources.documents.parameters import Parameters
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array, Layer
 

@@ -13,7 +13,7 @@ from attn_cli.core.attention import CHAIN
 from attn_cli.core.masks import Mask
 from attn_cli.core.spec import Conditions, Spec
 from attn_cli.core.steps import Block, alibi
-from attn_cli.sources.parameters import Parameters
+from attn_cli.sources.documents.parameters import Parameters
 from attn_cli.sources.restart import spec_of
 from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Array, Layer, Trace

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from attn_cli.models.arithmetic import activation
-from attn_cli.models.config import Config
 from attn_cli.models.families.bert import EMBEDDINGS, HARMLESS_KEYS, HARMLESS_TENSORS, plain_layer, stack
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Plain
-from attn_cli.models.weights import Names
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import activation
+from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.weights import Names
 
 
 def read(config: Config) -> Architecture:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from attn_cli.errors import DocumentError
-from attn_cli.models.config import Config
 from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, QK_NAMES, architecture, plain_layer
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.plan import HeadNorm
-from attn_cli.models.products import through
-from attn_cli.models.weights import Names, Part, Weights
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.plan import HeadNorm
+from attn_cli.models.network.products import through
+from attn_cli.models.network.weights import Names, Part, Weights
 from attn_cli.trace.trace import Array
 
 LLAMA3 = {

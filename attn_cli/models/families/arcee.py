@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from attn_cli.models.arithmetic import activation
-from attn_cli.models.config import Config
 from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, architecture, plain_layer
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Plain
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import activation
+from attn_cli.models.network.feed import Plain
 
 
 def read(config: Config) -> Architecture:

@@ -11,12 +11,12 @@ from typing import Literal
 import numpy as np
 
 from attn_cli.core.masks import Causal
-from attn_cli.models.arithmetic import Norm, activation
-from attn_cli.models.config import Config
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Plain
-from attn_cli.models.plan import LayerPlan, Slot, StackPlan, Unembedding
-from attn_cli.models.weights import Names, Part
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.plan import LayerPlan, Slot, StackPlan, Unembedding
+from attn_cli.models.network.weights import Names, Part
 from attn_cli.trace.trace import Array
 
 OVER_SUMS: tuple[Slot, ...] = ("attention_sum", "cross_sum", "mlp_sum")

@@ -6,8 +6,6 @@ The second kind looks through a rotated window in three layers of four, and at e
 from dataclasses import replace
 
 from attn_cli.core.masks import Causal
-from attn_cli.models.arithmetic import Norm
-from attn_cli.models.config import Config
 from attn_cli.models.families.llama import (
     HARMLESS_KEYS,
     HARMLESS_TENSORS,
@@ -18,9 +16,11 @@ from attn_cli.models.families.llama import (
     window,
 )
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.plan import HeadNorm, LayerPlan, Unembedding
-from attn_cli.models.ropes import rotary
-from attn_cli.models.weights import Names, Part
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import Norm
+from attn_cli.models.network.plan import HeadNorm, LayerPlan, Unembedding
+from attn_cli.models.network.rope_config import rotary
+from attn_cli.models.network.weights import Names, Part
 
 SECOND = {
     "order_of_interleaved_layers": "local_attn_first",

@@ -6,12 +6,12 @@ The first makes queries, keys and values by one matrix, head by head, and has no
 from dataclasses import replace
 
 from attn_cli.errors import DocumentError
-from attn_cli.models.config import Config
-from attn_cli.models.disentangled import Positional
 from attn_cli.models.families.bert import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, plain_layer, stack
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.plan import LayerPlan
-from attn_cli.models.weights import Cut, Names, Part, by_head
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.disentangled import Positional
+from attn_cli.models.network.plan import LayerPlan
+from attn_cli.models.network.weights import Cut, Names, Part, by_head
 
 
 def read(config: Config) -> Architecture:

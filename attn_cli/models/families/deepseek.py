@@ -10,17 +10,17 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from attn_cli.errors import DocumentError
-from attn_cli.models.arithmetic import Norm
-from attn_cli.models.config import Config
-from attn_cli.models.experts import Best, Experts, Route, Sigmoids
 from attn_cli.models.families.llama import HARMLESS_TENSORS, NAMES, architecture, plain_layer, without
 from attn_cli.models.families.mixtral import EXPERT_KEYS, EXPERT_NAMES
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Gated
-from attn_cli.models.latent import Latent
-from attn_cli.models.plan import LayerPlan
-from attn_cli.models.ropes import rotary
-from attn_cli.models.weights import Names, Part
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import Norm
+from attn_cli.models.network.experts import Best, Experts, Route, Sigmoids
+from attn_cli.models.network.feed import Gated
+from attn_cli.models.network.latent import Latent
+from attn_cli.models.network.plan import LayerPlan
+from attn_cli.models.network.rope_config import rotary
+from attn_cli.models.network.weights import Names, Part
 
 ASSUMED: Mapping[str, dict[str, Any]] = {
     "deepseek_v2": {"first_k_dense_replace": 0},

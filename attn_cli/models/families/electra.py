@@ -1,8 +1,8 @@
 """ELECTRA (Clark et al. 2020, arXiv 2003.10555): BERT whose embeddings may be narrower than its layers."""
 
-from attn_cli.models.config import Config
 from attn_cli.models.families.bert import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, plain_layer, stack
 from attn_cli.models.family import Architecture, Family
+from attn_cli.models.files.config import Config
 
 
 def read(config: Config) -> Architecture:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from attn_cli.models.config import Config
 from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, architecture, plain_layer
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.ropes import rotary
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.rope_config import rotary
 
 ASSUMED: Mapping[str, dict[str, Any]] = {
     "ernie4_5": {

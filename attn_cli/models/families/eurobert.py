@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from attn_cli.core.masks import NoMask
-from attn_cli.models.config import Config
 from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, architecture, plain_layer
 from attn_cli.models.family import Architecture, Family
+from attn_cli.models.files.config import Config
 
 
 def read(config: Config) -> Architecture:

@@ -1,9 +1,9 @@
 """EXAONE 3 and 3.5 (LG 2024, arXiv 2408.03541, 2412.04862): Llama's layers, named like GPT-2's."""
 
-from attn_cli.models.config import Config
 from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, architecture, plain_layer
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.weights import Names
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.weights import Names
 
 ALIASES = {
     "activation_function": "hidden_act",

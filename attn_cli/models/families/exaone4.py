@@ -5,7 +5,6 @@ Where it has a window, layers that look through it rotate, and those that see ev
 
 from dataclasses import replace
 
-from attn_cli.models.config import Config
 from attn_cli.models.families.llama import (
     HARMLESS_KEYS,
     HARMLESS_TENSORS,
@@ -16,7 +15,8 @@ from attn_cli.models.families.llama import (
 )
 from attn_cli.models.families.olmo import AFTER_NAMES
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.plan import HeadNorm
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.plan import HeadNorm
 
 
 def read(config: Config) -> Architecture:

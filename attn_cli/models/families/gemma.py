@@ -7,8 +7,6 @@ Gemma 3 norms queries and keys instead, and rotates its windowed layers at a spe
 from dataclasses import replace
 
 from attn_cli.core.masks import Local, NoMask, Sliding
-from attn_cli.models.arithmetic import Norm, activation
-from attn_cli.models.config import Config
 from attn_cli.models.families.llama import (
     FULL,
     HARMLESS_KEYS,
@@ -20,9 +18,11 @@ from attn_cli.models.families.llama import (
     windowed,
 )
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Gated
-from attn_cli.models.plan import HeadNorm, LayerPlan, StackPlan, Unembedding
-from attn_cli.models.ropes import rotary
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.feed import Gated
+from attn_cli.models.network.plan import HeadNorm, LayerPlan, StackPlan, Unembedding
+from attn_cli.models.network.rope_config import rotary
 
 LATER = {
     "hidden_activation": "gelu_pytorch_tanh",

@@ -5,11 +5,11 @@ GLM-4-0414 norms what attention and MLP give, too.
 
 from dataclasses import replace
 
-from attn_cli.models.config import Config
 from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, architecture, plain_layer
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.ropes import rotary
-from attn_cli.models.weights import Names, Part, grouped
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.rope_config import rotary
+from attn_cli.models.network.weights import Names, Part, grouped
 
 
 def read(config: Config) -> Architecture:

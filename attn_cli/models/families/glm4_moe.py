@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from attn_cli.models.config import Config
 from attn_cli.models.families.deepseek import HARMLESS_KEYS, NEXT_BUT_ONE, SPARSE_NAMES, by_sigmoids, with_experts
 from attn_cli.models.families.llama import HARMLESS_TENSORS, QK_NAMES, architecture, plain_layer, windowed
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.plan import HeadNorm
-from attn_cli.models.weights import Names
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.plan import HeadNorm
+from attn_cli.models.network.weights import Names
 
 ASSUMED: Mapping[str, dict[str, Any]] = {
     "glm4_moe": {

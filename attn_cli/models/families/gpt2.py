@@ -1,12 +1,12 @@
 """GPT-2 (Radford et al. 2019): learned positions, LayerNorm first, matrices stored in × out with Q, K, V in one."""
 
 from attn_cli.core.masks import Causal
-from attn_cli.models.arithmetic import Norm, activation
-from attn_cli.models.config import Config
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Plain
-from attn_cli.models.plan import LayerPlan, StackPlan, Unembedding
-from attn_cli.models.weights import Names, Part, third
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
+from attn_cli.models.network.weights import Names, Part, third
 
 
 def read(config: Config) -> Architecture:

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from attn_cli.models.config import Config
 from attn_cli.models.families import gpt2
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.weights import Names, fused
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.weights import Names, fused
 
 
 def read(config: Config) -> Architecture:

@@ -2,12 +2,12 @@
 
 from attn_cli.core.masks import Causal, Sliding
 from attn_cli.errors import DocumentError
-from attn_cli.models.arithmetic import Norm, activation
-from attn_cli.models.config import Config
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Plain
-from attn_cli.models.plan import LayerPlan, StackPlan, Unembedding
-from attn_cli.models.weights import Names
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
+from attn_cli.models.network.weights import Names
 
 
 def read(config: Config) -> Architecture:

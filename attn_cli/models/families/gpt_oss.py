@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from attn_cli.models.config import Config
-from attn_cli.models.experts import Best, Experts
 from attn_cli.models.families.llama import (
     HARMLESS_TENSORS,
     architecture,
@@ -12,8 +10,10 @@ from attn_cli.models.families.llama import (
 )
 from attn_cli.models.families.mixtral import EXPERT_KEYS, FEEDLESS_NAMES
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Clamped
-from attn_cli.models.weights import Names, Part, every
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.experts import Best, Experts
+from attn_cli.models.network.feed import Clamped
+from attn_cli.models.network.weights import Names, Part, every
 
 YARN = {
     "rope_type": "yarn",

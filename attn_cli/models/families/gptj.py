@@ -1,13 +1,13 @@
 """GPT-J (EleutherAI 2021) and CodeGen (arXiv 2203.13474): neighbouring features rotated, MLP beside attention."""
 
 from attn_cli.core.masks import Causal
-from attn_cli.models.arithmetic import Norm, activation
-from attn_cli.models.config import Config
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Plain
-from attn_cli.models.plan import LayerPlan, StackPlan, Unembedding
-from attn_cli.models.ropes import rotary
-from attn_cli.models.weights import Names, fused
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
+from attn_cli.models.network.rope_config import rotary
+from attn_cli.models.network.weights import Names, fused
 
 
 def read(config: Config) -> Architecture:

@@ -7,14 +7,14 @@ whose layers all attend.
 from dataclasses import replace
 
 from attn_cli.errors import DocumentError
-from attn_cli.models.config import Config
-from attn_cli.models.experts import Best, Experts
 from attn_cli.models.families.llama import HARMLESS_TENSORS, NAMES, architecture, plain_layer, without
 from attn_cli.models.families.mixtral import EXPERT_KEYS
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Gated
-from attn_cli.models.plan import Feed, LayerPlan, Unembedding
-from attn_cli.models.weights import Names, Part, grouped
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.experts import Best, Experts
+from attn_cli.models.network.feed import Gated
+from attn_cli.models.network.plan import Feed, LayerPlan, Unembedding
+from attn_cli.models.network.weights import Names, Part, grouped
 
 
 def read(config: Config) -> Architecture:

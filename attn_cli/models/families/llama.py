@@ -6,13 +6,13 @@ from typing import Any
 
 from attn_cli.core.masks import Causal, Mask, Sliding
 from attn_cli.errors import DocumentError
-from attn_cli.models.arithmetic import Norm, activation
-from attn_cli.models.config import Config
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Gated
-from attn_cli.models.plan import Feed, LayerPlan, StackPlan, Unembedding
-from attn_cli.models.ropes import rotary
-from attn_cli.models.weights import Names, Part
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.feed import Gated
+from attn_cli.models.network.plan import Feed, LayerPlan, StackPlan, Unembedding
+from attn_cli.models.network.rope_config import rotary
+from attn_cli.models.network.weights import Names, Part
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 

@@ -8,18 +8,18 @@ from dataclasses import replace
 
 from attn_cli.core.masks import Causal, Chunked
 from attn_cli.errors import DocumentError
-from attn_cli.models.arithmetic import Norm
-from attn_cli.models.config import Config
-from attn_cli.models.experts import Experts, Sigmoids
 from attn_cli.models.families.llama import FULL, HARMLESS_TENSORS, NAMES, architecture, plain_layer
 from attn_cli.models.families.mixtral import EXPERT_KEYS
 from attn_cli.models.families.smollm3 import turning
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Gated
-from attn_cli.models.plan import HeadNorm, LayerPlan, Unembedding
-from attn_cli.models.ropes import rotary
-from attn_cli.models.tuning import Tuning
-from attn_cli.models.weights import Names, Part, grouped
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import Norm
+from attn_cli.models.network.experts import Experts, Sigmoids
+from attn_cli.models.network.feed import Gated
+from attn_cli.models.network.plan import HeadNorm, LayerPlan, Unembedding
+from attn_cli.models.network.query_scaling import Tuning
+from attn_cli.models.network.rope_config import rotary
+from attn_cli.models.network.weights import Names, Part, grouped
 
 CHUNKED = "chunked_attention"
 

@@ -5,7 +5,6 @@ With images both have another config around that of their text.
 
 from dataclasses import replace
 
-from attn_cli.models.config import Config
 from attn_cli.models.families import mistral
 from attn_cli.models.families.llama import (
     HARMLESS_KEYS,
@@ -16,9 +15,10 @@ from attn_cli.models.families.llama import (
     window,
 )
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.plan import Unembedding
-from attn_cli.models.tuning import Tuning
-from attn_cli.models.weights import Names, Part
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.plan import Unembedding
+from attn_cli.models.network.query_scaling import Tuning
+from attn_cli.models.network.weights import Names, Part
 
 GROWTH = "llama_4_scaling_beta"
 YARN = {

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from attn_cli.models.config import Config
 from attn_cli.models.families.llama import (
     HARMLESS_KEYS,
     HARMLESS_TENSORS,
@@ -12,6 +11,7 @@ from attn_cli.models.families.llama import (
     windowed,
 )
 from attn_cli.models.family import Architecture, Family
+from attn_cli.models.files.config import Config
 
 
 def read(config: Config) -> Architecture:

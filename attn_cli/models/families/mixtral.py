@@ -2,9 +2,6 @@
 
 from dataclasses import replace
 
-from attn_cli.models.arithmetic import activation
-from attn_cli.models.config import Config
-from attn_cli.models.experts import Best, Experts
 from attn_cli.models.families.llama import (
     HARMLESS_KEYS,
     HARMLESS_TENSORS,
@@ -15,8 +12,11 @@ from attn_cli.models.families.llama import (
     without,
 )
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Gated
-from attn_cli.models.weights import Part
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import activation
+from attn_cli.models.network.experts import Best, Experts
+from attn_cli.models.network.feed import Gated
+from attn_cli.models.network.weights import Part
 
 
 def experts(config: Config, *, among: bool) -> Experts:

@@ -1,13 +1,13 @@
 """ModernBERT (Warner et al. 2024, arXiv 2412.13663): an encoder with RoPE, norms first, and local layers between."""
 
 from attn_cli.core.masks import Local, NoMask
-from attn_cli.models.arithmetic import Norm, activation
-from attn_cli.models.config import Config
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Gated
-from attn_cli.models.plan import LayerPlan, StackPlan
-from attn_cli.models.ropes import rotary
-from attn_cli.models.weights import Names, Part, grouped, third
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.feed import Gated
+from attn_cli.models.network.plan import LayerPlan, StackPlan
+from attn_cli.models.network.rope_config import rotary
+from attn_cli.models.network.weights import Names, Part, grouped, third
 
 BASES = {"full_attention": ("global_rope_theta", 160000.0), "sliding_attention": ("local_rope_theta", 10000.0)}
 

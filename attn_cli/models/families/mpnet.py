@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from attn_cli.models.config import Config
 from attn_cli.models.families.bert import EMBEDDINGS, HARMLESS_KEYS, HARMLESS_TENSORS, plain_layer, stack
 from attn_cli.models.families.roberta import behind
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.relative import Buckets
-from attn_cli.models.weights import Names
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.relative import Buckets
+from attn_cli.models.network.weights import Names
 
 
 def read(config: Config) -> Architecture:

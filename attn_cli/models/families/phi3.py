@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from attn_cli.models.config import Config
 from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, architecture, plain_layer, window
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.weights import Names, Part, fused, grouped
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.weights import Names, Part, fused, grouped
 
 
 def read(config: Config) -> Architecture:

@@ -6,7 +6,6 @@ Qwen 2's experts have one beside them that all tokens share.
 from collections.abc import Callable
 from dataclasses import replace
 
-from attn_cli.models.config import Config
 from attn_cli.models.families.llama import (
     HARMLESS_TENSORS,
     QK_NAMES,
@@ -16,9 +15,10 @@ from attn_cli.models.families.llama import (
 )
 from attn_cli.models.families.mixtral import EXPERT_KEYS, EXPERT_NAMES, experts
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Gated
-from attn_cli.models.plan import HeadNorm, LayerPlan
-from attn_cli.models.weights import Names
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.feed import Gated
+from attn_cli.models.network.plan import HeadNorm, LayerPlan
+from attn_cli.models.network.weights import Names
 
 
 def read(config: Config) -> Architecture:

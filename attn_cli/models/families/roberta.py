@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from attn_cli.models.config import Config
 from attn_cli.models.families.bert import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, plain_layer, stack
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.plan import StackPlan
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.plan import StackPlan
 
 
 def behind(plan: StackPlan, padding: int) -> StackPlan:

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from attn_cli.models.arithmetic import Norm, activation
-from attn_cli.models.config import Config
 from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, architecture, plain_layer, window
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Plain
-from attn_cli.models.weights import Names
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.weights import Names
 
 
 def read(config: Config) -> Architecture:

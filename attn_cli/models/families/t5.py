@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from attn_cli.core.masks import Causal
-from attn_cli.models.arithmetic import Norm, activation
-from attn_cli.models.config import Config
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.feed import Gated, Plain
-from attn_cli.models.plan import LayerPlan, Slot, StackPlan, Unembedding
-from attn_cli.models.relative import Buckets
-from attn_cli.models.weights import Names, Part
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.feed import Gated, Plain
+from attn_cli.models.network.plan import LayerPlan, Slot, StackPlan, Unembedding
+from attn_cli.models.network.relative import Buckets
+from attn_cli.models.network.weights import Names, Part
 
 FEEDS: Mapping[str, str] = {"t5": "relu", "mt5": "gated-gelu", "umt5": "gated-gelu"}
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from attn_cli.errors import DocumentError
-from attn_cli.models.config import Config
-from attn_cli.models.families.gguf import TWINS, Twin
-from attn_cli.models.families.gguf_values import Values, refused
+from attn_cli.models.files.config import Config
+from attn_cli.models.gguf.architectures import TWINS, Twin
+from attn_cli.models.gguf.config_values import Values, refused
 from attn_cli.models.gguf.header import AGAIN, Header
 from attn_cli.models.gguf.ropes import rotary_values
 

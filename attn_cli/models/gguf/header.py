@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from attn_cli.errors import AttnError, DocumentError
-from attn_cli.models.tensors import Tensor
+from attn_cli.models.files.tensors import Tensor
 
 INSTALL = "pip install 'attn-cli[gguf]' brings it"
 AGAIN = "copy or download it again"

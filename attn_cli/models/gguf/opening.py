@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from functools import partial
 
-from attn_cli.models.config import Config
 from attn_cli.models.family import Architecture, Family
+from attn_cli.models.files.config import Config
+from attn_cli.models.files.tensors import Tensors
 from attn_cli.models.gguf.config import config_of, twin_of
 from attn_cli.models.gguf.tensors import tensors_of
 from attn_cli.models.gguf.whole import whole
-from attn_cli.models.tensors import Tensors
 
 
 def opened(path: str) -> tuple[Config, Callable[[Family, Architecture], Tensors]]:

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.models.families.gguf import Twin
-from attn_cli.models.families.gguf_weights import Join, Undo
 from attn_cli.models.family import Family
+from attn_cli.models.files.tensors import Tensor
+from attn_cli.models.gguf.architectures import Twin
 from attn_cli.models.gguf.header import library
-from attn_cli.models.plan import StackPlan
-from attn_cli.models.tensors import Tensor
-from attn_cli.models.weights import Part
+from attn_cli.models.gguf.undo import Join, Undo
+from attn_cli.models.network.plan import StackPlan
+from attn_cli.models.network.weights import Part
 from attn_cli.trace.trace import Array
 
 EXPERT = "{e}"

@@ -1,11 +1,11 @@
 """The rotary settings of a GGUF file, in keys or in tensors of divisors, as config.json spells them."""
 
-from attn_cli.models.config import Config
-from attn_cli.models.families.gguf import Twin
-from attn_cli.models.families.gguf_values import Values, refused
-from attn_cli.models.families.gguf_weights import unpermuted
+from attn_cli.models.files.config import Config
+from attn_cli.models.gguf.architectures import Twin
+from attn_cli.models.gguf.config_values import Values, refused
 from attn_cli.models.gguf.header import Header
 from attn_cli.models.gguf.tensors import ROPE_TENSORS, numbers
+from attn_cli.models.gguf.undo import unpermuted
 
 FREQS, LONG, SHORT = ROPE_TENSORS
 

@@ -6,11 +6,11 @@ from math import prod
 import numpy as np
 
 from attn_cli.errors import DocumentError
-from attn_cli.models.families.gguf import Twin
 from attn_cli.models.family import Architecture, Family
+from attn_cli.models.files.tensors import Tensor, Tensors, check_rows
+from attn_cli.models.gguf.architectures import Twin
 from attn_cli.models.gguf.header import AGAIN, Header, library
 from attn_cli.models.gguf.places import Stored, places
-from attn_cli.models.tensors import Tensor, Tensors, check_rows
 from attn_cli.trace.trace import Array
 
 ROPE_TENSORS = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")

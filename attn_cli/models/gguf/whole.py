@@ -3,9 +3,9 @@
 import os
 
 from attn_cli.errors import DocumentError
+from attn_cli.models.files.tensors import Tensor
 from attn_cli.models.gguf import parts
 from attn_cli.models.gguf.header import AGAIN, Header, header
-from attn_cli.models.tensors import Tensor
 
 COUNT, NUMBER, TENSORS, ARCHITECTURE = "split.count", "split.no", "split.tensors.count", "general.architecture"
 NOTHING = "missing"

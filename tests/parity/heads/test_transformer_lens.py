@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attn_cli.analysis.metrics import METRICS
-from attn_cli.analysis.observed import observed
+from attn_cli.analysis.heads.metrics import METRICS
+from attn_cli.analysis.heads.observed import observed
 from attn_cli.trace.trace import Layer, Settings, Stage, Trace
 
 HERE = Path(__file__).parent

@@ -1,0 +1,1 @@
+"""Heads: what each one does, in figures and by name."""

@@ -1,0 +1,147 @@
+"""Observed: the weights of a layer's heads, with what metrics need to know of the tokens and the mask."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from attn_cli.analysis.heads.special import is_special, special_tokens
+from attn_cli.core.spec import parse_mask
+from attn_cli.trace.trace import Array, Layer, Trace
+
+ENDS = ("</s>", "[SEP]", "<eos>", "<|endoftext|>", "<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<|end_of_text|>")
+"""Tokens that end a text or a turn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """Weights (head, query, key), who may look where (head or 1, query, key), and the tokens as numbers.
+
+    Equal tokens have equal numbers. Query i stands at key i + `shift`; None across two texts, where places have
+    nothing to do with each other. `special` and `ends` mark keys. `period` is the length of what is said twice, None
+    elsewhere. `drawn` keeps the patterns of these tokens, which an even spread shares.
+    """
+
+    weights: Array
+    visible: Array
+    queries: Array
+    keys: Array
+    shift: int | None
+    special: Array
+    ends: Array
+    period: int | None = None
+    even_of: "Observed | None" = None
+    drawn: dict[str, Array | None] = field(default_factory=dict)
+
+    @cached_property
+    def even(self) -> "Observed":
+        """The same with each query's attention spread evenly over the keys that it may look at."""
+        counts = self.visible.sum(axis=2, keepdims=True)
+        return replace(self, weights=self.visible / np.maximum(counts, 1), even_of=self)
+
+    @cached_property
+    def total(self) -> Array:
+        """All the attention of each head (head,)."""
+        total: Array = self.weights.sum(axis=(1, 2))
+        return total
+
+    @cached_property
+    def absolute(self) -> Array:
+        """The same without signs, which weights have none of unless they are wrong (head,)."""
+        total: Array = np.abs(self.weights).sum(axis=(1, 2))
+        return total
+
+    @cached_property
+    def entropies(self) -> Array:
+        """−Σ w ln w of each row (head, query), in nats; 0 ln 0 is 0."""
+        logs = np.zeros_like(self.weights)
+        np.log(self.weights, out=logs, where=self.weights > 0)
+        summed: Array = -np.einsum("hqk,hqk->hq", self.weights, logs)
+        return summed
+
+    @cached_property
+    def places(self) -> tuple[Array, Array] | None:
+        """Where queries stand, as a column, and keys."""
+        if self.shift is None:
+            return None
+        return np.arange(len(self.queries))[:, np.newaxis] + self.shift, np.arange(len(self.keys))
+
+    @cached_property
+    def sink(self) -> Array:
+        """The key that takes most of all (head,), the first of equals; an even spread is asked about the same ones."""
+        if self.even_of is not None:
+            return self.even_of.sink
+        return np.asarray(np.argmax(self.weights.sum(axis=1).round(9), axis=1))
+
+    def over(self, cells: Array) -> Array:
+        """The attention of each head in some cells (query, key)."""
+        flat = self.weights.reshape(len(self.weights), -1)
+        return np.asarray(flat @ cells.reshape(-1).astype(self.weights.dtype))
+
+
+def observed(trace: Trace, layer: Layer, period: int | None = None) -> Observed:
+    """What metrics read of one layer; its weights as float64."""
+    weights = np.asarray(layer["weights"], dtype=np.float64)
+    rows, columns = _numbered(trace, layer)
+    special, ends = _marks(layer.key_tokens, special_tokens(trace))
+    return Observed(
+        weights=weights,
+        visible=visible(layer)[0],
+        queries=rows,
+        keys=columns,
+        shift=_shift(layer),
+        special=special,
+        ends=ends,
+        period=period,
+    )
+
+
+def visible(layer: Layer) -> tuple[Array, str | None]:
+    """Who may look where (head or 1, query, key), and a note where that is only a guess.
+
+    The stage `masked` knows; else the mask that the layer names. Weights that name none and never look ahead are taken
+    as causal.
+    """
+    queries, keys = len(layer.query_tokens), len(layer.key_tokens)
+    if "masked" in layer:
+        return ~np.isneginf(layer["masked"]), None
+    mask = parse_mask(layer.settings.mask)
+    sees = mask.visible(slice(None), queries, keys)
+    if sees is not None:
+        return sees[np.newaxis], None
+    everything = np.ones((1, queries, keys), dtype=bool)
+    shift = _shift(layer)
+    if shift is not None and queries > 1:
+        causal = np.tril(everything[0], shift)
+        if not layer["weights"][:, ~causal].any() and not causal.all():
+            return causal[np.newaxis], f"{layer.name} names no mask and never looks ahead: taken as causal"
+    return everything, None
+
+
+def _shift(layer: Layer) -> int | None:
+    if layer.kind == "cross":
+        return None
+    start = parse_mask(layer.settings.mask).from_start
+    return 0 if start else len(layer.key_tokens) - len(layer.query_tokens)
+
+
+def _numbered(trace: Trace, layer: Layer) -> tuple[Array, Array]:
+    """Numbers for the tokens of queries and keys: token ids where the trace has them, else one for each spelling."""
+    ids = trace.token_ids
+    if layer.kind == "self" and layer.queries == layer.keys == "tokens" and ids is not None:
+        labels = (layer.query_tokens, layer.key_tokens)
+        if len(ids) == max(map(len, labels)):
+            sides = [ids[: len(side)] if _shift(layer) == 0 else ids[len(ids) - len(side) :] for side in labels]
+            return np.asarray(sides[0]), np.asarray(sides[1])
+    numbers: dict[str, int] = {}
+    rows = [numbers.setdefault(token, len(numbers)) for token in layer.query_tokens]
+    columns = [numbers.setdefault(token, len(numbers)) for token in layer.key_tokens]
+    return np.asarray(rows), np.asarray(columns)
+
+
+def _marks(tokens: Sequence[str], added: Collection[str]) -> tuple[Array, Array]:
+    """Which tokens are special, and which of them end a text; the first token begins one, whatever it is called."""
+    special = [is_special(token, added) for token in tokens]
+    ends = [token in ENDS and place > 0 for place, token in enumerate(tokens)]
+    return np.asarray(special, dtype=bool), np.asarray(ends, dtype=bool)

@@ -1,0 +1,1 @@
+"""Logits: what heads do to the next token."""

@@ -1,0 +1,115 @@
+"""Heads switched off one after another, and how far each moves what the model expects next."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from attn_cli.models.explain import expectation
+from attn_cli.models.layer_names import layer_names
+from attn_cli.models.model import Model
+from attn_cli.models.next_token import Expected, shift
+from attn_cli.models.request import ModelRequest, opened
+from attn_cli.models.tokenizers.tokenizer import Encoded
+from attn_cli.models.whatif import without_head
+from attn_cli.sources.naming import chosen_layers
+from attn_cli.sources.selecting import indices
+from attn_cli.trace.trace import Array
+
+Progress = Callable[[int, int], None]
+"""Called with how many heads are done, and how many there are."""
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One head switched off: `kl` is KL(before ‖ after) of the next token in nats (as Conmy et al. 2023).
+
+    `log_change` is what the log-probability of the token that was likeliest before gained, in nats; `top` is the token
+    that is likeliest without the head, `share` its probability.
+    """
+
+    layer: str
+    head: int
+    kl: float
+    log_change: float
+    top: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Ablations:
+    """All heads, those that move the prediction most first; `token` was likeliest before, `share` its probability."""
+
+    token: str
+    share: float
+    heads: tuple[Ablation, ...]
+
+
+def ablations(
+    request: ModelRequest,
+    *,
+    layers: str | None = None,
+    heads: str | None = None,
+    progress: Progress = lambda done, count: None,
+) -> Ablations:
+    """Each chosen head set to zero before W_O (Michel et al. 2019, arXiv 1905.10650), run again from its layer on."""
+    model, text, target = opened(request)
+    before, streams = _first_run(model, text, target)
+    chosen = list(_heads(model, layers, heads))
+    found = []
+    for done, (layer, head) in enumerate(chosen):
+        progress(done, len(chosen))
+        without = without_head(model, layer, head)
+        after = _after(without, streams.get(layer), text, target)
+        moved = shift(before.logs, after.logs)
+        top = after.likeliest(1)[0]
+        found.append(Ablation(layer, head, moved.kl, moved.log_change, after.name(top), after.share(top)))
+    progress(len(chosen), len(chosen))
+    top = before.likeliest(1)[0]
+    return Ablations(before.name(top), before.share(top), tuple(sorted(found, key=lambda one: -one.kl)))
+
+
+def _heads(model: Model, layers: str | None, heads: str | None) -> list[tuple[str, int]]:
+    """The layers and heads that are chosen, in the order in which they run."""
+    names = layer_names(model.architecture)
+    wanted = chosen_layers(layers, names)
+    counts = [
+        plan.heads
+        for stack in model.architecture.stacks
+        for plan in stack.layers
+        for _ in range(2 if plan.cross else 1)
+    ]
+    found: list[tuple[str, int]] = []
+    for name, count in zip(names, counts, strict=True):
+        if name in wanted:
+            places = indices(heads, count, "head")
+            found += [(name, head) for head in (range(count) if places is None else places)]
+    return found
+
+
+def _first_run(model: Model, text: Encoded, target: Encoded) -> tuple[Expected, dict[str, tuple[int, Array]]]:
+    """What is expected, and the stream (token, d_model) before each layer that a later run can start at."""
+    # A bias that only the first layer holds would be missing further on.
+    resumes = len(model.architecture.stacks) == 1 and all(
+        plan.relative is None for plan in model.architecture.stacks[0].layers
+    )
+    streams: dict[str, tuple[int, Array]] = {}
+    stream = model.stream(text.ids, text.tokens, ("residual",), target.ids, target.tokens, text.segments)
+    while True:
+        try:
+            layer = next(stream)
+        except StopIteration as end:
+            return expectation(model, end.value), streams
+        if resumes:
+            streams[layer.name] = layer.index, layer["residual"]
+
+
+def _after(model: Model, start: tuple[int, Array] | None, text: Encoded, target: Encoded) -> Expected:
+    """What is expected of a run from a layer on, or from the text."""
+    if start is None:
+        stream = model.stream(text.ids, text.tokens, (), target.ids, target.tokens, text.segments)
+    else:
+        stream = model.resumed(start[1], start[0], text.tokens)
+    while True:
+        try:
+            next(stream)
+        except StopIteration as end:
+            return expectation(model, end.value)

@@ -1,0 +1,130 @@
+"""What each part of the residual stream writes into the logits at the last position (direct logit attribution).
+
+After Elhage et al. 2021 (A Mathematical Framework for Transformer Circuits) and nostalgebraist's logit lens. The final
+norm is frozen: it divides every part by what it divides the whole by, so that the parts add up to the logit (before a
+model's softcap).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from attn_cli.errors import SelectionError
+from attn_cli.models.model import Model
+from attn_cli.models.network.plan import LayerPlan, StackPlan
+from attn_cli.models.network.weights import Weights
+from attn_cli.models.tokenizers.tokenizer import Encoded
+from attn_cli.trace.trace import Array, Layer
+
+STAGES = ("residual", "head_output", "output")
+ROUNDING = 1e-6
+"""What rounding leaves where nothing was added, beside the largest number of the stream."""
+_SUMS = {"attention_sum", "cross_sum", "mlp_sum"}
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One part of the stream at the last position: `vector` (d_model) after the frozen final norm.
+
+    `head` is None for what no head wrote: the embeddings, biases, the feed-forward part.
+    """
+
+    name: str
+    layer: str | None
+    head: int | None
+    vector: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Direct:
+    """All parts, and the logits (token id) that they and the bias add up to, before a softcap."""
+
+    parts: tuple[Part, ...]
+    bias: Array
+    logits: Array
+    unembed: Callable[[Array], Array]
+
+
+def direct(model: Model, text: Encoded, target: Encoded) -> Direct:
+    """The parts of one run; SelectionError for a model whose heads do not write straight into the logits."""
+    stack = model.architecture.stacks[-1]
+    model.uncapped_logits(np.zeros((1, _width(model, stack)), np.float32))  # says so if this is no language model
+    outside = model.weights_of(stack)
+    if any(_SUMS & set(plan.norms) for plan in stack.layers) or outside.find("project_out") is not None:
+        raise SelectionError(
+            f"{model.folder} norms the sum after each layer, so what a head writes is no part of the logits",
+            hint="attn heads --by ablation says what each head does to the prediction",
+        )
+    raw, state = _raw_parts(model, stack, text, target)
+    norm = stack.final_norm
+    freeze = (lambda part: part) if norm is None else norm.frozen_at(state, outside.find("final_norm"))
+    parts = [replace(part, vector=freeze(part.vector)) for part in raw]
+    normed = state if norm is None else outside.normed(norm, "final_norm", state[np.newaxis])[0]
+    if norm is not None and (bias := outside.find("final_norm", "bias")) is not None and bias.any():
+        parts.append(Part("final norm's bias", None, None, bias.astype(np.float64)))
+    zero = model.uncapped_logits(np.zeros_like(normed[np.newaxis]))
+
+    def unembed(vectors: Array) -> Array:
+        logits: Array = model.uncapped_logits(vectors.astype(np.float32)) - zero
+        return logits
+
+    return Direct(tuple(parts), zero[0], model.uncapped_logits(normed[np.newaxis])[0], unembed)
+
+
+def _width(model: Model, stack: StackPlan) -> int:
+    return int(model.unembedding_matrix().shape[1]) if model.architecture.unembedding else 1
+
+
+def _raw_parts(model: Model, stack: StackPlan, text: Encoded, target: Encoded) -> tuple[list[Part], Array]:
+    """The parts before the final norm, and their sum, the last state (d_model)."""
+    stacks = (*model.architecture.stacks[:-1], replace(stack, final_norm=None))
+    open_ended = replace(model, architecture=replace(model.architecture, stacks=stacks))
+    stream = open_ended.stream(text.ids, text.tokens, STAGES, target.ids, target.tokens, text.segments)
+    parts: list[Part] = []
+    before: Array | None = None
+    while True:
+        try:
+            layer = next(stream)
+        except StopIteration as end:
+            state = end.value[-1].astype(np.float64)
+            parts += _rest(parts, before, state)
+            return parts, state
+        if stack.name and not layer.name.startswith(f"{stack.name}."):
+            continue
+        start = layer["residual"][-1].astype(np.float64)
+        parts += _rest(parts, before, start) if before is not None else [Part("embeddings", None, None, start)]
+        plan, weights = stack.layers[layer.index], model.weights_of(stack, layer.index)
+        added = list(_added(layer, plan, weights))
+        parts += added
+        before = start + sum(part.vector for part in added)
+
+
+def _rest(parts: list[Part], before: Array | None, after: Array) -> list[Part]:
+    """What came to the stream since the last attention: the feed-forward part of its layer."""
+    if before is None:
+        return []
+    vector = after - before
+    if abs(vector).max() <= ROUNDING * abs(after).max():
+        return []
+    return [Part(f"{parts[-1].layer} feed-forward", parts[-1].layer, None, vector)]
+
+
+def _added(layer: Layer, plan: LayerPlan, weights: Weights) -> Iterator[Part]:
+    """What each head of a layer adds to the stream at the last position, and what W_O's bias does."""
+    crosses = layer.kind == "cross"
+    output = layer["output"][-1].astype(np.float64)
+    matrix = weights.matrix("cross_o" if crosses else "o").astype(np.float64)  # (out, in)
+    heads = layer["head_output"][:, -1].astype(np.float64)  # (head, feature)
+    width = heads.shape[1]
+    written = np.stack([matrix[:, h * width : (h + 1) * width] @ heads[h] for h in range(len(heads))])
+    added = output
+    if not crosses and "after_attention" in plan.norms:
+        added = weights.normed(plan.norm, "after_attention", output[np.newaxis])[0]
+        written = plan.norm.frozen_at(output, weights.find("after_attention"))(written)
+    scale = 1.0 if crosses else plan.residual_scale
+    for head, vector in enumerate(written * scale):
+        yield Part(f"{layer.name} head {head}", layer.name, head, vector)
+    bias = (added - written.sum(axis=0)) * scale
+    if weights.find("cross_o" if crosses else "o", "bias") is not None or "after_attention" in plan.norms:
+        yield Part(f"{layer.name} bias of W_O", layer.name, None, bias)

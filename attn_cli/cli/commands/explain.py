@@ -1,0 +1,54 @@
+"""`attn explain`: every stage, in words, tables and a heatmap."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attn_cli.cli.option_groups import grouped
+from attn_cli.cli.options import Change, Checkpoint, Choice, Picturing, Show, Source
+
+if TYPE_CHECKING:
+    from attn_cli.views.page import Page
+
+
+@grouped
+def command(
+    source: Source,
+    checkpoint: Checkpoint,
+    change: Change,
+    choice: Choice,
+    picturing: Picturing,
+    show: Show,
+    brief: Annotated[bool, typer.Option("--brief", help="Leave out the explanations.")] = False,
+) -> None:
+    """Show every stage of attention, with formulas, numbers and words.
+
+    Without a document the numbers are random, from --seed: the pattern shows how attention works.
+
+    attn explain "Transformers are amazing"
+    attn explain "The cat sat on the mat" --mask causal --heads 2
+    attn explain -w weights.json
+    attn explain -m ./gpt2 "The keys are" --layer 5 --head 1
+    attn explain "The cat sat" --json | jq '.layers[0].weights[0]'
+    """
+    from attn_cli.cli.aggregates import deliver_aggregate, pictured
+    from attn_cli.cli.checkpoints import weights_alone
+    from attn_cli.cli.inputs import trace_of
+    from attn_cli.cli.results import Result, again, deliver, look_of
+
+    def page() -> "Page":
+        from attn_cli.views.pages.atlas import atlas_page
+        from attn_cli.views.pages.explain import explain_page
+
+        if default and choice.stage is None:
+            return atlas_page(drawn, again=again())
+        return explain_page(trace, brief=brief, again=again(), drawn=drawn)
+
+    look = look_of(show, color_scale=picturing.color_scale)
+    if picturing.aggregate is not None:
+        deliver_aggregate(source, checkpoint, change, choice, picturing, show, look, tables=True)
+        return
+    default = ("weights",) if weights_alone(checkpoint, choice, show) else None
+    trace = trace_of(source, checkpoint, choice, default, change)
+    drawn = pictured(trace, picturing, show)
+    deliver(Result(page, look, show, trace))

@@ -1,0 +1,52 @@
+"""`attn heatmap`: one picture of one stage."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attn_cli.cli.option_groups import grouped
+from attn_cli.cli.options import Change, Checkpoint, Choice, Picturing, Show, Source
+
+if TYPE_CHECKING:
+    from attn_cli.views.page import Page
+
+
+@grouped
+def command(
+    source: Source,
+    checkpoint: Checkpoint,
+    change: Change,
+    choice: Choice,
+    picturing: Picturing,
+    show: Show,
+    numbers: Annotated[bool, typer.Option("--numbers", help="Print the value in each cell.")] = False,
+) -> None:
+    """Draw one stage as a heatmap, the weights unless --stage says else.
+
+    attn heatmap "Transformers are amazing"
+    attn heatmap "The cat sat on the mat" --mask causal --heads 2
+    attn heatmap "The cat sat" --stage scores --numbers
+    attn heatmap -w trace.npz --head 0-3
+    attn heatmap -m ./gpt2 "The keys are" --layer 5
+    attn heatmap -m ./gpt2 "The keys are" --drop first
+    attn heatmap -m ./gpt2 "The keys are" --aggregate rollout
+    """
+    from attn_cli.cli.aggregates import deliver_aggregate, pictured
+    from attn_cli.cli.inputs import trace_of
+    from attn_cli.cli.results import Result, again, deliver, look_of
+
+    def page() -> "Page":
+        from attn_cli.views.pages.atlas import atlas_page
+        from attn_cli.views.pages.explain import heatmap_page
+
+        if checkpoint.model is not None and choice.stage is None and len(trace.layers) > 1:
+            return atlas_page(drawn, again=again())
+        return heatmap_page(drawn, again=again())
+
+    look = look_of(show, numbers=numbers, color_scale=picturing.color_scale)
+    if picturing.aggregate is not None:
+        deliver_aggregate(source, checkpoint, change, choice, picturing, show, look)
+        return
+    trace = trace_of(source, checkpoint, choice, default=("weights",), change=change)
+    drawn = pictured(trace, picturing, show, alone=True)
+    deliver(Result(page, look, show, trace))

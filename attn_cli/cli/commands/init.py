@@ -1,0 +1,71 @@
+"""`attn init`: write the parameters of a run, to edit and to feed back."""
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attn_cli.cli.option_groups import grouped
+from attn_cli.cli.options import Checkpoint, Source
+
+if TYPE_CHECKING:
+    from attn_cli.sources.documents.parameters import Parameters
+
+ACTS = ("model", "ids", "pair", "target", "target_ids", "raw_tokens", "no_special")
+
+
+@grouped
+def command(
+    source: Source,
+    checkpoint: Checkpoint,
+    layer: Annotated[
+        str | None, typer.Option(metavar="LAYER", help="Of a checkpoint: one layer, or encoder.3, decoder.0.cross.")
+    ] = None,
+    head: Annotated[str | None, typer.Option(metavar="HEADS", help="Of a checkpoint: some heads of the layer.")] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="A .json, .npz or .safetensors file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes on standard error.")] = False,
+) -> None:
+    """Write the parameters of a run or layer, to edit and feed back.
+
+    attn init "The cat sat" -o weights.json
+    attn explain -w weights.json
+    attn init "The cat sat" --heads 2 --mask causal > weights.json
+    attn init -m ./gpt2 "The cat sat" --layer 5 --head 1 -o head.json
+    """
+    from attn_cli.cli.results import put
+    from attn_cli.errors import AttnError, UsageError
+    from attn_cli.sources.documents.writing import WRITERS
+
+    suffix = os.path.splitext(output)[1].lower() if output else ".json"
+    if suffix not in WRITERS:
+        raise UsageError(f"--output: {output!r} ends in none of {', '.join(WRITERS)}", hint="change the suffix")
+    if output and os.path.lexists(output) and not force:
+        raise AttnError(f"{output}: is there already", hint="--force overwrites it")
+    put(WRITERS[suffix](_parameters(source, checkpoint, layer, head)), output, quiet=quiet)
+
+
+def _parameters(source: Source, checkpoint: Checkpoint, layer: str | None, head: str | None) -> "Parameters":
+    """Those of a text or document, or of a checkpoint's layer."""
+    from attn_cli.cli.checkpoints import model_request, refuse_options
+    from attn_cli.cli.inputs import request_of
+    from attn_cli.errors import AttnError, UsageError
+    from attn_cli.sources.documents.parameters import Parameters
+    from attn_cli.sources.explain import read
+
+    if (request := model_request(source, checkpoint)) is not None:
+        from attn_cli.models.parameters import layer_parameters
+
+        refuse_options(checkpoint, Checkpoint(), "a document holds the vectors of a layer's own tokens", ACTS)
+        if layer is None:
+            raise UsageError("a checkpoint has many layers, and a document holds one", hint="choose one with --layer")
+        return layer_parameters(request, layer, head)
+    for option, given in {"layer": layer, "head": head}.items():
+        if given is not None:
+            raise UsageError(f"--{option} cannot act here: there is no checkpoint (-m)", hint=f"leave --{option} out")
+    found = read(request_of(source))
+    if not isinstance(found, Parameters):
+        raise AttnError("a trace holds no parameters to write", hint="attn explain --json writes a trace")
+    return found

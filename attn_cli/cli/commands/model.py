@@ -1,0 +1,35 @@
+"""`attn model`: what a checkpoint is."""
+
+from typing import Annotated
+
+import typer
+
+from attn_cli.cli.option_groups import grouped
+from attn_cli.cli.options import Show
+from attn_cli.models.families import FAMILIES
+
+EPILOG = f"Computed are the model types {', '.join(sorted(FAMILIES))}."
+
+
+@grouped
+def command(
+    show: Show,
+    model: Annotated[str, typer.Argument(metavar="DIR", help="A checkpoint: a folder, a GGUF file or a hub name.")],
+) -> None:
+    """Say what a checkpoint is: family, layers, heads, masks, size.
+
+    attn model ./gpt2
+    attn model ./gpt2 --json
+    """
+    from dataclasses import asdict
+
+    from attn_cli import __version__
+    from attn_cli.cli.results import Result, deliver, look_of
+    from attn_cli.models.describe import describe
+    from attn_cli.models.hub import found
+    from attn_cli.views.pages.model import model_page
+
+    look = look_of(show)
+    described = describe(found(model))
+    head = {"format": "attn.model", "version": 1, "attn": __version__}
+    deliver(Result(lambda: model_page(described), look, show, document=lambda: head | asdict(described)))

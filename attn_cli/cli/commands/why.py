@@ -1,0 +1,46 @@
+"""`attn why`: the arithmetic of one cell, or of one row."""
+
+from typing import Annotated
+
+import typer
+
+from attn_cli.cli.option_groups import grouped
+from attn_cli.cli.options import Checkpoint, Choice, Show, Source
+
+
+@grouped
+def command(
+    source: Source,
+    checkpoint: Checkpoint,
+    choice: Choice,
+    show: Show,
+    query: Annotated[str, typer.Option(metavar="TOKEN", help="The token that looks: a token, token#2, or an index.")],
+    key: Annotated[
+        str | None, typer.Option(metavar="TOKEN", help="The token that is looked at; all without it.")
+    ] = None,
+) -> None:
+    """Do the arithmetic of one cell, or rank all keys of one query.
+
+    attn why "Transformers are amazing" --query are --key amazing
+    attn why "Transformers are amazing" --query are
+    attn why "the cat and the dog" --query the#2 --key 0
+    attn why -w trace.json --query -1 --layer 0 --head 2
+    attn why -m ./gpt2 "The keys are" --layer 5 --head 1 --query -1
+    """
+    from attn_cli.analysis.documents import cell_document, row_document
+    from attn_cli.analysis.finding import place_of
+    from attn_cli.analysis.why import why_cell, why_row
+    from attn_cli.cli.inputs import one_head
+    from attn_cli.cli.results import Result, again, deliver, look_of
+    from attn_cli.views.pages.why import cell_page, row_page
+
+    look = look_of(show)
+    trace, layer, head = one_head(source, checkpoint, choice)
+    row = place_of(query, layer.query_tokens, "query")
+    if key is None:
+        ranked = why_row(layer, head, row)
+        page, document = row_page(trace, ranked, look, again()), row_document(trace, ranked)
+    else:
+        cell = why_cell(layer, head, row, place_of(key, layer.key_tokens, "key"))
+        page, document = cell_page(trace, layer, cell, look, again()), cell_document(trace, cell)
+    deliver(Result(lambda: page, look, show, document=lambda: document))

@@ -1,0 +1,78 @@
+"""`attn heads --by ablation` and `--writes`: what heads do to the next token, from options to what is printed."""
+
+import sys
+from collections.abc import Callable
+
+from attn_cli.cli.checkpoints import model_request, refuse_options
+from attn_cli.cli.options import Checkpoint, Choice, Show, Source
+from attn_cli.cli.results import Result, again, deliver, look_of
+from attn_cli.errors import UsageError
+from attn_cli.models.request import ModelRequest
+from attn_cli.views.page import Page
+
+Progress = Callable[[int, int], None]
+
+
+def deliver_expecting(source: Source, checkpoint: Checkpoint, choice: Choice, show: Show, measured: object) -> None:
+    """What is asked for of the next token: what heads write, else what is lost without them.
+
+    `measured` are the command's own options, of which no others can act here.
+    """
+    writing = bool(getattr(measured, "writes", False))
+    option = "--writes" if writing else "--by ablation"
+    refuse_options(measured, type(measured)(), f"{option} is about the next token", ("by", "writes"))
+    if writing and getattr(measured, "by", None) is not None:
+        raise UsageError("--by cannot act here: --writes has an order of its own", hint="leave --by out")
+    if choice.stage is not None:
+        raise UsageError(f"--stage cannot act here: {option} is about the next token", hint="leave --stage out")
+    request = model_request(source, checkpoint)
+    if request is None:
+        raise UsageError(f"{option} is about the next token, and there is no model that predicts one", hint="give -m")
+    (_deliver_writes if writing else _deliver_ablations)(request, checkpoint, choice, show)
+
+
+def _deliver_ablations(request: ModelRequest, checkpoint: Checkpoint, choice: Choice, show: Show) -> None:
+    from attn_cli.analysis.logits.ablation import ablations
+    from attn_cli.analysis.logits.documents import ablations_document
+    from attn_cli.views.pages.writes import ablations_page
+
+    look = look_of(show)
+    found = ablations(request, layers=choice.layer, heads=choice.head, progress=progress(quiet=show.quiet))
+
+    def page() -> Page:
+        return ablations_page(found, _origin(request), full=show.full, again=again())
+
+    deliver(Result(page, look, show, document=lambda: ablations_document(found, request.text, request.model)))
+
+
+def _deliver_writes(request: ModelRequest, checkpoint: Checkpoint, choice: Choice, show: Show) -> None:
+    from attn_cli.analysis.logits.documents import writes_document
+    from attn_cli.analysis.logits.head_writes import writes
+    from attn_cli.views.pages.writes import writes_page
+
+    look = look_of(show)
+    found = writes(request, layers=choice.layer, heads=choice.head, count=checkpoint.next or 5)
+
+    def page() -> Page:
+        return writes_page(found, _origin(request), full=show.full, again=again())
+
+    deliver(Result(page, look, show, document=lambda: writes_document(found, request.text, request.model)))
+
+
+def _origin(request: ModelRequest) -> tuple[str, ...]:
+    return (*([f'"{request.text}"'] if request.text else []), f"checkpoint {request.model}", *request.what_if.notes)
+
+
+def progress(*, quiet: bool) -> Progress:
+    """A bar on standard error that goes away, where that is a terminal; else nothing."""
+    stream = sys.stderr
+    if quiet or stream is None or not stream.isatty():
+        return lambda done, count: None
+
+    def drawn(done: int, count: int) -> None:
+        filled = 30 * done // max(1, count)
+        line = f"[{'#' * filled}{' ' * (30 - filled)}] {done}/{count} heads"
+        stream.write("\r" + (line if done < count else " " * len(line) + "\r"))
+        stream.flush()
+
+    return drawn

@@ -1,0 +1,128 @@
+"""What llama.cpp calls the families of its GGUF files: a line for each of its architectures."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from attn_cli.models.files.config import Config
+from attn_cli.models.gguf import config_values as values
+from attn_cli.models.gguf.config_values import Values
+from attn_cli.models.gguf.undo import (
+    Join,
+    Undo,
+    around_zero,
+    as_it_is,
+    grouped,
+    head_by_head,
+    in_turns,
+    switch_row,
+    unpermuted,
+)
+from attn_cli.models.network.plan import LayerPlan
+
+
+@dataclass(frozen=True, eq=False)
+class Twin:
+    """An architecture of llama.cpp, and the `model_type` that it is read as.
+
+    `keys` are its keys and those of config.json; `more` gives those that are no mere renaming, `widths` those of how
+    wide heads are; `shows` are tensors, and keys that are true where these are there. `undo` takes our name of a
+    module and the plan of its layer; `joins` are modules that are kept in pieces.
+    """
+
+    name: str
+    model_type: str
+    keys: Mapping[str, str]
+    more: Callable[[Config, Values], Values] = values.nothing_more
+    undo: Callable[[str, LayerPlan], Undo | None] = as_it_is
+    rotary: bool = True
+    causal: bool = True
+    widths: Callable[[Config, Values], Values] = values.equal_widths
+    shows: tuple[tuple[str, str], ...] = ()
+    joins: tuple[Join, ...] = ()
+
+
+_ANY = {
+    "block_count": "num_hidden_layers",
+    "embedding_length": "hidden_size",
+    "attention.head_count": "num_attention_heads",
+}
+KEYS = _ANY | {
+    "attention.head_count_kv": "num_key_value_heads",
+    "attention.layer_norm_rms_epsilon": "rms_norm_eps",
+    "context_length": "max_position_embeddings",
+    "rope.freq_base": "rope_theta",
+}
+STARCODER = {**KEYS, "attention.layer_norm_epsilon": "norm_epsilon"}
+LAYER_NORMED = {**KEYS, "attention.layer_norm_epsilon": "layer_norm_eps"}
+OLMO = {**KEYS, "attention.layer_norm_epsilon": "rms_norm_eps"}
+BLOOM = {
+    "block_count": "n_layer",
+    "embedding_length": "hidden_size",
+    "attention.head_count": "n_head",
+    "attention.layer_norm_epsilon": "layer_norm_epsilon",
+    "context_length": "seq_length",
+}
+BERT = _ANY | {"attention.layer_norm_epsilon": "layer_norm_eps", "context_length": "max_position_embeddings"}
+GPT2 = {
+    "block_count": "n_layer",
+    "embedding_length": "n_embd",
+    "attention.head_count": "n_head",
+    "attention.layer_norm_epsilon": "layer_norm_epsilon",
+    "context_length": "n_positions",
+}
+
+TWINS: Mapping[str, Twin] = MappingProxyType(
+    {
+        twin.name: twin
+        for twin in (
+            Twin("llama", "llama", KEYS, more=values.llama, undo=unpermuted),
+            Twin("qwen2", "qwen2", KEYS),
+            Twin("qwen3", "qwen3", KEYS),
+            Twin("qwen2moe", "qwen2_moe", KEYS, more=values.qwen_moe, undo=switch_row),
+            Twin("qwen3moe", "qwen3_moe", KEYS, more=values.qwen_moe),
+            Twin("gemma", "gemma", KEYS, undo=around_zero),
+            Twin("gemma2", "gemma2", KEYS, more=values.gemma2, undo=around_zero),
+            Twin("gemma3", "gemma3_text", KEYS, more=values.gemma3, undo=around_zero),
+            Twin("phi2", "phi", LAYER_NORMED),
+            Twin("phi3", "phi3", KEYS, more=values.maybe_window),
+            Twin("olmo", "olmo", OLMO, more=values.olmo, undo=unpermuted),
+            Twin("olmo2", "olmo2", KEYS, more=values.olmo2),
+            Twin("olmoe", "olmoe", KEYS, more=values.qwen_moe),
+            Twin("granite", "granite", KEYS, more=values.multipliers, undo=unpermuted),
+            Twin("seed_oss", "seed_oss", KEYS),
+            Twin("arcee", "arcee", KEYS, undo=unpermuted),
+            Twin("smollm3", "smollm3", KEYS, undo=unpermuted),
+            Twin("glm4", "glm4", KEYS),
+            Twin(
+                "command-r",
+                "cohere",
+                LAYER_NORMED,
+                more=values.logit_scale,
+                shows=(("blk.0.attn_q_norm.weight", "use_qk_norm"),),
+            ),
+            Twin("cohere2", "cohere2", LAYER_NORMED, more=values.cohere2),
+            Twin(
+                "gpt-oss",
+                "gpt_oss",
+                KEYS,
+                more=values.gpt_oss,
+                joins=(Join(("expert_gate", "expert_up"), ("ffn_gate_exps", "ffn_up_exps"), in_turns),),
+            ),
+            Twin(
+                "deepseek2",
+                "deepseek_v3",
+                KEYS,
+                more=values.deepseek,
+                widths=values.latent_widths,
+                joins=(Join(("kv",), ("attn_k_b", "attn_v_b"), head_by_head),),
+            ),
+            Twin("starcoder2", "starcoder2", STARCODER, more=values.maybe_window),
+            Twin("gptneox", "gpt_neox", LAYER_NORMED, more=values.neox, undo=grouped),
+            Twin("gpt2", "gpt2", GPT2, rotary=False),
+            Twin("bloom", "bloom", BLOOM, rotary=False, undo=grouped),
+            Twin("bert", "bert", BERT, rotary=False, causal=False),
+        )
+    }
+)
+"""`general.architecture` → what it is read as; a new one needs a line here, if its family is computed."""

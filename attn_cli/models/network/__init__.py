@@ -1,0 +1,1 @@
+"""The network: what a model computes, layer by layer."""

@@ -1,0 +1,58 @@
+"""Scores that also weigh content against distance: what DeBERTa adds to those of queries with keys."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from attn_cli.core.ops import split_heads
+from attn_cli.models.network.arithmetic import Norm
+from attn_cli.models.network.weights import Weights
+from attn_cli.trace.trace import Array
+
+
+@dataclass(frozen=True)
+class Positional:
+    """What queries give to the vector of a distance, and what keys do (DeBERTa, He et al. 2020, arXiv 2006.03654).
+
+    A table has `span` vectors for keys before the query and `span` for the others. With `logarithmic` buckets near
+    distances have one each and far ones, up to `farthest`, share them. `scale` multiplies as it does content scores.
+    """
+
+    span: int
+    farthest: int
+    logarithmic: bool
+    scale: float
+    of_queries: bool
+    of_keys: bool
+    norm: Norm | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < max(self.span, self.farthest) < 2**40:
+            raise ValueError(f"a table of {self.span} vectors for distances up to {self.farthest}")
+
+    def __call__(self, weights: Weights, q: Array, k: Array, queries: Array, keys: Array) -> Array:
+        table = weights.matrix("relative")[: 2 * self.span]
+        if self.norm is not None:
+            table = weights.normed(self.norm, "relative_norm", table)
+        places = np.clip(self.of(queries[:, np.newaxis] - keys) + self.span, 0, len(table) - 1)  # (query, key)
+        bias = np.zeros((len(q), *places.shape), np.float32)
+        if self.of_queries:
+            scores = q @ split_heads(weights.apply("position_k", table), len(q)).swapaxes(-1, -2)
+            bias += np.take_along_axis(scores, places[np.newaxis], axis=2)
+        if self.of_keys:
+            scores = k @ split_heads(weights.apply("position_q", table), len(k)).swapaxes(-1, -2)
+            bias += np.take_along_axis(scores, places.T[np.newaxis], axis=2).swapaxes(-1, -2)
+        bias *= np.float32(self.scale)
+        return bias
+
+    def of(self, behind: Array) -> Array:
+        """The bucket of keys that stand so many places before their query; negative ones for those after it."""
+        middle = self.span // 2
+        distance = np.abs(behind)
+        if not self.logarithmic:
+            return behind
+        # In float32 like the model's own: what falls on the edge of a bucket falls on the same side.
+        far = np.log(np.maximum(distance, middle).astype(np.float32) / np.float32(middle))
+        steps = far / np.log(np.float32((self.farthest - 1) / middle)) * np.float32(middle - 1)
+        bucket = (np.ceil(steps).astype(np.int64) + middle) * np.sign(behind)
+        return np.where(distance <= middle, behind, bucket)

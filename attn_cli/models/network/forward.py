@@ -1,0 +1,176 @@
+"""The forward pass as a stream: one layer's stages at a time, and nothing after the last one that is looked at."""
+
+from collections.abc import Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from attn_cli.core.attention import keeping
+from attn_cli.core.record import Record
+from attn_cli.models.files.tensors import Tensors
+from attn_cli.models.network.arithmetic import check_alike
+from attn_cli.models.network.block import Run, attention, spec_of
+from attn_cli.models.network.plan import LayerPlan, Slot, StackPlan
+from attn_cli.models.network.weights import Names, Weights
+from attn_cli.trace.trace import Array, Layer
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where weights come from: a checkpoint's tensors, and a family's names for them."""
+
+    tensors: Tensors
+    names: Names
+    prefix: str
+
+    def layer(self, number: int | None) -> Weights:
+        return Weights(self.tensors, self.names, self.prefix, number)
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What a decoder looks at: the encoder's last state (key, d_model) and its tokens."""
+
+    state: Array
+    tokens: tuple[str, ...]
+
+
+Stream = Generator[Layer, None, Array]
+
+Keep = Collection[str] | Mapping[str, Collection[str]]
+"""The stages to keep of every layer, or by the layer's name, none of one that is not named."""
+
+
+def layers(
+    source: Source,
+    stack: StackPlan,
+    x: Array,
+    tokens: Sequence[str],
+    keep: Keep,
+    looked: Looked | None = None,
+    *,
+    first: int = 0,
+) -> Stream:
+    """Every attention of a stack in its order, each Layer with the stages kept of it; returns the last state.
+
+    With `first`, x is the stream before that layer, and those before it are not run.
+
+    The consumer stops when it has seen enough: what comes after an attention is computed when the next is asked for.
+    Damaged weights may make numbers that are none; a trace notes them, and NumPy does not warn of each on its own.
+    """
+    stream = _layers(source, stack, x, tokens, keep, looked, first)
+    while True:
+        with np.errstate(over="ignore", invalid="ignore"):
+            try:
+                layer = next(stream)
+            except StopIteration as end:
+                last: Array = end.value
+                return last
+        yield layer
+
+
+def _layers(
+    source: Source,
+    stack: StackPlan,
+    x: Array,
+    tokens: Sequence[str],
+    keep: Keep,
+    looked: Looked | None,
+    first: int,
+) -> Stream:
+    shared: dict[str, Array | None] = {}
+    for number, plan in enumerate(stack.layers[first:], start=first):
+        name = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
+        labels = Labels(name, number, tuple(tokens), looked.tokens if looked else ())
+        x = yield from _through(plan, source.layer(number), x, labels, keep, looked, shared)
+    weights = source.layer(None)
+    if stack.final_norm is not None:
+        x = weights.normed(stack.final_norm, "final_norm", x)
+    return x if weights.find("project_out") is None else weights.apply("project_out", x)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a layer is called, and the tokens of its rows; `looked` are those of what it looks at, across."""
+
+    name: str
+    number: int
+    tokens: tuple[str, ...]
+    looked: tuple[str, ...]
+
+
+def _through(
+    plan: LayerPlan,
+    weights: Weights,
+    x: Array,
+    labels: Labels,
+    keep: Keep,
+    looked: Looked | None,
+    shared: dict[str, Array | None],
+) -> Stream:
+    """The residual stream (token, d_model) through one layer."""
+
+    def normed(slot: Slot, value: Array) -> Array:
+        return weights.normed(plan.norm, slot, value) if slot in plan.norms else value
+
+    def kept_of(side: str) -> Collection[str]:
+        name = f"{labels.name}.cross" if side else labels.name
+        return keep.get(name, ()) if isinstance(keep, Mapping) else keep
+
+    def attended(before: Array, side: str) -> Generator[Layer, None, Array]:
+        edits = plan.cross_edits if side else plan.edits
+        record = Record({}, {*(keeping(kept_of(side)) or ()), "output"}, edits)
+        record.add("residual", x, "")
+        queries = np.arange(len(x))
+        keys = queries if not side else np.arange(len(looked.state) if looked else 0)
+        bias = None if side or plan.relative is None else _bias(plan, weights, queries, shared)
+        run = Run(plan, weights, queries, keys, bias, looked.state if side and looked else None, side)
+        output = attention(record, run, before)
+        if "output" in record.known:
+            check_alike(x, output, weights.named(f"{side}o"))
+        yield _layer(plan, record, labels, kept_of(side), cross=bool(side))
+        return output
+
+    def fed(value: Array) -> Array:
+        made = plan.feed(value, weights)
+        check_alike(x, made, weights.named("down"))
+        return made
+
+    scale = np.float32(plan.residual_scale)
+    before = normed("before_attention", x)
+    output = yield from attended(before, "")
+    added = normed("after_attention", output) * scale
+    if plan.parallel:
+        return x + added + fed(normed("before_mlp", x) if "before_mlp" in plan.norms else before) * scale
+    x = normed("attention_sum", x + added)
+    if plan.cross:
+        output = yield from attended(normed("before_cross", x), "cross_")
+        x = normed("cross_sum", x + output)
+    return normed("mlp_sum", x + normed("after_mlp", fed(normed("before_mlp", x))) * scale)
+
+
+def _bias(plan: LayerPlan, weights: Weights, queries: Array, shared: dict[str, Array | None]) -> Array | None:
+    """The layer's relative bias, or that of the first layer where only that one has it."""
+    assert plan.relative is not None
+    own = plan.relative(weights, queries, queries)
+    if own is not None:
+        shared["relative"] = own
+    return shared.get("relative")
+
+
+def _layer(plan: LayerPlan, record: Record, labels: Labels, keep: Collection[str], *, cross: bool) -> Layer:
+    positions = "none" if cross else plan.rotary.spelled if plan.rotary else "alibi" if plan.slopes else "none"
+    return Layer(
+        stages=tuple(stage for stage in record.stages if stage.name in keep),
+        query_tokens=labels.tokens,
+        key_tokens=labels.looked if cross else labels.tokens,
+        heads=plan.heads,
+        kv_heads=plan.kv_heads,
+        head_index=tuple(range(plan.heads)),
+        kv_head_index=tuple(range(plan.kv_heads)),
+        settings=replace(spec_of(plan, cross=cross).settings(plan.d_k), positions=positions),
+        name=f"{labels.name}.cross" if cross else labels.name,
+        index=labels.number,
+        kind="cross" if cross else "self",
+        keys="context_tokens" if cross else "tokens",
+    )

@@ -1,0 +1,140 @@
+"""Plans: what a model computes, layer by layer, as frozen values that a family makes from a config."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from attn_cli.core.edits import Edit
+from attn_cli.core.masks import Mask, NoMask
+from attn_cli.core.spec import ScaleRule
+from attn_cli.models.network.arithmetic import Norm, sinusoids
+from attn_cli.models.network.query_scaling import Tuning
+from attn_cli.models.network.rotary import Rotary
+from attn_cli.models.network.weights import Names, Weights
+from attn_cli.trace.trace import Array
+
+Slot = Literal[
+    "before_attention",
+    "after_attention",
+    "attention_sum",
+    "before_cross",
+    "cross_sum",
+    "before_mlp",
+    "after_mlp",
+    "mlp_sum",
+]
+
+
+class Feed(Protocol):
+    """A layer's feed-forward part: x (token, d_model) to the same shape."""
+
+    def __call__(self, x: Array, weights: Weights) -> Array: ...
+
+
+class Relative(Protocol):
+    """A bias that depends on where query and key stand: (head, query, key), from weights; None for no such weights."""
+
+    def __call__(self, weights: Weights, queries: Array, keys: Array) -> Array | None: ...
+
+
+class Disentangled(Protocol):
+    """A bias (head, query, key) that queries and keys (head, token, feature) give to where the other stands."""
+
+    def __call__(self, weights: Weights, q: Array, k: Array, queries: Array, keys: Array) -> Array: ...
+
+
+class Projecting(Protocol):
+    """Queries, keys and values (head, token, feature) and their formulas, where they are no linear maps of X."""
+
+    def __call__(self, weights: Weights, x: Array) -> Mapping[str, tuple[Array, str]]: ...
+
+
+@dataclass(frozen=True)
+class HeadNorm:
+    """A norm of queries and keys: over each head's features, or over all heads; before rotation or after.
+
+    Heads share their weights, unless `over` is "each".
+    """
+
+    norm: Norm
+    over: Literal["head", "each", "all"] = "head"
+    after_rotation: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPlan:
+    """One layer: its heads, what happens to its scores, and where its norms stand.
+
+    `norms` names the slots that have a norm: before or after attention and the feed-forward part, or over the sum
+    with the residual (as in BERT). `parallel` feeds both from the same residual. `clip` bounds Q, K and V.
+    `tuning` is done to queries last.
+    `temperature` divides scores before softmax; `edits` change stages of self-attention, `cross_edits` those across.
+    """
+
+    heads: int
+    kv_heads: int
+    d_k: int
+    d_v: int
+    norm: Norm
+    norms: tuple[Slot, ...]
+    feed: Feed
+    mask: Mask = NoMask()
+    scale: ScaleRule = "sqrt"
+    softcap: float | None = None
+    rotary: Rotary | None = None
+    tuning: Tuning | None = None
+    slopes: Callable[[int], Array] | None = None
+    relative: Relative | None = None
+    disentangled: Disentangled | None = None
+    head_norm: HeadNorm | None = None
+    sinks: bool = False
+    clip: float | None = None
+    parallel: bool = False
+    residual_scale: float = 1.0
+    cross: bool = False
+    projecting: Projecting | None = None
+    temperature: float = 1.0
+    edits: tuple[Edit, ...] = ()
+    cross_edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class StackPlan:
+    """Layers one after another, from embeddings to a final norm.
+
+    `names` says what the checkpoint calls its weights.
+    `name` goes before `layers.0`. `position_offset` is added to positions where they are looked up in a table;
+    `padding` is a token that takes no position and stands before all others, where a model has such a one.
+    `sines` make the vectors of a sinusoidal table. `embed_scale` multiplies token vectors.
+    `final_norm` and `embed_norm` are None where there is none.
+    """
+
+    layers: tuple[LayerPlan, ...]
+    names: Names
+    name: str = ""
+    embed_scale: float = 1.0
+    table: Literal["learned", "sinusoidal", "none"] = "none"
+    sines: Callable[[Array, int], Array] = sinusoids
+    position_offset: int = 0
+    padding: int | None = None
+    embed_norm: Norm | None = None
+    final_norm: Norm | None = None
+    max_positions: int | None = None
+
+    def positions(self, ids: Array) -> Array:
+        """Where the tokens stand in the table of positions."""
+        if self.padding is None:
+            return np.arange(len(ids)) + self.position_offset
+        real = ids != self.padding
+        return np.where(real, np.cumsum(real) - 1 + self.position_offset, self.position_offset - 1)
+
+
+@dataclass(frozen=True)
+class Unembedding:
+    """From the last state to logits: through the embedding table where `tied`, times `scale`, within ± `softcap`."""
+
+    tied: bool
+    scale: float = 1.0
+    softcap: float | None = None

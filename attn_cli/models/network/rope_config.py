@@ -1,0 +1,182 @@
+"""The config's rotary settings, in either spelling, as a Rotary: every scaling in use, by name."""
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from attn_cli.errors import DocumentError
+from attn_cli.models.files.config import Config
+from attn_cli.models.network.rotary import Rotary, Speeds, powers
+from attn_cli.trace.trace import Array
+
+ONE = np.float32(1)
+HIGHEST, WIDEST = 1e30, 2**16  # a base of rotary positions, and a head: none is nearly so large
+MEND = "mend config.json"
+
+
+def rotary(
+    config: Config,
+    d_k: int,
+    kind: str | None = None,
+    *,
+    style: Literal["half", "interleaved"] = "half",
+    dim: int | None = None,
+    base: float | None = None,
+) -> Rotary:
+    """Rotary of a head of width `d_k`, from `rope_parameters`, or `rope_theta` and `rope_scaling`.
+
+    `kind` names the layer type where the config tells them apart; `dim` and `base` are for families that say them
+    in keys of their own.
+    """
+    settings = _settings(config, kind)
+    own = settings.number("rope_theta", None) or config.number("rope_theta", None)
+    base = base or own or 10000.0
+    if not 0 < base <= HIGHEST:
+        raise DocumentError(f"{config.where}: rope_theta: expected a number above 0, found {base:g}", hint=MEND)
+    shares = [part.number("partial_rotary_factor", None) for part in (settings, config)]  # files may say it twice
+    share = shares[0] or shares[1] or 1.0
+    dim = dim or int(d_k * share)
+    if dim % 2 or dim > min(d_k, WIDEST):
+        raise DocumentError(
+            f"{config.where}: {dim} features of a head of width {d_k} cannot be rotated: they go in pairs",
+            hint=MEND,
+        )
+    name = settings.word("rope_type", None) or settings.word("type", None) or "default"
+    settings.word("type", None)
+    if name not in SCALINGS:
+        raise DocumentError(
+            f"{settings.where}: the rotary scaling {name!r} is not known", hint=f"known are {', '.join(SCALINGS)}"
+        )
+    with np.errstate(all="ignore"):  # factors of 0 and the like make numbers that are none, which a trace notes
+        speeds, factor = SCALINGS[name](config, settings, base, dim)
+    return Rotary(speeds, style, factor, _spelled(base, style, dim if dim != d_k else None))
+
+
+def _settings(config: Config, kind: str | None) -> Config:
+    """The object that holds them; where a config of the old spelling knows layer types, only full attention scales."""
+    if kind == "sliding_attention" and not config.values.get("rope_parameters"):
+        return Config({}, config.where)
+    settings = config.part("rope_parameters" if config.values.get("rope_parameters") else "rope_scaling")
+    if kind is not None and isinstance(settings.values.get(kind), dict):
+        for other, value in settings.values.items():
+            if isinstance(value, dict):
+                settings.read.add(other)
+        return settings.part(kind)
+    return settings
+
+
+def _spelled(base: float, style: str, dim: int | None) -> str:
+    fields = [] if base == 10000 else [f"{base:.12g}"]
+    fields += [f"style={style}"] if style != "half" else []
+    fields += [f"dim={dim}"] if dim else []
+    return "rope" + (":" + ",".join(fields) if fields else "")
+
+
+def _always(speeds: Array) -> Speeds:
+    return lambda _: speeds
+
+
+def _default(config: Config, settings: Config, base: float, dim: int) -> tuple[Speeds, float]:
+    return _always(ONE / powers(base, dim)), 1.0
+
+
+def _linear(config: Config, settings: Config, base: float, dim: int) -> tuple[Speeds, float]:
+    """All speeds divided by a factor: positions interpolated."""
+    return _always(ONE / powers(base, dim) / np.float32(settings.number("factor"))), 1.0
+
+
+def _dynamic(config: Config, settings: Config, base: float, dim: int) -> tuple[Speeds, float]:
+    """A base that grows with texts longer than those of training (NTK-aware)."""
+    factor, longest = settings.number("factor"), config.whole("max_position_embeddings")
+
+    def speeds(length: int) -> Array:
+        stretched = factor * max(length, longest) / longest - (factor - 1)
+        return ONE / powers(base * stretched ** (dim / (dim - 2)), dim)
+
+    return speeds, 1.0
+
+
+def _original(config: Config, settings: Config) -> float:
+    """The length of texts in training."""
+    inside = settings.number("original_max_position_embeddings", None)
+    outside = config.number("original_max_position_embeddings", None)
+    return float(outside or inside or config.number("max_position_embeddings"))
+
+
+def _llama3(config: Config, settings: Config, base: float, dim: int) -> tuple[Speeds, float]:
+    """Slow pairs divided by a factor, fast ones left, those between blended (Llama 3.1)."""
+    factor, low, high = (settings.number(key) for key in ("factor", "low_freq_factor", "high_freq_factor"))
+    length = _original(config, settings)
+    speeds = ONE / powers(base, dim)
+    waves = np.float32(2 * math.pi) / speeds
+    slowed = np.where(waves > length / low, speeds / np.float32(factor), speeds)
+    blend = (np.float32(length) / waves - np.float32(low)) / np.float32(high - low)
+    between = ~(waves < length / high) & ~(waves > length / low)
+    blended = (1 - blend) * slowed / np.float32(factor) + blend * slowed
+    return _always(np.where(between, blended, slowed).astype(np.float32)), 1.0
+
+
+def _yarn(config: Config, settings: Config, base: float, dim: int) -> tuple[Speeds, float]:
+    """Fast pairs left, slow ones divided, a ramp between them (Peng et al. 2023, arXiv 2309.00071)."""
+    length = _original(config, settings)
+    factor = settings.number("factor", None) or config.number("max_position_embeddings") / length
+    fast, slow = settings.number("beta_fast", None) or 32, settings.number("beta_slow", None) or 1
+
+    def pair(rotations: float) -> float:
+        return dim * math.log(length / (rotations * 2 * math.pi)) / (2 * math.log(base))
+
+    first, last = pair(fast), pair(slow)
+    if settings.flag("truncate", True):
+        first, last = math.floor(first), math.ceil(last)
+    first, last = max(first, 0), min(last, dim - 1)
+    ramp = (np.arange(dim // 2, dtype=np.float32) - np.float32(first)) / np.float32((last - first) or 0.001)
+    left = 1 - np.clip(ramp, 0, 1)
+    raised = powers(base, dim)
+    speeds = ONE / (np.float32(factor) * raised) * (1 - left) + ONE / raised * left
+    return _always(speeds), _yarn_factor(settings, factor)
+
+
+def _yarn_factor(settings: Config, factor: float) -> float:
+    def grown(by: float) -> float:
+        return 1.0 if factor <= 1 else 0.1 * by * math.log(factor) + 1.0
+
+    stated = settings.number("attention_factor", None)
+    one, all_ = settings.number("mscale", None), settings.number("mscale_all_dim", None)
+    if stated is not None:
+        return float(stated)
+    return grown(one) / grown(all_) if one and all_ else grown(1)
+
+
+def _longrope(config: Config, settings: Config, base: float, dim: int) -> tuple[Speeds, float]:
+    """Factors for each pair, one list for short texts and one for long (Ding et al. 2024, arXiv 2402.13753)."""
+    length = _original(config, settings)
+    factor = settings.number("factor", None) or config.number("max_position_embeddings") / length
+    raised = powers(base, dim)
+    lists = [np.asarray(settings.get(key), dtype=np.float32) for key in ("short_factor", "long_factor")]
+    for key, divisors in zip(("short_factor", "long_factor"), lists, strict=True):
+        if divisors.shape != raised.shape:
+            raise DocumentError(
+                f"{settings.where}: {key}: expected {len(raised)} numbers, found {divisors.size}",
+                hint=MEND,
+            )
+    short, long = (ONE / (divisors * raised) for divisors in lists)
+    stated = settings.number("attention_factor", None)
+    grown = 1.0 if factor <= 1 else math.sqrt(1 + math.log(factor) / math.log(length))
+    return (lambda count: long if count > length else short), grown if stated is None else stated
+
+
+Scaling = Callable[[Config, Config, float, int], tuple[Speeds, float]]
+SCALINGS: Mapping[str, Scaling] = MappingProxyType(
+    {
+        "default": _default,
+        "linear": _linear,
+        "dynamic": _dynamic,
+        "llama3": _llama3,
+        "yarn": _yarn,
+        "longrope": _longrope,
+        "su": _longrope,
+    }
+)

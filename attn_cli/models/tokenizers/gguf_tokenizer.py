@@ -1,0 +1,190 @@
+"""The tokenizer that a GGUF file holds in its metadata."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Any
+
+from attn_cli.errors import AttnError, DocumentError
+from attn_cli.models.gguf.header import AGAIN
+from attn_cli.models.gguf.whole import whole
+from attn_cli.models.tokenizers.gguf_cutting import CUTTINGS
+from attn_cli.models.tokenizers.gguf_pieces import ScoredPieces
+from attn_cli.models.tokenizers.tokenizer import Tokenizer, tokenizers_library
+
+IDS = "give --ids 5,17,3"
+
+
+class Kind(IntEnum):
+    """What `tokenizer.ggml.token_type` says of a token."""
+
+    NORMAL = 1
+    UNKNOWN = 2
+    CONTROL = 3
+    USER_DEFINED = 4
+    UNUSED = 5
+    BYTE = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The tokens by their ids, what kind each is, and the rest of what the file says of its tokenizer."""
+
+    path: str
+    tokens: Sequence[str]
+    kinds: Sequence[int]
+    said: Mapping[str, Any]
+
+    def of(self, kind: Kind) -> list[int]:
+        return [number for number, own in enumerate(self.kinds) if own == kind]
+
+    def ends(self, *, begins: bool) -> tuple[list[int], list[int]]:
+        """The ids that stand before and after a text; `begins` is whether one does where the file is silent."""
+        places = (("bos", begins), ("eos", False))
+        found = []
+        for name, default in places:
+            number = self.special(name)
+            wanted = self.said.get(f"add_{name}_token", default)
+            found.append([number] if wanted and number is not None else [])
+        return found[0], found[1]
+
+    def special(self, name: str, default: int | None = None) -> int | None:
+        """The id of a token with a task, None where there is no such one."""
+        number = self.said.get(f"{name}_token_id", default)
+        return number if isinstance(number, int) and number < len(self.tokens) else None
+
+
+def file_tokenizer(path: str) -> Tokenizer:
+    """The tokenizer of a GGUF file; DocumentError where it has none, or one that attn does not know."""
+    metadata, begin = whole(path).metadata, "tokenizer.ggml."
+    said = {key.removeprefix(begin): value for key, value in metadata.items() if key.startswith(begin)}
+    model, tokens = str(said.get("model", "none")), said.get("tokens")
+    if model not in MODELS or not isinstance(tokens, list):
+        raise DocumentError(
+            f"{path}: its tokenizer is {model!r}, which attn does not know",
+            hint=f"it knows {', '.join(MODELS)}; or {IDS}",
+        )
+    try:
+        kinds = said.get("token_type")
+        kinds = [Kind.NORMAL] * len(tokens) if kinds is None else [int(kind) for kind in kinds]
+        if len(kinds) != len(tokens) or len(set(tokens)) != len(tokens):
+            raise DocumentError(f"{path}: its tokens are not {len(tokens)} different ones, each of a kind", hint=AGAIN)
+        return MODELS[model](Vocabulary(path, tokens, kinds, said))
+    except AttnError:
+        raise
+    except Exception as error:  # the library raises nothing more particular
+        raise DocumentError(
+            f"{path}: its tokenizer cannot be built: {error}"[:300], hint=f"{AGAIN}, or {IDS}"
+        ) from error
+
+
+def _byte_pairs(vocabulary: Vocabulary) -> Tokenizer:
+    """GPT-2's kind: bytes that merge in the order of a list, within the pieces that patterns cut."""
+    name = vocabulary.said.get("pre", "default")
+    if name not in CUTTINGS:
+        raise DocumentError(
+            f"{vocabulary.path}: its text is cut as {name!r} does it, which attn does not know",
+            hint=f"it knows {', '.join(CUTTINGS)}; or {IDS}",
+        )
+    cutting, library = CUTTINGS[name], tokenizers_library()
+    numbers = {token: number for number, token in enumerate(vocabulary.tokens)}
+    merges = [_pair(merge) for merge in vocabulary.said.get("merges", ())]
+    core = library.Tokenizer(library.models.BPE(numbers, merges, ignore_merges=cutting.whole))
+    if cutting.composed:
+        core.normalizer = library.normalizers.NFC()
+    cuts = library.pre_tokenizers
+    patterns = [cuts.Split(library.Regex(pattern), "isolated") for pattern in cutting.patterns]
+    core.pre_tokenizer = cuts.Sequence([*patterns, cuts.ByteLevel(add_prefix_space=False, use_regex=False)])
+    core.decoder = library.decoders.ByteLevel()
+    _add(core, library, vocabulary)
+    _surround(core, library, vocabulary, *vocabulary.ends(begins=cutting.begins))
+    return Tokenizer(core, "bytes")
+
+
+def _pair(merge: str) -> tuple[str, str]:
+    """A merge's two sides, of which the first may be a blank."""
+    place = merge.index(" ", 1)
+    return merge[:place], merge[place + 1 :]
+
+
+def _add(core: Any, library: Any, vocabulary: Vocabulary) -> None:
+    """Tokens that a text may hold as they are, before anything is cut."""
+    for kind, special in ((Kind.CONTROL, True), (Kind.USER_DEFINED, False)):
+        tokens = [vocabulary.tokens[number] for number in vocabulary.of(kind) if vocabulary.tokens[number]]
+        added = [library.AddedToken(token, normalized=False, special=special) for token in tokens]
+        (core.add_special_tokens if special else core.add_tokens)(added)
+
+
+def _surround(core: Any, library: Any, vocabulary: Vocabulary, before: list[int], after: list[int]) -> None:
+    """The special tokens around a text, and around the second of two."""
+    special = [
+        {"id": name, "ids": ids, "tokens": [vocabulary.tokens[number] for number in ids]}
+        for name, ids in (("BEGIN", before), ("END", after))
+        if ids
+    ]
+    begin, end = ["BEGIN"] if before else [], ["END"] if after else []
+    one, two = [*begin, "$A", *end], [f"{part}:1" for part in (*begin, "$B", *end)]
+    core.post_processor = library.processors.TemplateProcessing(single=one, pair=[*one, *two], special_tokens=special)
+
+
+def _scored_pieces(vocabulary: Vocabulary) -> Tokenizer:
+    """SentencePiece's kind: the neighbours whose whole scores best merge first, what is unknown falls into bytes."""
+    said = vocabulary.said
+    if said.get("remove_extra_whitespaces") or "precompiled_charsmap" in said:
+        raise DocumentError(f"{vocabulary.path}: its tokenizer changes the text, which attn does not do", hint=IDS)
+    scores = said.get("scores")
+    if scores is None or len(scores) != len(vocabulary.tokens):
+        raise DocumentError(f"{vocabulary.path}: its tokens have no scores", hint=f"{AGAIN}, or {IDS}")
+    mergeable = {*vocabulary.of(Kind.NORMAL), *vocabulary.of(Kind.UNUSED)}
+    defaulted = Vocabulary(vocabulary.path, vocabulary.tokens, vocabulary.kinds, {**DEFAULT_IDS, **said})
+    before, after = defaulted.ends(begins=True)
+    pieces = ScoredPieces(
+        tokens=vocabulary.tokens,
+        scores={vocabulary.tokens[number]: (float(scores[number]), number) for number in sorted(mergeable)},
+        unused=frozenset(vocabulary.of(Kind.UNUSED)),
+        whole=frozenset((*vocabulary.of(Kind.CONTROL), *vocabulary.of(Kind.USER_DEFINED))),
+        bytes_={vocabulary.tokens[number]: number for number in vocabulary.of(Kind.BYTE)},
+        unknown=defaulted.special("unknown"),
+        before=tuple(before),
+        after=tuple(after),
+        prefix=bool(said.get("add_space_prefix", True)),
+    )
+    return Tokenizer(pieces, "spaces")
+
+
+DEFAULT_IDS = {"bos_token_id": 1, "eos_token_id": 2, "unknown_token_id": 0}
+"""Those of Llama's SentencePiece model, for files that do not say them."""
+
+
+def _word_pieces(vocabulary: Vocabulary) -> Tokenizer:
+    """BERT's kind, with pieces inside of words bare and those that begin them after ▁, as llama.cpp keeps them."""
+    tokens = [
+        token if kind in (Kind.CONTROL, Kind.UNKNOWN) else token[1:] if token.startswith("▁") else f"##{token}"
+        for token, kind in zip(vocabulary.tokens, vocabulary.kinds, strict=True)
+    ]
+    begin, end, unknown = (
+        vocabulary.special(name, default) for name, default in (("cls", None), ("seperator", 102), ("unknown", 100))
+    )
+    begin = vocabulary.special("bos", 101) if begin is None else begin
+    if begin is None or end is None or unknown is None:
+        raise DocumentError(f"{vocabulary.path}: its tokenizer names no [CLS], [SEP] and [UNK]", hint=IDS)
+    plain = (token for token, kind in zip(tokens, vocabulary.kinds, strict=True) if kind == Kind.NORMAL)
+    lower = vocabulary.said.get(
+        "normalizer.lowercase", not any(token != token.lower() for token in plain if token[:1] != "[")
+    )
+    library = tokenizers_library()
+    numbers = {token: number for number, token in enumerate(tokens)}
+    core = library.Tokenizer(library.models.WordPiece(numbers, unk_token=tokens[unknown]))
+    core.normalizer = library.normalizers.BertNormalizer(lowercase=lower)
+    core.pre_tokenizer = library.pre_tokenizers.BertPreTokenizer()
+    core.decoder = library.decoders.WordPiece()
+    _add(core, library, vocabulary)
+    core.post_processor = library.processors.BertProcessing((tokens[end], end), (tokens[begin], begin))
+    return Tokenizer(core, "pieces")
+
+
+MODELS: Mapping[str, Callable[[Vocabulary], Tokenizer]] = MappingProxyType(
+    {"gpt2": _byte_pairs, "llama": _scored_pieces, "bert": _word_pieces}
+)
+"""`tokenizer.ggml.model` → what reads it."""

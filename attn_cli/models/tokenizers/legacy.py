@@ -1,0 +1,171 @@
+"""Tokenizers in files older than tokenizer.json: word pieces, byte pairs, and SentencePiece models."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from attn_cli.errors import DocumentError
+from attn_cli.models.tokenizers.schemes import BEGINS, OTHERWISE, SCHEMES
+from attn_cli.models.tokenizers.tokenizer import Tokenizer, tokenizers_library
+
+PIECES = ("spiece.model", "spm.model", "sentencepiece.bpe.model", "source.spm")
+"""What families call their SentencePiece model."""
+TARGET = "target.spm"
+"""That of the language that a text is translated to."""
+
+
+def _from_vocab(folder: str) -> Tokenizer:
+    """BERT's older files: a list of word pieces."""
+    library, settings = tokenizers_library(), _settings(folder)
+    path = os.path.join(folder, "vocab.txt")
+    with open(path, encoding="utf-8", errors="replace") as file:
+        berts = "[CLS]" in {line.rstrip() for line in file}
+    begin, end, pad, mask = ("[CLS]", "[SEP]", "[PAD]", "[MASK]") if berts else ("<s>", "</s>", "<pad>", "<mask>")
+    begin, end = _name(settings, "cls_token", begin), _name(settings, "sep_token", end)
+    try:
+        cutter = library.BertWordPieceTokenizer(
+            path,
+            lowercase=bool(settings.get("do_lower_case", True)),
+            strip_accents=settings.get("strip_accents"),
+            handle_chinese_chars=bool(settings.get("tokenize_chinese_chars", True)),
+            cls_token=begin,
+            sep_token=end,
+            unk_token=_name(settings, "unk_token", "[UNK]"),
+            pad_token=_name(settings, "pad_token", pad),
+            mask_token=_name(settings, "mask_token", mask),
+        )
+    except (TypeError, ValueError) as error:
+        raise DocumentError(f"{path}: is no vocabulary of BERT: {error}", hint="copy or download it again") from error
+    core = cutter._tokenizer
+    if not berts:  # MPNet
+        _surround(library, core, begin, end, twice=True)
+    return Tokenizer(_with_added(library, core, folder), "pieces")
+
+
+def _from_merges(folder: str) -> Tokenizer:
+    """GPT-2's older files: a vocabulary of byte pairs and the order in which they merge."""
+    library = tokenizers_library()
+    paths = [os.path.join(folder, file) for file in ("vocab.json", "merges.txt")]
+    if not os.path.exists(paths[1]):
+        return _from_numbered_pieces(folder)
+    settings = _settings(folder)
+    cutter = library.ByteLevelBPETokenizer(*paths, add_prefix_space=bool(settings.get("add_prefix_space", False)))
+    core = cutter._tokenizer
+    kind = str(settings.get("tokenizer_class", _model_type(folder)))
+    named = [_name(settings, f"{word}_token", "") for word in ("bos", "eos", "unk", "pad", "cls", "sep", "mask")]
+    known = ["<|endoftext|>", "<s>", "</s>", "<pad>", "<mask>", "<unk>", "[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]"]
+    core.add_special_tokens([token for token in dict.fromkeys([*named, *known]) if core.token_to_id(token) is not None])
+    if kind.startswith("GPT2") or kind in BEGINS:
+        if settings.get("add_bos_token", kind in BEGINS):
+            _surround(library, core, _name(settings, "bos_token", BEGINS.get(kind, "<|endoftext|>")))
+    elif core.token_to_id("<s>") is not None and core.token_to_id("</s>") is not None:  # RoBERTa, BART
+        _surround(library, core, "<s>", "</s>", twice=True)
+    elif core.token_to_id("[CLS]") is not None and core.token_to_id("[SEP]") is not None:  # DeBERTa
+        _surround(library, core, "[CLS]", "[SEP]")
+    return Tokenizer(_with_added(library, core, folder), "bytes")
+
+
+def _surround(library: Any, core: Any, begin: str, end: str | None = None, *, twice: bool = False) -> None:
+    """A begin before the first text, an end after each; `twice` between two, which then are one segment.
+
+    Without an end each text has its begin.
+    """
+    numbers = [(token, core.token_to_id(token)) for token in (begin, end) if token is not None]
+    if missing := [token for token, number in numbers if number is None]:
+        raise DocumentError(f"the vocabulary has no {missing[0]}", hint="copy its tokenizer files again")
+    one, two = f"{begin} $A {end}", f"{begin}:0 $A:0 {end}:0 $B:1 {end}:1"
+    if end is None:
+        one, two = f"{begin} $A", f"{begin} $A {begin} $B"
+    elif twice:
+        two = f"{one} {end} $B {end}"
+    core.post_processor = library.processors.TemplateProcessing(one, two, numbers)
+
+
+def _with_added(library: Any, core: Any, folder: str) -> Any:
+    """The tokenizer with the tokens that the folder adds to the vocabulary, each under its id."""
+    added = {number: token for token, number in _object(folder, "added_tokens.json").items()}
+    for number, token in _settings(folder).get("added_tokens_decoder", {}).items():
+        if number.isdecimal() and isinstance(token, dict):
+            added[int(number)] = str(token.get("content"))
+    for number, token in sorted(added.items()):
+        core.add_special_tokens([library.AddedToken(token, normalized=False)])
+        if core.token_to_id(token) != number:
+            raise DocumentError(
+                f"{folder}: the added token {token!r} has id {core.token_to_id(token)}, not {number}",
+                hint="are the files of one tokenizer?",
+            )
+    return core
+
+
+def _name(settings: Mapping[str, Any], key: str, otherwise: str) -> str:
+    """A token that settings name, as a word or as an object with its content."""
+    token = settings.get(key) or otherwise
+    return str(token.get("content", otherwise) if isinstance(token, dict) else token)
+
+
+def _from_pieces(folder: str) -> Tokenizer:
+    """A SentencePiece model whose ids are its own."""
+    from attn_cli.models.tokenizers.sentencepieces import plain_pieces
+
+    return Tokenizer(plain_pieces(os.path.join(folder, "tokenizer.model"), _settings(folder)), "spaces")
+
+
+def target_tokenizer(folder: str, own: Tokenizer) -> Tokenizer:
+    """What cuts the text that a decoder is given: `own`, unless the folder has a SentencePiece model for that alone."""
+    if os.path.exists(os.path.join(folder, "tokenizer.json")) or not os.path.exists(os.path.join(folder, TARGET)):
+        return own
+    return _from_numbered_pieces(folder, (TARGET,), ("target_vocab.json", "vocab.json"))
+
+
+def _from_numbered_pieces(
+    folder: str, files: tuple[str, ...] = PIECES, vocabularies: tuple[str, ...] = ("vocab.json",)
+) -> Tokenizer:
+    """A SentencePiece model in a family's scheme of ids, or with a vocabulary that numbers its pieces."""
+    from attn_cli.models.tokenizers.sentencepieces import numbered_pieces
+
+    settings = _settings(folder)
+    kind = OTHERWISE.get(str(settings.get("tokenizer_class")), _model_type(folder))
+    paths = [path for file in files if os.path.exists(path := os.path.join(folder, file))]
+    if not paths or kind not in SCHEMES:
+        what = "merges.txt or a SentencePiece model" if not paths else "a tokenizer that is read without tokenizer.json"
+        raise DocumentError(f"{folder}: has no {what}", hint="copy its tokenizer files too, or give --ids 5,17,3")
+    scheme = SCHEMES[kind]
+    spoken = str(settings.get("src_lang") or scheme.lang)
+    before, after = (tuple(token.format(lang=spoken) for token in tokens) for tokens in (scheme.before, scheme.after))
+    last = scheme.last[-int(extra) :] if (extra := settings.get("extra_ids")) else () if extra == 0 else scheme.last
+    scheme = replace(scheme, before=before, after=after, last=last)
+    vocabulary = next(filter(None, (_object(folder, file) for file in vocabularies)), None)
+    return Tokenizer(numbered_pieces(paths[0], scheme, vocabulary), "spaces")
+
+
+def _model_type(folder: str) -> str:
+    return str(_object(folder, "config.json").get("model_type", ""))
+
+
+def _settings(folder: str) -> dict[str, Any]:
+    return _object(folder, "special_tokens_map.json") | _object(folder, "tokenizer_config.json")
+
+
+def _object(folder: str, file: str) -> dict[str, Any]:
+    """A JSON file of the folder, empty where there is none."""
+    path = os.path.join(folder, file)
+    if not os.path.exists(path):
+        return {}
+    from attn_cli.trace.files.parsing import parse_json
+
+    with open(path, "rb") as opened:
+        found = parse_json(opened.read(), path)
+    return found if isinstance(found, dict) else {}
+
+
+OLDER: Mapping[str, Callable[[str], Tokenizer]] = MappingProxyType(
+    {
+        "vocab.txt": _from_vocab,
+        "vocab.json": _from_merges,
+        "tokenizer.model": _from_pieces,
+        **dict.fromkeys(PIECES, _from_numbered_pieces),
+    }
+)
+"""The file that shows a kind → what reads it."""

@@ -1,0 +1,1 @@
+"""Documents: parameters and arrays in files, read and written."""

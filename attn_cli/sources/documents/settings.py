@@ -1,0 +1,61 @@
+"""A document's settings as a Spec, options of the command line before them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attn_cli.core.spec import Spec, parse_dtype, parse_mask, parse_positions, parse_scale, parse_softcap
+from attn_cli.core.spelling import finite
+from attn_cli.errors import DocumentError, SpecError
+from attn_cli.sources.documents.catalogue import SETTINGS, Document
+from attn_cli.trace.files.checker import found
+
+PARSERS: Mapping[str, Callable[[Any], Any]] = {
+    "mask": parse_mask,
+    "positions": parse_positions,
+    "scale": parse_scale,
+    "softcap": parse_softcap,
+    "dtype": parse_dtype,
+}
+_TYPES: Mapping[str, tuple[type, ...]] = {"scale": (str, int, float), "softcap": (str, int, float)}
+
+
+def read_spec(document: Document, name: str, overrides: Mapping[str, Any], counts: Mapping[str, int]) -> Spec:
+    """The settings, DocumentError where one is wrong; `counts` are the heads that the arrays show."""
+    settings: dict[str, Any] = {}
+    for key, parse in PARSERS.items():
+        if key in document:
+            value = document[key]
+            if isinstance(value, bool) or not isinstance(value, _TYPES.get(key, (str,))):
+                raise DocumentError(f"{name}: {key}: found {found(value)}", hint=f"{key} is {SETTINGS[key]}")
+            if isinstance(value, str) and finite(value) is not None:
+                raise DocumentError(f"{name}: {key}: found {found(value)}", hint="write the number without quotes")
+            settings[key] = within(name, parse, value)
+    for key in ("heads", "kv_heads", "d_k"):
+        if key in document:
+            settings[key] = _count(document[key], f"{name}: {key}", SETTINGS[key])
+    stated = settings.get("heads")
+    if stated is not None and stated != counts.get("heads", stated):
+        raise DocumentError(
+            f"{name}: heads: {stated} are stated, and the arrays hold {counts['heads']}",
+            hint="with several heads give h × n × d arrays, and set heads to what they hold",
+        )
+    settings = {**counts, **settings}
+    if "heads" in overrides and "kv_heads" not in overrides and settings.get("kv_heads") == settings.get("heads", 1):
+        settings.pop("kv_heads", None)
+    spec: Spec = within(name, lambda given: Spec(**given), settings | dict(overrides))
+    return spec
+
+
+def _count(value: Any, where: str, meaning: str) -> int:
+    whole = value.is_integer() if isinstance(value, float) else isinstance(value, int) and not isinstance(value, bool)
+    if not whole or value < 1:
+        raise DocumentError(f"{where}: expected a whole number from 1, found {found(value)}", hint=meaning)
+    return int(value)
+
+
+def within(name: str, parse: Callable[[Any], Any], value: Any) -> Any:
+    """A value of a document, parsed; what is wrong with it is said with the document's name."""
+    try:
+        return parse(value)
+    except SpecError as error:
+        raise DocumentError(f"{name}: {error.message}", hint=error.hint) from error

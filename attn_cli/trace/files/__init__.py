@@ -1,0 +1,1 @@
+"""Traces in files: JSON, NPZ, safetensors and CSV, and back."""

@@ -1,0 +1,61 @@
+"""A trace as CSV, one number a line: for spreadsheets, R and pandas."""
+
+from collections.abc import Iterator
+
+from attn_cli.trace.files.describe import numbers
+from attn_cli.trace.files.to_json import json_of
+from attn_cli.trace.trace import Array, Layer, Stage, Trace
+
+HEADER = "layer,head,stage,row,column,row_token,column_token,value"
+_WORDS = ((b'"NaN"', b"nan"), (b'"Infinity"', b"inf"), (b'"-Infinity"', b"-inf"))
+# What makes a spreadsheet run a cell is quoted like what RFC 4180 says must be.
+_SPECIAL = frozenset(',"\r\n')
+_RUNS = ("=", "+", "-", "@")
+
+
+def trace_to_csv(trace: Trace) -> bytes:
+    """Lines of layer, head, stage, indices, tokens and value; hidden cells are `-inf`, fields without meaning empty.
+
+    Values are the shortest decimals that are exact in the layer's dtype; lone surrogates are written as `\\ud800`.
+    """
+    blocks = [_block(layer, stage, head) for layer in trace.layers for stage, head in _matrices(layer)]
+    return "\n".join([HEADER, *blocks, ""]).encode("utf-8", errors="backslashreplace")
+
+
+def _matrices(layer: Layer) -> Iterator[tuple[Stage, int]]:
+    for stage in layer.stages:
+        for place in range(len(layer.heads_of(stage))):
+            yield stage, place
+
+
+def _block(layer: Layer, stage: Stage, place: int) -> str:
+    """The lines of one matrix."""
+    whole = numbers(layer, stage)
+    matrix = whole[place] if stage.kind.heads else whole
+    head = layer.heads_of(stage)[place]
+    start = f"{cell(layer.name)},{'' if head is None else head},{stage.name}"
+    rows = map(cell, layer.rows_of(stage))
+    if stage.kind.columns is None:
+        lines = zip(rows, _values(matrix), strict=True)
+        return "\n".join(f"{start},{row},,{token},,{value}" for row, (token, value) in enumerate(lines))
+    width = matrix.shape[1]
+    labels = layer.columns_of(stage)
+    names = [""] * width if labels is None else list(map(cell, labels))
+    return "\n".join(
+        f"{start},{row},{column},{token},{name},{value}"
+        for row, (token, numbers_) in enumerate(zip(rows, matrix, strict=True))
+        for column, (name, value) in enumerate(zip(names, _values(numbers_), strict=True))
+    )
+
+
+def _values(row: Array) -> list[str]:
+    text = b"".join(json_of(row))
+    for word, written in _WORDS:
+        text = text.replace(word, written)
+    return text[1:-1].decode().split(",")
+
+
+def cell(text: str) -> str:
+    """A token as one cell: quoted where CSV, or a spreadsheet that would run it, asks for that."""
+    plain = text and not text.startswith(_RUNS) and _SPECIAL.isdisjoint(text)
+    return text if plain else '"' + text.replace('"', '""') + '"'

@@ -1,0 +1,94 @@
+"""Single keys of a document: a word, a count, a list of tokens, each refused with its path where it is none."""
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, NoReturn, TypeVar
+
+from attn_cli.errors import DocumentError
+from attn_cli.trace.files.checker import found
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Fields:
+    """An object of a document, and the path that leads to it (`trace.json: layers[0].`)."""
+
+    values: Mapping[str, Any]
+    path: str
+
+    def __contains__(self, key: str) -> bool:
+        return self.values.get(key) is not None
+
+    def refuse(self, key: str, expected: str, there: Any) -> NoReturn:
+        raise DocumentError(
+            f"{self.path}{key}: expected {expected}, found {found(there)}", hint=f"put {expected} there"
+        )
+
+    def only(self, known: Collection[str]) -> None:
+        """DocumentError for the first key that is not known, with the one that may have been meant."""
+        for key in self.values:
+            if key not in known:
+                near = get_close_matches(key, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+                raise DocumentError(f"{self.path.rstrip(' .:')}: unknown key {key!r}", hint=hint)
+
+    def _read(self, key: str, default: T, expected: str, fits: Callable[[Any], bool]) -> Any | T:
+        value = self.values.get(key)
+        if value is None:
+            return default
+        if not fits(value):
+            self.refuse(key, expected, value)
+        return value
+
+    def word(self, key: str, default: T) -> str | T:
+        return self._read(key, default, "a word", lambda value: isinstance(value, str) and value.strip() != "")
+
+    def text(self, key: str) -> str | None:
+        text: str | None = self._read(key, None, "a text", lambda value: isinstance(value, str))
+        return text
+
+    def choice(self, key: str, default: T, choices: Collection[str]) -> str | T:
+        expected = f"one of {', '.join(choices)}"
+        return self._read(key, default, expected, lambda value: isinstance(value, str) and value in choices)
+
+    def count(self, key: str, default: T, least: int = 1) -> int | T:
+        return self._read(key, default, f"a whole number from {least}", lambda value: _is_count(value, least))
+
+    def number(self, key: str, words: tuple[str, ...], default: T) -> float | str | T:
+        expected = " or ".join(["a number", *words])
+        value = self._read(key, default, expected, lambda value: _is_number(value) or value in words)
+        return float(value) if isinstance(value, int) else value
+
+    def strings(self, key: str) -> tuple[str, ...] | None:
+        return self._each(key, "a string", lambda value: isinstance(value, str))
+
+    def counts(self, key: str) -> tuple[int, ...] | None:
+        return self._each(key, "a whole number from 0", lambda value: _is_count(value, 0))
+
+    def object(self, key: str, default: T) -> dict[str, Any] | T:
+        return self._read(key, default, "an object", lambda value: isinstance(value, dict))
+
+    def _each(self, key: str, expected: str, fits: Callable[[Any], bool]) -> tuple[Any, ...] | None:
+        values = self._read(key, None, f"a list, each {expected}", lambda value: isinstance(value, list))
+        if values is None:
+            return None
+        for place, value in enumerate(values):
+            if not fits(value):
+                self.refuse(f"{key}[{place}]", expected, value)
+        return tuple(values)
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**63
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False

@@ -1,0 +1,83 @@
+"""Which tokens label the rows and columns of each layer."""
+
+from collections.abc import Mapping, Sequence
+
+from attn_cli.errors import DocumentError
+from attn_cli.trace.files.layers import KINDS, LABELS, Draft
+from attn_cli.trace.trace import Layer, aligned
+
+Tokens = tuple[str, ...] | None
+
+
+def labelled(
+    drafts: Sequence[Draft], tokens: Tokens, context: Tokens, name: str
+) -> tuple[tuple[Layer, ...], tuple[str, ...], Tokens]:
+    """The layers with their tokens, and the trace's own and context tokens; numbers where the document has none."""
+    kinds = [_kind(draft, tokens, context) for draft in drafts]
+    encoded = context is not None or "cross" in kinds
+    sides = [_sides(draft, kind, encoded) for draft, kind in zip(drafts, kinds, strict=True)]
+    needed = _needed(drafts, sides)
+    if tokens is None:
+        tokens = tuple(map(str, range(needed["tokens"])))
+    if context is None and needed["context_tokens"]:
+        context = tuple(map(str, range(needed["context_tokens"])))
+    there = {"tokens": tokens, "context_tokens": context or ()}
+    layers = [_layer(*whole, there, name) for whole in zip(drafts, kinds, sides, strict=True)]
+    return tuple(layers), tokens, context
+
+
+def _kind(draft: Draft, tokens: Tokens, context: Tokens) -> str:
+    named = draft.fields.choice("kind", None, KINDS)
+    if named is not None:
+        return named
+    if draft.name.endswith(".cross"):
+        return "cross"
+    if context is None or draft.name.startswith(("encoder.", "decoder.")):
+        return "self"
+    fits = (tokens is None or draft.queries in (None, len(tokens))) and draft.keys in (None, len(context))
+    return "cross" if fits else "self"
+
+
+def _sides(draft: Draft, kind: str, encoded: bool) -> tuple[str, str]:
+    """The names of the tokens that label queries and keys."""
+    encoder = encoded and kind == "self" and draft.name.startswith("encoder.")
+    queries = draft.fields.choice("queries", "context_tokens" if encoder else "tokens", LABELS)
+    keys = draft.fields.choice("keys", "context_tokens" if encoder or kind == "cross" else "tokens", LABELS)
+    return queries, keys
+
+
+def _needed(drafts: Sequence[Draft], sides: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """How many tokens of each kind the longest layer has."""
+    needed = dict.fromkeys(LABELS, 0)
+    for draft, (queries, keys) in zip(drafts, sides, strict=True):
+        needed[queries] = max(needed[queries], draft.queries or 0)
+        needed[keys] = max(needed[keys], draft.keys or 0)
+    return needed
+
+
+def _layer(draft: Draft, kind: str, sides: tuple[str, str], there: Mapping[str, tuple[str, ...]], name: str) -> Layer:
+    queries, keys = (there[side] for side in sides)
+    counts = (len(queries) if draft.queries is None else draft.queries, len(keys) if draft.keys is None else draft.keys)
+    for side, known, count in zip(sides, (queries, keys), counts, strict=True):
+        # In self-attention the longer side has all tokens; one that shows alone may be the shorter.
+        whole = kind == "self" and None not in (draft.queries, draft.keys) and sides[0] == sides[1]
+        if count > len(known) or (whole and max(counts) < len(known)):
+            message = f"{name}: {draft.name} has {counts[0]} queries and {counts[1]} keys for {len(known)} {side}"
+            raise DocumentError(message, hint=f"give as many {side} as there are rows, or leave {side} out")
+    mask = draft.settings.mask.strip()
+    from_start = kind == "cross" or (mask.startswith("causal:") and mask.endswith("start"))
+    return Layer(
+        stages=draft.stages,
+        query_tokens=aligned(queries, counts[0], from_start=from_start),
+        key_tokens=aligned(keys, counts[1], from_start=from_start),
+        heads=draft.heads.heads,
+        kv_heads=draft.heads.kv_heads,
+        head_index=draft.heads.head_index,
+        kv_head_index=draft.heads.kv_head_index,
+        settings=draft.settings,
+        name=draft.name,
+        index=draft.index,
+        kind=kind,
+        queries=sides[0],
+        keys=sides[1],
+    )

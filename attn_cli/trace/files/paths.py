@@ -1,0 +1,105 @@
+"""Files of named arrays: `layers.0.weights` and its like, with the trace's own description or without."""
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from attn_cli.errors import DocumentError
+from attn_cli.trace.files.layers import SETTINGS
+from attn_cli.trace.files.parsing import parse_json
+from attn_cli.trace.stages import STAGES
+from attn_cli.trace.trace import Array
+
+TOP = ("tokens", "context_tokens", "text")
+_WORDS = ("text", "mask", "positions", "dtype")
+
+
+def is_trace(keys: Iterable[str]) -> bool:
+    """Whether a file with these names of arrays, or keys of metadata, holds a trace."""
+    return any(key == "trace" or re.search(rf"(^|\.)layers\.\d+\.(.+\.)?({'|'.join(STAGES)})$", key) for key in keys)
+
+
+def described(text: str, arrays: Mapping[str, Array], name: str) -> dict[str, Any]:
+    """The document that a trace's description and its arrays make together."""
+    document = parse_json(text.encode("utf-8", "surrogatepass"), f"{name}: trace")
+    if not isinstance(document, dict) or not isinstance(document.get("layers"), list):
+        raise DocumentError(f"{name}: trace: expected an object with layers", hint="write the trace again with attn")
+    left = dict(arrays)
+    for layer in document["layers"]:
+        if not isinstance(layer, dict) or not isinstance(layer.get("name"), str):
+            raise DocumentError(f"{name}: trace: layers: expected objects with a name", hint="write the trace again")
+        for stage in STAGES:
+            if stage in layer:
+                message = f"{name}: trace: {layer['name']} has {stage!r}, which belongs among the arrays"
+                raise DocumentError(message, hint="write the trace again with attn")
+            if (array := left.pop(f"{layer['name']}.{stage}", None)) is not None:
+                layer[stage] = array
+    if left:
+        message = f"{name}: {next(iter(left))!r} belongs to no layer of the trace"
+        raise DocumentError(message, hint="leave it out, or leave out trace: arrays alone are read too")
+    return document
+
+
+def undescribed(arrays: Mapping[str, Array], settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The document that arrays named by path make, `settings` for all layers (`mask`) or for one (`layers.0.mask`)."""
+    layers: dict[str, dict[str, Any]] = {}
+    document: dict[str, Any] = {}
+    everywhere: dict[str, Any] = {}
+    for key, array in arrays.items():
+        layer, _, stage = key.rpartition(".")
+        if not layer or stage not in STAGES:
+            _refuse(key, name)
+        layers.setdefault(layer, {"name": layer})[stage] = array
+    for key, value in settings.items():
+        layer, _, setting = key.rpartition(".")
+        if key in TOP:
+            document[key] = value
+        elif key in SETTINGS:
+            everywhere[key] = value
+        elif layer in layers and setting in SETTINGS:
+            layers[layer][setting] = value
+        else:
+            _refuse(key, name)
+    return document | {"layers": [everywhere | layers[layer] for layer in sorted(layers, key=_order)]}
+
+
+def plain(array: Array, key: str, name: str) -> Any:
+    """A setting from NPZ as JSON would hold it."""
+    if array.dtype.kind == "U" and array.ndim < 2:
+        return array.tolist()
+    if array.ndim == 0 and array.dtype.kind in "fiu":
+        return array.item()
+    message = f"{name}: {key}: expected a word, a number or a list of strings, found an array of {array.dtype}"
+    raise DocumentError(message, hint="numpy.array of a string, a number, or a list of strings")
+
+
+def unquoted(text: str, key: str) -> Any:
+    """A setting from the metadata of safetensors: JSON, or a bare word."""
+    import json
+
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, str) or key.rpartition(".")[2] not in _WORDS else text
+
+
+def is_setting(key: str) -> bool:
+    """Whether an entry of an NPZ is a setting rather than the array of a stage."""
+    return key in TOP or key.rpartition(".")[2] in SETTINGS
+
+
+def _refuse(key: str, name: str) -> NoReturn:
+    layer, dot, last = key.rpartition(".")
+    known = (*STAGES, *SETTINGS, *(() if dot else TOP))
+    near = get_close_matches(last, known, n=1)
+    meant = f"{layer or 'layers.0'}.{near[0]}" if near and (dot or near[0] in STAGES) else "".join(near)
+    hint = f"did you mean {meant!r}?" if near else "arrays are named by layer and stage: layers.0.weights"
+    raise DocumentError(f"{name}: {key!r} is neither a stage of a layer nor a setting", hint=hint)
+
+
+def _order(layer: str) -> tuple[bool, list[tuple[int, int, str]]]:
+    """Encoders first, numbers by size: layers.2 before layers.10."""
+    parts = re.findall(r"\d+|\D+", layer)
+    return not layer.startswith("encoder"), [(0, int(p[:18]), "") if p.isdecimal() else (1, 0, p) for p in parts]

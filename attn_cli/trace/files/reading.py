@@ -1,0 +1,74 @@
+"""A trace from the keys and values of a document, whichever container they came in."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from attn_cli.errors import DocumentError
+from attn_cli.trace.files.checker import found
+from attn_cli.trace.files.describe import FORMAT, VERSION
+from attn_cli.trace.files.fields import Fields
+from attn_cli.trace.files.labels import labelled
+from attn_cli.trace.files.layers import IGNORED, Draft, read_layer
+from attn_cli.trace.trace import Trace
+
+KEYS = (
+    *("format", "version", "attn", "text", "tokens", "token_ids", "context_tokens", "source", "layers", "notes"),
+    *IGNORED,
+)
+Place = Callable[[int, str, str], str]
+"""The path of a stage, from its layer's place, its layer's name and its own."""
+
+
+def read_trace(document: Mapping[str, Any], name: str, place: Place) -> Trace:
+    """The trace, what the document leaves out filled in from its arrays; DocumentError names the path of a fault."""
+    fields = Fields(document, f"{name}: ")
+    fields.only(KEYS)
+    _check_format(document, name)
+    drafts = _drafts(document.get("layers"), name, place)
+    layers, tokens, context = labelled(drafts, fields.strings("tokens"), fields.strings("context_tokens"), name)
+    ids = fields.counts("token_ids")
+    if ids is not None and len(ids) != len(tokens):
+        message = f"{name}: token_ids: {len(ids)} ids do not fit {len(tokens)} tokens"
+        raise DocumentError(message, hint="give one id to each token")
+    fields.text("attn")
+    return Trace(
+        tokens=tokens,
+        layers=layers,
+        source=fields.object("source", {"kind": "arrays"}),
+        text=fields.text("text"),
+        token_ids=ids,
+        context_tokens=context,
+        notes=fields.strings("notes") or (),
+    )
+
+
+def _check_format(document: Mapping[str, Any], name: str) -> None:
+    form, version = document.get("format", FORMAT), document.get("version", VERSION)
+    if form != FORMAT:
+        hint = "of what attn writes, traces alone are read back: attn explain … --json"
+        raise DocumentError(f"{name}: format: expected {FORMAT!r}, found {found(form)}", hint=hint)
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise DocumentError(f"{name}: version: expected {VERSION}, found {found(version)}", hint=f"put {VERSION} there")
+    if version > VERSION:
+        message = f"{name}: trace version {version} is newer than this attn, which reads {VERSION}"
+        raise DocumentError(message, hint="pip install --upgrade attn-cli")
+
+
+def _drafts(layers: Any, name: str, place: Place) -> list[Draft]:
+    if not isinstance(layers, list) or not layers:
+        there = "an empty list" if layers == [] else found(layers)
+        raise DocumentError(
+            f"{name}: layers: expected a list of layers, found {there}", hint='such as [{"weights": …}]'
+        )
+    drafts: list[Draft] = []
+    for number, layer in enumerate(layers):
+        if not isinstance(layer, dict):
+            message = f"{name}: layers[{number}]: expected an object, found {found(layer)}"
+            raise DocumentError(message, hint='such as {"weights": [[…]]}')
+        fields = Fields(layer, f"{name}: layers[{number}].")
+        own = fields.word("name", f"layers.{number}")
+        if any(draft.name == own for draft in drafts):
+            raise DocumentError(f"{fields.path}name: {own!r} is the name of two layers", hint="give each its own name")
+        drafts.append(read_layer(fields, own, partial(place, number, own)))
+    return drafts

@@ -1,0 +1,1 @@
+"""Drawing: how tables, heatmaps and text are laid out on a screen."""

@@ -1,0 +1,70 @@
+"""What stands beside and above the cells of a picture: tokens, or numbers with a key."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from attn_cli.trace.trace import Array
+from attn_cli.views.drawing.heatmap_layout import Plan
+from attn_cli.views.drawing.screen import Screen
+from attn_cli.views.drawing.text import cells, fit, pad
+from attn_cli.views.page import Grid
+
+KEYED = 100
+
+
+@dataclass(frozen=True, repr=False)
+class Panel:
+    """One matrix of a picture as it is drawn: `values` after pooling, `cut` the rows and columns in each cell."""
+
+    grid: Grid
+    title: str
+    values: Array
+    cut: tuple[int, int]
+
+
+def row_labels(grid: Grid, screen: Screen) -> tuple[str, ...]:
+    """Row tokens, with their numbers where columns are the same tokens: so rows are the key to columns."""
+    names = screen.labels(grid.rows)
+    if grid.columns != grid.rows:
+        return names
+    digits = len(str(len(names) - 1))
+    return tuple(f"{place:>{digits}} {name}" for place, name in enumerate(names))
+
+
+def beside(panel: Panel, plan: Plan, screen: Screen) -> Iterator[str]:
+    """A label for each line, that of its first row; numbers alone where rows were pooled."""
+    step = panel.cut[0]
+    names = screen.labels(panel.grid.rows) if plan.wide else row_labels(panel.grid, screen)
+    if step > 1:
+        names = tuple(map(str, range(len(names))))
+    for row in range(0, len(panel.values), 2 if plan.half else 1):
+        yield pad(names[row * step], plan.label - 1, right=step > 1, more=screen.signs.more) + " "
+
+
+def above(panel: Panel, start: int, end: int, plan: Plan, screen: Screen) -> str:
+    """What stands above columns start … end: their tokens, or the numbers of as many as have room."""
+    columns, step = panel.grid.columns, panel.cut[1]
+    if plan.wide and columns is not None:
+        return "".join(_centred(name, plan.cell, screen) for name in screen.labels(columns[start:end]))
+    every = 1
+    while every * plan.cell <= len(str((end - 1) * step)):
+        every = {1: 2, 2: 5}.get(every, every + 5)
+    text = ""
+    for place in range(-(-start // every) * every, end, every):
+        text = text.ljust((place - start) * plan.cell) + str(place * step)
+    return text if len(text) <= (end - start) * plan.cell else text.rpartition(" ")[0].rstrip()
+
+
+def key(panel: Panel, plan: Plan, screen: Screen) -> str:
+    """Which token the number of a column stands for; empty if the rows or the columns say it."""
+    columns = panel.grid.columns
+    if not plan.label or plan.wide or columns is None or columns == panel.grid.rows or panel.cut[1] > 1:
+        return ""
+    pairs = " · ".join(f"{place} {name}" for place, name in enumerate(screen.labels(columns[:KEYED])))
+    return f"columns: {pairs}" + (" …" if len(columns) > KEYED else "")
+
+
+def _centred(name: str, width: int, screen: Screen) -> str:
+    name = fit(name, width - 1, screen.signs.more)
+    before = (width - cells(name)) // 2
+    return " " * before + pad(name, width - before)

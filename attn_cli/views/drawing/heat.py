@@ -1,0 +1,137 @@
+"""Heatmaps on a screen: coloured cells or shades, small multiples for many heads, and the colour bar."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from attn_cli.views.display import Look
+from attn_cli.views.drawing.axes import Panel, above, beside, key, row_labels
+from attn_cli.views.drawing.bar import bar_lines
+from attn_cli.views.drawing.boxes import Box, Line, flow
+from attn_cli.views.drawing.cell_painter import Brush
+from attn_cli.views.drawing.color_scales import COLOR_SCALES
+from attn_cli.views.drawing.folding import blocks
+from attn_cli.views.drawing.heatmap_layout import MARGIN, Labels, Plan, plan_for
+from attn_cli.views.drawing.palette import palette_of
+from attn_cli.views.drawing.pooling import pooled
+from attn_cli.views.drawing.scale import scale_of
+from attn_cli.views.drawing.screen import Screen
+from attn_cli.views.drawing.styles import BOLD, FAINT, inks, style_of
+from attn_cli.views.drawing.table import laid_out, numbers_lines
+from attn_cli.views.drawing.text import cells, fit, wrap
+from attn_cli.views.drawing.titles import short_titles
+from attn_cli.views.page import Grid, Numbers, Picture
+
+SHORT = 2
+FEW = 300
+
+
+def picture_lines(block: Picture, look: Look, screen: Screen) -> Iterator[Line]:
+    """The lines of a picture: its matrices, then what must be known to read them, then the colour bar."""
+    grids = [grid for grid in block.grids if grid.values.size]
+    for grid in block.grids:
+        if not grid.values.size:
+            yield [(screen.spell(f"empty: {'×'.join(map(str, grid.values.shape))}"), None)]
+    if not grids:
+        return
+    signed = any(grid.signed for grid in grids)
+    if signed and screen.colour is None and not look.numbers and _few(grids, look, screen):
+        # A middle shade is a poor zero: few numbers say more.
+        yield from numbers_lines(Numbers(tuple(grids)), in_picture(look), screen)
+        return
+    plan = _plan(grids, look, screen)
+    panels = _panels(grids, plan)
+    coloured = COLOR_SCALES["linear" if signed else look.color_scale]
+    shown = coloured.painted([panel.values for panel in panels])
+    panels = [replace(panel, values=values) for panel, values in zip(panels, shown, strict=True)]
+    palette = palette_of(look.palette, signed=signed)
+    scale = scale_of(
+        shown, signed=signed or coloured.from_lowest, centred=palette.diverging and not coloured.from_lowest
+    )
+    brush = Brush(scale, palette, inks(palette, screen.colour, screen.signs.shades), screen)
+    if look.numbers:
+        yield from numbers_lines(Numbers(tuple(grids)), in_picture(look), screen)
+        yield []
+    else:
+        boxes = [_box(panel, plan, brush, full=look.full) for panel in panels]
+        apart = bool(plan.label)
+        yield from flow(boxes, screen.width, MARGIN if apart else 1, between=int(apart))
+        yield []
+        for note in _notes(panels, plan, screen):
+            for text in wrap(screen.spell(note), screen.width, 2):
+                yield [(text, style_of(FAINT, screen.colour))]
+    meaning = ", ".join(filter(None, (block.meaning, coloured.meaning)))
+    yield from bar_lines(brush, shown, meaning, look.precision, coloured.number)
+
+
+def _few(grids: Sequence[Grid], look: Look, screen: Screen) -> bool:
+    """Whether the numbers themselves fit, none folded away."""
+    if sum(grid.values.size for grid in grids) > FEW:
+        return False
+    layouts, _ = laid_out(Numbers(tuple(grids)), in_picture(look), screen)
+    return all(layout.table.after is None and layout.table.below is None for layout in layouts)
+
+
+def in_picture(look: Look) -> Look:
+    """How numbers look in cells: with two digits, unless the reader asked for other than the usual four."""
+    return replace(look, precision=SHORT) if look.precision == Look().precision else look
+
+
+def _plan(grids: Sequence[Grid], look: Look, screen: Screen) -> Plan:
+    first = grids[0]
+    names = (screen.labels(first.rows), row_labels(first, screen), screen.labels(first.columns or ()))
+    labels = Labels(*(max(map(cells, tokens), default=2) for tokens in names))
+    return plan_for(grids, labels, screen, full=look.full)
+
+
+def _panels(grids: Sequence[Grid], plan: Plan) -> list[Panel]:
+    cuts = [plan.pool(grid) for grid in grids]
+    values = [np.asarray(pooled(grid.values, *cut), dtype=np.float64) for grid, cut in zip(grids, cuts, strict=True)]
+    titles = short_titles([grid.title for grid in grids], plan.room(min(array.shape[1] for array in values)))
+    return [Panel(*parts) for parts in zip(grids, titles, values, cuts, strict=True)]
+
+
+def _box(panel: Panel, plan: Plan, brush: Brush, *, full: bool) -> Box:
+    """One matrix with its title and labels."""
+    screen = brush.screen
+    lines: list[Line] = []
+    sizes: list[int] = []
+    count = panel.values.shape[1]
+    spans = blocks([plan.cell] * count, max(plan.cell, screen.width - plan.label)) if full else iter([(0, count)])
+    if panel.title:
+        room = screen.width if plan.label else plan.room(count)
+        text = fit(screen.spell(panel.title), room, screen.signs.more)
+        lines.append([(text, style_of(BOLD, screen.colour))])
+        sizes.append(cells(text))
+    labels = list(beside(panel, plan, screen)) if plan.label else []
+    for start, end in spans:
+        if start:
+            lines.append([])
+            sizes.append(0)
+        part = panel.values[:, start:end]
+        drawn = list(brush.halves(part) if plan.half else brush.cells(part, plan.cell))
+        if plan.label:
+            drawn = [[(label, None), *line] for label, line in zip(labels, drawn, strict=True)]
+            drawn.insert(0, [(" " * plan.label + above(panel, start, end, plan, screen), None)])
+        lines += drawn
+        sizes += [plan.label + (end - start) * plan.cell] * len(drawn)
+        if plan.label:
+            sizes[-len(drawn)] = cells(drawn[0][0][0])
+    for text in wrap(screen.spell(panel.grid.note), screen.width) if panel.grid.note else ():
+        lines.append([(text, style_of(FAINT, screen.colour))])
+        sizes.append(cells(text))
+    return Box(tuple(lines), tuple(sizes))
+
+
+def _notes(panels: Sequence[Panel], plan: Plan, screen: Screen) -> Iterator[str]:
+    """What a reader must know: what titles are numbers of, which token a number is, what was pooled."""
+    first = panels[0]
+    if first.title != first.grid.title:
+        yield f"{first.title} is {first.grid.title}"
+    if words := key(first, plan, screen):
+        yield words
+    pools = sorted({panel.cut for panel in panels} - {(1, 1)})
+    if pools:
+        sizes = " or ".join(f"{down} × {across}" for down, across in pools)
+        yield f"each cell is the mean of {sizes}, --full shows all"

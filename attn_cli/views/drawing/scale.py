@@ -1,0 +1,47 @@
+"""From numbers to levels: the range that colours span, and the two codes for cells that have none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attn_cli.trace.trace import Array
+from attn_cli.views.drawing.palette import level_of
+
+
+@dataclass(frozen=True, repr=False)
+class Scale:
+    """The lowest and the highest number of a range of colours."""
+
+    low: float
+    high: float
+
+    def levels(self, values: Array, count: int) -> Array:
+        """The level of each number, `count` for a hidden one (−∞), `count + 1` for NaN."""
+        middle = self.high / 2 + self.low / 2
+        half = self.high / 2 - self.low / 2
+        with np.errstate(invalid="ignore", over="ignore"):
+            shares = (values - middle) / half / 2 + 0.5 if half > 0 else np.full(values.shape, 0.5)
+        nan, hidden = np.isnan(values), np.isneginf(values)
+        levels = level_of(np.where(nan | hidden, 0, shares), count)
+        levels[hidden] = count
+        levels[nan] = count + 1
+        return levels
+
+    @property
+    def middle(self) -> float:
+        return self.low / 2 + self.high / 2
+
+
+def scale_of(arrays: Sequence[Array], *, signed: bool, centred: bool) -> Scale:
+    """The range of the finite numbers: around 0 if centred, else from 0 unless they are signed."""
+    finite = [array[np.isfinite(array)] for array in arrays]
+    ends = [(float(a.min()), float(a.max())) for a in finite if a.size] or [(0.0, 0.0)]
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+    if centred:
+        largest = max(-low, high)
+        return Scale(-largest, largest)
+    if not signed:
+        low = min(0.0, low)
+        high = high if high > low else low + 1.0
+    return Scale(low, high)

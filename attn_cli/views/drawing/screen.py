@@ -1,0 +1,85 @@
+"""What the screen can show: its width, its colours, and the signs that its encoding has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attn_cli.views.drawing.text import MARK, labels, safe
+
+
+@dataclass(frozen=True, repr=False)
+class Signs:
+    """The signs that a medium draws with: shades from the lowest to the highest, and the rest."""
+
+    shades: str
+    more: str
+    below: str
+    hidden: str
+    rule: str
+    times: str
+    halves: bool
+
+
+BLOCKS = Signs(shades=" ░▒▓█", more="…", below="⋮", hidden="·", rule="─", times="×", halves=True)
+ASCII = Signs(shades=" .:-=+*#%@", more="~", below=":", hidden="_", rule="-", times="x", halves=False)
+
+_PLAIN = str.maketrans(
+    {
+        "×": "x", "·": "*", "−": "-", "∞": "inf", "√": "sqrt ", "ᵀ": "^T", "→": "->", "…": "...", "–": "-", "—": "-",
+        "≥": ">=", "≤": "<=", "≈": "~", "±": "+-", "␣": "_", "∅": "(empty)", "’": "'", "“": '"', "”": '"', "⋮": ":",
+        "Σ": "sum", "∑": "sum", "₀": "0", "₁": "1", "₂": "2",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False)
+class Screen:
+    """A screen of `width` cells; `colour` is Rich's name for what it can show, None for no colour."""
+
+    width: int
+    colour: str | None = None
+    encoding: str = "utf-8"
+
+    @property
+    def unicode(self) -> bool:
+        return self.encoding.lower().replace("_", "-").startswith("utf")
+
+    @property
+    def signs(self) -> Signs:
+        return BLOCKS if self.unicode or _has(self.encoding, " ░▒▓█▀▄…⋮·─×−∞") else ASCII
+
+    @property
+    def shaded(self) -> bool:
+        """Whether a cell is told from another by a sign, not by its background alone."""
+        return self.colour not in ("truecolor", "256")
+
+    def spell(self, text: str) -> str:
+        """Safe text in characters that the screen has, before it is measured."""
+        return self._encodable(safe(text))
+
+    def labels(self, tokens: Sequence[str]) -> tuple[str, ...]:
+        """Tokens as labels in characters that the screen has."""
+        shown = labels(tokens)
+        return shown if self.unicode else tuple(map(self._encodable, shown))
+
+    def last(self, text: str) -> str:
+        """Text that was laid out, without marks that the screen does not have."""
+        return text if self.unicode else text.replace(MARK, "")
+
+    def _encodable(self, text: str) -> str:
+        if self.unicode or text.isascii():
+            return text
+        return "".join(self._character(c) for c in text)
+
+    def _character(self, character: str) -> str:
+        if _has(self.encoding, character):
+            return character
+        plain = character.translate(_PLAIN)
+        return plain if plain.isascii() else plain.encode("ascii", "backslashreplace").decode()
+
+
+def _has(encoding: str, text: str) -> bool:
+    try:
+        text.encode(encoding)
+    except (UnicodeError, LookupError):
+        return False
+    return True

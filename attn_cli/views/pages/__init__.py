@@ -1,0 +1,1 @@
+"""Pages: what is said about a result."""

@@ -1,0 +1,192 @@
+"""The pages of `attn heads`: a table of what each head does, an atlas coloured by a metric, and what metrics mean."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attn_cli.analysis.heads.head_names import KINDS
+from attn_cli.analysis.heads.heads import Head, Report
+from attn_cli.analysis.heads.metric_names import Named
+from attn_cli.analysis.heads.metrics import METRICS
+from attn_cli.views.display import Look
+from attn_cli.views.drawing.folding import ROWS
+from attn_cli.views.page import Block, Grid, Heading, Listing, Page, Picture, Prose
+from attn_cli.views.pages.atlas import short
+from attn_cli.views.pages.provenance import count, origin
+
+COLUMNS: Mapping[str, str] = {
+    "entropy": "entropy",
+    "first_token_share": "first",
+    "self_share": "self",
+    "previous_token.diag": "previous",
+    "duplicate_token.diag": "same",
+    "induction.diag": "induction",
+}
+"""What the table shows of every head, and what stands above it."""
+RULE = (
+    "Held against the threshold is (share − even) / (1 − even): 0 for an even spread under the same mask, 1 for a "
+    "perfect head, whatever the length of the text (for `even` the normalised entropy itself). Queries whose key is of "
+    "a simpler kind too, such as the token before that is also the first, are left out where there are others. "
+    "Induction and duplicate token are asked first, even last; of several the strongest is taken. A head that passes "
+    "none is `mixed`. --threshold KIND=NUMBER changes one."
+)
+NOTHING = "–"
+SHORT = 2
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How heads are to be shown: ranked by a metric, as an atlas alone, beside definitions; and how to see it again."""
+
+    by: str | None
+    atlas: bool
+    defined: Named | None
+    again: str | None
+
+
+def heads_page(report: Report, shown: Sequence[Head], asked: Asked, look: Look) -> Page:
+    """The heads in the order given, as a table, or coloured by a metric, or both."""
+    return tuple(_blocks(report, shown, asked, look))
+
+
+def _blocks(report: Report, shown: Sequence[Head], asked: Asked, look: Look) -> Iterator[Block]:
+    yield Prose(_origin(report))
+    for note in report.notes:
+        yield Prose(f"note: {note}", faint=True)
+    if asked.again:
+        yield Prose(f"again: {asked.again}", faint=True)
+    if asked.defined is not None:
+        yield from definitions_page(asked.defined)
+    if asked.by is not None:
+        yield Heading(f"{asked.by} of {count(len(report.heads), 'head')}")
+        if asked.defined is None:
+            yield Prose(METRICS[asked.by].definition)
+            yield Prose(f"source: {METRICS[asked.by].source}", faint=True)
+    if asked.by is not None and (asked.atlas or len(report.heads) > 1):
+        yield _atlas(report, asked.by)
+    if asked.atlas:
+        yield Prose(_tally(report.heads))
+        return
+    kept = shown if look.full else shown[:ROWS]
+    if asked.by is None:
+        yield Heading(f"What {count(len(report.heads), 'head')} do{'es' * (len(report.heads) == 1)}")
+        yield _table(kept, SHORT if look.precision == Look().precision else look.precision)
+    else:
+        yield _ranking(kept, asked.by, look.precision)
+    if len(kept) < len(shown):
+        yield Prose(f"… {count(len(shown) - len(kept), 'more head')}, --full shows all", faint=True)
+    if len(report.heads) > ROWS:
+        yield Prose(_tally(report.heads))
+    yield from _legend(report, shown, asked)
+
+
+def _origin(report: Report) -> str:
+    first = origin(report.trace)
+    if len(report.lengths) == 1:
+        return first
+    low, high = min(report.lengths), max(report.lengths)
+    long = f"{low:,} to {high:,} tokens" if low != high else count(low, "token")
+    return f"{len(report.lengths)} texts of {long} · {first.partition(' · ')[2]}"
+
+
+def _atlas(report: Report, by: str) -> Picture:
+    """One cell for each head, layers below each other; a layer with fewer heads leaves the rest of its row out."""
+    layers = list(dict.fromkeys(head.layer for head in report.heads))
+    numbers = sorted({head.head for head in report.heads})
+    values = np.full((len(layers), len(numbers)), -np.inf)
+    for head in report.heads:
+        if (figure := head.metrics[by]) is not None:
+            values[layers.index(head.layer), numbers.index(head.head)] = figure
+    signed = bool((values[np.isfinite(values)] < 0).any())
+    grid = Grid(values, tuple(map(short, layers)), tuple(map(str, numbers)), title="layer × head", signed=signed)
+    unit = METRICS[by].unit
+    return Picture((grid,), meaning=f"{by}, {unit}" if unit else by)
+
+
+def _table(heads: Sequence[Head], digits: int) -> Listing:
+    header = ("head", "name", *COLUMNS.values())
+    rows = tuple(
+        (_label(head), head.title, *(_number(head.metrics[name], digits) for name in COLUMNS)) for head in heads
+    )
+    return Listing(header, rows, right=frozenset(range(2, len(header))))
+
+
+def _ranking(heads: Sequence[Head], by: str, digits: int) -> Listing:
+    several = heads[0].spread is not None
+    header = ("head", "name", by, *(("±",) if several else ()), "even spread", "lift")
+    rows = tuple(
+        (
+            _label(head),
+            head.title,
+            _number(head.metrics[by], digits),
+            *((_number((head.spread or {}).get(by), digits),) if several else ()),
+            _number(head.baseline[by], digits),
+            NOTHING if head.lift[by] is None else f"×{head.lift[by]:.2f}",
+        )
+        for head in heads
+    )
+    return Listing(header, rows, right=frozenset(range(2, len(header))))
+
+
+def _label(head: Head) -> str:
+    return f"{short(head.layer)}.{head.head}"
+
+
+def _number(figure: float | None, digits: int) -> str:
+    if figure is None:
+        return NOTHING
+    return f"{figure:.{digits}f}".replace("-", "−") if round(figure, digits) else f"{0:.{digits}f}"
+
+
+def _tally(heads: Sequence[Head]) -> str:
+    names = Counter(head.name for head in heads).most_common()
+    return f"{count(len(heads), 'head')}: " + ", ".join(f"{number} {name}" for name, number in names)
+
+
+def _legend(report: Report, shown: Sequence[Head], asked: Asked) -> Iterator[Block]:
+    """What the figures are, what is undefined and why, and where there is more."""
+    if any(head.evidence is not None for head in shown):
+        yield Prose(
+            "A name's figure is how far the head goes from an even spread (0) to a perfect head of its kind (1); "
+            "--explain names lists the kinds and their thresholds.",
+            faint=True,
+        )
+    few = [head for head in shown if head.queries is not None and head.queries < 2]
+    if few:
+        yield Prose(f"From one query alone: {', '.join(map(_label, few))}.", faint=True)
+    if asked.by is None:
+        yield Prose("entropy in nats; the other columns are shares of attention, means over queries.", faint=True)
+        for reason in dict.fromkeys(report.undefined.values()):
+            gone = [column for name, column in COLUMNS.items() if report.undefined.get(name) == reason]
+            if gone:
+                yield Prose(f"{NOTHING} is undefined ({', '.join(gone)}): {reason}.", faint=True)
+    if len(report.lengths) > 1:
+        more = "" if asked.by else ": --by METRIC shows the spread"
+        yield Prose(f"Means over {len(report.lengths)} texts, ± their standard deviation{more}.", faint=True)
+    if asked.by is None:
+        yield Prose(
+            "closer: --by METRIC ranks the heads, --explain METRIC says what it is, --json holds all.", faint=True
+        )
+
+
+def definitions_page(named: Named) -> Page:
+    """Definitions and sources of metrics, and the kinds of heads that names are for."""
+    blocks: list[Block] = []
+    for name in named.metrics:
+        metric = METRICS[name]
+        blocks += [Heading(name), Prose(metric.definition)]
+        blocks += [Prose(f"unit: {metric.unit}")] if metric.unit else []
+        blocks += [Prose(f"source: {metric.source}")]
+        blocks += [Prose(f"undefined where {metric.missing}", faint=True)] if metric.missing else []
+    if named.kinds:
+        rows = tuple(
+            (KINDS[kind].words.format("…"), kind, f"{KINDS[kind].least:g}", KINDS[kind].what) for kind in named.kinds
+        )
+        blocks += [
+            Heading("Names of heads"),
+            Listing(("name", "kind", "threshold", "by"), rows, right=frozenset({2})),
+            Prose(RULE),
+        ]
+    return tuple(blocks)
