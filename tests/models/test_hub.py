@@ -140,7 +140,7 @@ def test_a_repository_of_gguf_files_says_which_there_are(model: str, why: str, t
 def test_a_gguf_file_is_fetched_by_its_tag_with_all_of_its_parts(tmp_path: Path, endpoint: str) -> None:
     pytest.importorskip("gguf")
     from tests.models.converting import convert, split  # needs the package
-    from tests.models.test_gguf import folder_of
+    from tests.models.gguf.test_gguf import folder_of
 
     folder = folder_of("llama", tmp_path)
     convert(folder, Hub.files / "known-F32.gguf")

@@ -14,7 +14,7 @@ from attn_cli.sources.request import Request
 from attn_cli.sources.seeded import embeddings, projection
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Trace
-from tests.sources.files import a_document, arrays, as_json, numbers, same, trace_of
+from tests.sources.documents.files import a_document, arrays, as_json, numbers, same, trace_of
 
 
 def test_without_anything_else_vectors_are_4_wide_and_there_is_one_head() -> None:

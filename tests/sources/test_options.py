@@ -10,7 +10,17 @@ from attn_cli.errors import AttnError, SpecError, UsageError
 from attn_cli.sources.explain import explain, run
 from attn_cli.sources.request import Request
 from attn_cli.trace.files.codec import trace_to_json
-from tests.sources.files import D_MODEL, Document, a_document, arrays, as_json, layer_of, numbers, same, trace_of
+from tests.sources.documents.files import (
+    D_MODEL,
+    Document,
+    a_document,
+    arrays,
+    as_json,
+    layer_of,
+    numbers,
+    same,
+    trace_of,
+)
 
 X = a_document(embeddings=None, tokens=None, X=numbers(5, D_MODEL), W_Q=numbers(D_MODEL, 4), W_K=numbers(D_MODEL, 4))
 QKV: Document = {"Q": numbers(5, 4), "K": numbers(5, 4), "V": numbers(5, 2)}

@@ -16,7 +16,7 @@ from attn_cli.sources.request import Request
 from attn_cli.sources.restart import restart
 from attn_cli.trace.files.codec import trace_to_npz, trace_to_safetensors
 from attn_cli.trace.trace import Trace
-from tests.sources.files import D_MODEL, TOKENS, a_document, as_json, numbers, same, trace_of
+from tests.sources.documents.files import D_MODEL, TOKENS, a_document, as_json, numbers, same, trace_of
 from tests.trace.traces import through_json, through_npz, through_safetensors
 
 OPTIONS: list[dict[str, Any]] = [

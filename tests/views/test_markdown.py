@@ -13,7 +13,7 @@ from attn_cli.views.display import Look
 from attn_cli.views.drawing.text import labels, safe
 from attn_cli.views.markdown import page_to_markdown
 from attn_cli.views.page import Equation, Grid, Heading, Listing, Numbers, Picture, Prose
-from tests.views.drawing import HOSTILE, all_blocks, grid
+from tests.views.screens import HOSTILE, all_blocks, grid
 
 TRICKY = (
     "a|b",

@@ -11,7 +11,7 @@ import pytest
 
 from attn_cli.trace.trace import Layer, Settings, Stage, Trace
 from attn_cli.views.notebook import html
-from tests.views.drawing import HOSTILE
+from tests.views.screens import HOSTILE
 
 
 def trace_of(tokens: Sequence[str], *, heads: int = 1, layers: int = 1) -> Trace:

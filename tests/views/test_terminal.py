@@ -12,7 +12,7 @@ from attn_cli.views.display import Look
 from attn_cli.views.drawing.text import cells
 from attn_cli.views.page import Equation, Grid, Heading, Listing, Numbers, Picture, Prose
 from attn_cli.views.terminal import TerminalPage
-from tests.views.drawing import HOSTILE, SYSTEMS, all_blocks, grid, hostile_grid, plain, screen
+from tests.views.screens import HOSTILE, SYSTEMS, all_blocks, grid, hostile_grid, plain, screen
 
 WIDTHS = (20, 40, 80, 200)
 LOOKS = (Look(), Look(full=True), Look(numbers=True), Look(precision=1, palette="cividis"))

@@ -25,11 +25,11 @@ from attn_cli.sources.explain import read, traced
 from attn_cli.sources.output_matrix import writes_of
 from attn_cli.sources.request import Request
 from attn_cli.trace.trace import Trace
-from tests.analysis.aggregating import chosen, drawn, layer_of
+from tests.analysis.aggregation.aggregating import chosen, drawn, layer_of
 
-SAMPLES = Path(__file__).parents[2] / "samples"
+SAMPLES = Path(__file__).parents[3] / "samples"
 KNOWN = str(SAMPLES / "known-heads")
-NETWORKX = json.loads((Path(__file__).parents[1] / "parity" / "flow.json").read_text())["cases"]
+NETWORKX = json.loads((Path(__file__).parents[2] / "parity" / "flow.json").read_text())["cases"]
 FIRST = np.array([[[1.0, 0.0], [1.0, 0.0]]])
 SECOND = np.array([[[1.0, 0.0], [0.5, 0.5]], [[1.0, 0.0], [0.0, 1.0]]])
 RNG = np.random.default_rng(3)

@@ -17,9 +17,9 @@ from tests.parity.models.weights import write_folder
 gguf = pytest.importorskip("gguf")
 pytest.importorskip("tokenizers")
 from tests.models.converting import convert, split  # noqa: E402
-from tests.models.test_gguf import CASES, FIGURES, folder_of  # noqa: E402
+from tests.models.gguf.test_gguf import CASES, FIGURES, folder_of  # noqa: E402
 
-SAMPLE = Path(__file__).parents[2] / "samples" / "known-heads"
+SAMPLE = Path(__file__).parents[3] / "samples" / "known-heads"
 TOKENS: dict[str, Any] = {
     "tokenizer.ggml.model": "llama",
     "tokenizer.ggml.tokens": ["<unk>", "<s>", "▁", *"theca", *(f"<{number}>" for number in range(93))],

@@ -6,7 +6,7 @@ import numpy as np
 
 from attn_cli.views.display import Look
 from attn_cli.views.page import Grid, Numbers
-from tests.views.drawing import grid, plain, screen
+from tests.views.screens import grid, plain, screen
 
 
 def test_a_table_by_hand() -> None:

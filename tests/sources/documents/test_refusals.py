@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attn_cli.errors import AttnError, DocumentError
-from tests.sources.files import D_MODEL, Document, a_document, layer_of, numbers, plain, trace_of
+from tests.sources.documents.files import D_MODEL, Document, a_document, layer_of, numbers, plain, trace_of
 
 Q = [[1.0, 0.0], [0.0, 1.0]]
 X = {"embeddings": None, "X": numbers(5, D_MODEL)}

@@ -15,7 +15,7 @@ from attn_cli.models.tokenizers.tokenizer import open_tokenizer
 
 gguf = pytest.importorskip("gguf")
 from tests.models.converting import convert, split  # noqa: E402
-from tests.models.test_gguf import folder_of, streamed  # noqa: E402
+from tests.models.gguf.test_gguf import folder_of, streamed  # noqa: E402
 
 TOKENS: dict[str, Any] = {"tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": ["<unk>", "▁", "a", "b"]}
 TOKENS |= {"tokenizer.ggml.scores": [0.0, -1.0, -2.0, -3.0], "tokenizer.ggml.add_bos_token": False}

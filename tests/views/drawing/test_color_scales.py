@@ -6,7 +6,7 @@ import pytest
 from attn_cli.views.display import Look
 from attn_cli.views.drawing.color_scales import COLOR_SCALES
 from attn_cli.views.page import Grid, Picture
-from tests.views.drawing import screen
+from tests.views.screens import screen
 
 SHARES = np.array([[0.9, 0.1, 0.0], [0.001, 0.0, 0.0]])
 PICTURE = Picture((Grid(SHARES, ("a", "b"), ("x", "y", "z"), signed=False),))

@@ -15,7 +15,7 @@ from tests.parity.models.weights import draw, write_folder
 
 gguf = pytest.importorskip("gguf")
 from tests.models.converting import Array, convert, tensors_of, write  # noqa: E402
-from tests.models.test_gguf import CASES, WIDE, folder_of, streamed  # noqa: E402
+from tests.models.gguf.test_gguf import CASES, WIDE, folder_of, streamed  # noqa: E402
 
 
 def rewritten(folder: Path, path: Path, tensors: Mapping[str, Array], more: Mapping[str, Any] | None = None) -> Path:

@@ -8,7 +8,7 @@ import pytest
 from attn_cli.analysis.heads.head_names import KINDS, thresholds
 from attn_cli.analysis.heads.heads import heads
 from attn_cli.errors import UsageError
-from tests.analysis.weights import before, everywhere, first, followers, itself, looking, same, trace_of
+from tests.analysis.heads.weights import before, everywhere, first, followers, itself, looking, same, trace_of
 
 LENGTHS = (3, 4, 7, 19, 61)
 
@@ -93,7 +93,7 @@ def test_the_sample_checkpoint_is_named_as_it_was_made() -> None:
     from attn_cli.models.explain import run_model
     from attn_cli.models.request import ModelRequest
 
-    sample = str(Path(__file__).parents[2] / "samples" / "known-heads")
+    sample = str(Path(__file__).parents[3] / "samples" / "known-heads")
     planted = "previous token, sink on <s>, duplicate token, even, induction, current token, even, even".split(", ")
     for text in (
         "the cat sat on the mat and the cat",

@@ -9,7 +9,7 @@ import pytest
 from attn_cli.core.attention import Projections, attend
 from attn_cli.core.spec import Conditions, Spec, parse_mask, parse_positions
 from attn_cli.trace.trace import Array
-from tests.sources.files import (
+from tests.sources.documents.files import (
     CONTAINERS,
     D_MODEL,
     TOKENS,

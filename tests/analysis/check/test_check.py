@@ -17,7 +17,7 @@ from attn_cli.trace.files.archives import write_npz
 from attn_cli.trace.trace import Array
 from attn_cli.views.page import Listing
 from attn_cli.views.pages.check import check_page, spans, verdict
-from tests.analysis.test_check_faults import softmax
+from tests.analysis.check.test_check_faults import softmax
 
 RNG = np.random.default_rng(0)
 Q, K, V = (RNG.normal(size=shape) for shape in ((2, 5, 4), (2, 5, 4), (2, 5, 3)))

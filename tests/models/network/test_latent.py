@@ -5,7 +5,7 @@ import numpy as np
 from attn_cli.models.network.arithmetic import Norm
 from attn_cli.models.network.latent import Latent
 from attn_cli.models.network.weights import Names, Weights
-from tests.models.test_experts import Held, drawn
+from tests.models.network.test_experts import Held, drawn
 
 HEADS, TURNED, PLAIN, D_V, RANK = 3, 2, 5, 7, 4
 ARRAYS = {

@@ -23,7 +23,7 @@ from tests.parity.models.weights import write_folder
 gguf = pytest.importorskip("gguf")
 from tests.models.converting import add, convert, written  # noqa: E402
 
-FIGURES = Path(__file__).parents[1] / "parity" / "models" / "figures"
+FIGURES = Path(__file__).parents[2] / "parity" / "models" / "figures"
 CASES = {case.name: case for case in cases()}
 SAME = (
     "llama", "llama-wide-heads", "llama-tied", "llama-linear", "llama-yarn", "llama-3.1", "mistral", "mistral-wide",

@@ -13,7 +13,7 @@ from attn_cli.errors import DocumentError
 from attn_cli.models import request
 from attn_cli.models.model import Model, open_model
 
-SAMPLE = Path(__file__).parents[2] / "samples" / "known-heads"
+SAMPLE = Path(__file__).parents[3] / "samples" / "known-heads"
 
 
 def safetensors(place: Path) -> tuple[Path, Path]:
@@ -25,7 +25,7 @@ def safetensors(place: Path) -> tuple[Path, Path]:
 def gguf(place: Path) -> tuple[Path, Path]:
     pytest.importorskip("gguf")
     from tests.models.converting import convert  # needs the package
-    from tests.models.test_gguf import folder_of
+    from tests.models.gguf.test_gguf import folder_of
 
     file = convert(folder_of("llama", place), place / "model.gguf")
     return file, file

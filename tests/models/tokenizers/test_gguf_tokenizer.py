@@ -10,7 +10,7 @@ import pytest
 from attn_cli.cli.boundary import run
 from attn_cli.errors import DocumentError
 from attn_cli.models.tokenizers.tokenizer import open_tokenizer
-from tests.models.test_gguf import folder_of
+from tests.models.gguf.test_gguf import folder_of
 
 gguf = pytest.importorskip("gguf")
 tokenizers = pytest.importorskip("tokenizers")

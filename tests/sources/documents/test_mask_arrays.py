@@ -10,7 +10,7 @@ import pytest
 from attn_cli.errors import DocumentError, SpecError
 from attn_cli.sources.documents.arrays import read_mask
 from attn_cli.trace.trace import Array
-from tests.sources.files import CONTAINERS, layer_of, numbers, trace_of
+from tests.sources.documents.files import CONTAINERS, layer_of, numbers, trace_of
 
 INF = float("inf")
 HIDDEN = [[False, True, True], [False, False, True]]

@@ -5,8 +5,8 @@ import pytest
 
 from attn_cli.sources.documents.catalogue import IGNORED, KEYS
 from attn_cli.sources.documents.schema import weights_schema
-from tests.sources.files import Document, a_document, numbers, plain
-from tests.sources.test_refusals import WRONG, Q, X
+from tests.sources.documents.files import Document, a_document, numbers, plain
+from tests.sources.documents.test_refusals import WRONG, Q, X
 
 
 def fits(document: Document) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from attn_cli.views.drawing import text
 from attn_cli.views.drawing.text import MARK, cells, clusters, escape, fit, labels, pad, safe, wrap
-from tests.views.drawing import HOSTILE
+from tests.views.screens import HOSTILE
 
 OBEYED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 JOINER = "\u200d"

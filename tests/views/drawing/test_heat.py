@@ -9,7 +9,7 @@ from attn_cli.views.display import Look
 from attn_cli.views.drawing.text import cells
 from attn_cli.views.drawing.titles import short_titles
 from attn_cli.views.page import Grid, Picture
-from tests.views.drawing import grid, plain, screen
+from tests.views.screens import grid, plain, screen
 
 
 def square(values: list[list[float]], *, signed: bool = False) -> Grid:

@@ -21,8 +21,8 @@ from attn_cli.sources.explain import read, run
 from attn_cli.sources.request import Request
 from attn_cli.trace.trace import Trace
 from tests.core.runs import MASKS, POSITIONS
-from tests.sources.files import D_MODEL, TOKENS, Document, a_document, numbers, same
-from tests.sources.files import read as from_document
+from tests.sources.documents.files import D_MODEL, TOKENS, Document, a_document, numbers, same
+from tests.sources.documents.files import read as from_document
 
 writers = pytest.mark.parametrize("suffix", WRITERS)
 

@@ -10,7 +10,7 @@ from attn_cli.analysis.heads.heads import Head, heads
 from attn_cli.analysis.heads.metrics import METRICS
 from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Trace
-from tests.analysis.weights import before, everywhere, first, followers, looking, same, trace_of
+from tests.analysis.heads.weights import before, everywhere, first, followers, looking, same, trace_of
 
 
 def only(trace: Trace, period: int | None = None) -> Head:
