@@ -14,7 +14,7 @@ FARTHEST = 10_000_000
 
 
 @dataclass(frozen=True)
-class Change:
+class ScoreChange:
     """One step on one score; `numbers` are the step's own: factor, cap, or slope, distance and what is left to add."""
 
     stage: str
@@ -23,13 +23,13 @@ class Change:
     numbers: Mapping[str, float]
 
 
-def changes(layer: Layer, head: int, query: int, key: int, scores: Mapping[str, float]) -> tuple[Change, ...]:
+def changes(layer: Layer, head: int, query: int, key: int, scores: Mapping[str, float]) -> tuple[ScoreChange, ...]:
     """The steps from the first stored score of a cell to its last, hiding included."""
     names = list(scores)
     found = []
     for earlier, stage in pairwise(names):
         before, after = scores[earlier], scores[stage]
-        found.append(Change(stage, before, after, _numbers(layer, head, query, key, stage, after - before)))
+        found.append(ScoreChange(stage, before, after, _numbers(layer, head, query, key, stage, after - before)))
     return tuple(found)
 
 

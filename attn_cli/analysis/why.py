@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attn_cli.analysis.changes import Change, changes
+from attn_cli.analysis.changes import ScoreChange, changes
 from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Array, Layer
 
@@ -13,7 +13,7 @@ SCORES = ("scores", "scaled", "softcapped", "biased", "masked")
 
 
 @dataclass(frozen=True)
-class Term:
+class ProductTerm:
     """One feature's part in a dot product; `total` is the sum up to here."""
 
     feature: int
@@ -24,7 +24,7 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Match:
+class QueryKeyProduct:
     """The dot product of a query and a key: the stages it multiplies, its terms, the largest first, and its value.
 
     `unturned` is what it would be before rotation, None where nothing is rotated.
@@ -32,7 +32,7 @@ class Match:
 
     q: str
     k: str
-    terms: tuple[Term, ...]
+    terms: tuple[ProductTerm, ...]
     score: float
     unturned: float | None
 
@@ -76,8 +76,8 @@ class Cell:
 
     row: Row
     key: Key
-    match: Match | None
-    changes: tuple[Change, ...]
+    match: QueryKeyProduct | None
+    changes: tuple[ScoreChange, ...]
     parts: Mapping[str, float]
     value: Array | None
     contribution: Array | None
@@ -144,7 +144,7 @@ def why_cell(layer: Layer, head: int, query: int, key: int) -> Cell:
     )
 
 
-def _match(layer: Layer, head: int, query: int, key: int) -> Match | None:
+def _match(layer: Layer, head: int, query: int, key: int) -> QueryKeyProduct | None:
     names = [_last_form(layer, name) for name in "QK"]
     if names[0] is None or names[1] is None:
         return None
@@ -153,7 +153,7 @@ def _match(layer: Layer, head: int, query: int, key: int) -> Match | None:
     order = np.argsort(-np.abs(products), kind="stable")
     totals = np.cumsum(products[order])
     terms = tuple(
-        Term(int(feature), float(q[feature]), float(k[feature]), float(products[feature]), float(total))
+        ProductTerm(int(feature), float(q[feature]), float(k[feature]), float(products[feature]), float(total))
         for feature, total in zip(order, totals, strict=True)
     )
     unturned = None
@@ -162,7 +162,7 @@ def _match(layer: Layer, head: int, query: int, key: int) -> Match | None:
         plain = [name if name in layer else name.partition("_")[0] for name in before]
         if all(name in layer for name in plain):
             unturned = float(_vector(layer, plain[0], head, query) @ _vector(layer, plain[1], head, key))
-    return Match(names[0], names[1], terms, float(products.sum()), unturned)
+    return QueryKeyProduct(names[0], names[1], terms, float(products.sum()), unturned)
 
 
 def _last_form(layer: Layer, name: str) -> str | None:

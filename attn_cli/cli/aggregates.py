@@ -5,27 +5,34 @@ from typing import TYPE_CHECKING
 
 from attn_cli.cli.checkpoints import model_request
 from attn_cli.cli.inputs import request_of
-from attn_cli.cli.options import Change, Checkpoint, Choice, Picturing, Show, Source
+from attn_cli.cli.options import (
+    CheckpointOptions,
+    PictureOptions,
+    SelectOptions,
+    ShowOptions,
+    SourceOptions,
+    WhatIfOptions,
+)
 from attn_cli.cli.results import Result, again, deliver, format_of
 from attn_cli.errors import UsageError
 from attn_cli.sources.explain import read, traced
 from attn_cli.sources.naming import chosen_layers
 from attn_cli.trace.trace import Trace
-from attn_cli.views.display import Look
+from attn_cli.views.display import Display
 
 if TYPE_CHECKING:
     from attn_cli.analysis.aggregation.aggregates import Method
-    from attn_cli.core.output_matrix import Writes
+    from attn_cli.core.output_matrix import OutputMatrixOf
 
 
 def deliver_aggregate(
-    source: Source,
-    checkpoint: Checkpoint,
-    change: Change,
-    choice: Choice,
-    picturing: Picturing,
-    show: Show,
-    look: Look,
+    source: SourceOptions,
+    checkpoint: CheckpointOptions,
+    change: WhatIfOptions,
+    choice: SelectOptions,
+    picturing: PictureOptions,
+    show: ShowOptions,
+    display: Display,
     *,
     tables: bool = False,
 ) -> None:
@@ -40,20 +47,20 @@ def deliver_aggregate(
     method = _method(name)
     if choice.stage is not None:
         raise UsageError("--stage cannot act here: --aggregate makes its matrix of weights", hint="leave --stage out")
-    if method.signed and (picturing.drop or _coloured(picturing)):
+    if method.signed and (picturing.drop or _colored(picturing)):
         option = "--drop" if picturing.drop else "--color-scale"
         raise UsageError(f"{option} cannot act here: {name} has numbers below 0", hint=f"leave {option} out")
     trace, writes = _gathered(source, checkpoint, change, choice, method, name)
     found = aggregate(trace, name, writes, choice.head)
-    if _coloured(picturing):
+    if _colored(picturing):
         _refuse_data(show, "--color-scale")
-    shown = shown_of(trace, found.heads, whole=_coloured(picturing) and not picturing.drop)
+    shown = shown_of(trace, found.heads, whole=_colored(picturing) and not picturing.drop)
     special = special_tokens(trace)
     dropped = without(found.matrix, found.keys, picturing.drop, special) if picturing.drop else None
     deliver(
         Result(
             lambda: aggregate_page(shown, found, dropped, tables=tables, again=again()),
-            look,
+            display,
             show,
             document=lambda: aggregate_document(trace, found, dropped),
             table=lambda: aggregate_csv(found, dropped),
@@ -72,9 +79,9 @@ def shown_of(trace: Trace, heads: Sequence[Sequence[int]], *, whole: bool) -> Tr
     return nothing_dropped(shown) if whole else shown
 
 
-def pictured(trace: Trace, picturing: Picturing, show: Show, *, alone: bool = False) -> Trace:
+def pictured(trace: Trace, picturing: PictureOptions, show: ShowOptions, *, alone: bool = False) -> Trace:
     """The trace whose weights are to be drawn, without the keys that --drop names; `alone` if nothing else is drawn."""
-    if not picturing.drop and not _coloured(picturing):
+    if not picturing.drop and not _colored(picturing):
         return trace
     _refuse_data(show, "--drop" if picturing.drop else "--color-scale")
     shown = {stage.name for layer in trace.layers for stage in layer.stages}
@@ -87,11 +94,11 @@ def pictured(trace: Trace, picturing: Picturing, show: Show, *, alone: bool = Fa
     return without_keys(trace, picturing.drop) if picturing.drop else nothing_dropped(trace)
 
 
-def _coloured(picturing: Picturing) -> bool:
+def _colored(picturing: PictureOptions) -> bool:
     return picturing.color_scale not in (None, "linear")
 
 
-def _refuse_data(show: Show, option: str) -> None:
+def _refuse_data(show: ShowOptions, option: str) -> None:
     """UsageError where no picture is drawn."""
     if format_of(show.format, show.json, show.output) not in ("terminal", "markdown"):
         more = "; with --aggregate, --drop acts on data too" if option == "--drop" else ""
@@ -110,21 +117,26 @@ def _method(name: str) -> "Method":
 
 
 def _gathered(
-    source: Source, checkpoint: Checkpoint, change: Change, choice: Choice, method: "Method", name: str
-) -> tuple[Trace, "Writes"]:
+    source: SourceOptions,
+    checkpoint: CheckpointOptions,
+    change: WhatIfOptions,
+    choice: SelectOptions,
+    method: "Method",
+    name: str,
+) -> tuple[Trace, "OutputMatrixOf"]:
     """The chosen layers with all their heads and the stages that the method needs, and how they write."""
     from dataclasses import replace
 
     if (request := model_request(source, checkpoint, change)) is not None:
         from attn_cli.models.explain import run_model
-        from attn_cli.models.hub import found
+        from attn_cli.models.hub import resolved
         from attn_cli.models.model import open_model
         from attn_cli.models.output_matrix import writes_of_model
 
         if request.words and method.needs != ("weights",):
             raise UsageError(f"--words cannot act here: {name} needs more than weights", hint="leave --words out")
         trace = run_model(request, layers=choice.layer, stages=method.needs)
-        return trace, writes_of_model(open_model(found(request.model)))
+        return trace, writes_of_model(open_model(resolved(request.model)))
     from attn_cli.sources.output_matrix import writes_of
 
     asked = request_of(source, change)

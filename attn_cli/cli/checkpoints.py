@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from attn_cli.cli.options import Change, Checkpoint, Choice, Show, Source
+from attn_cli.cli.options import CheckpointOptions, SelectOptions, ShowOptions, SourceOptions, WhatIfOptions
 from attn_cli.errors import UsageError
 from attn_cli.sources.documents.files import read_text
 from attn_cli.sources.whatif import WhatIf
@@ -11,12 +11,12 @@ from attn_cli.sources.whatif import WhatIf
 if TYPE_CHECKING:
     from attn_cli.models.request import ModelRequest
 
-UNCHANGED = Change()
+UNCHANGED = WhatIfOptions()
 _ACTS = ("text", "mask")
-_OPTIONS = {"raw_tokens": "raw-tokens", "no_special": "no-special", "weights": "w", "bare": "as"}
+_OPTIONS = {"raw_tokens": "raw-tokens", "no_special": "no-special", "weights": "w", "matrix_stage": "as"}
 
 
-def what_if_of(change: Change, mask: str | None = None) -> WhatIf:
+def what_if_of(change: WhatIfOptions, mask: str | None = None) -> WhatIf:
     """The options of a change as a value; `mask` is one that takes the place of a checkpoint's own."""
     return WhatIf(
         without_tokens=tuple(change.without_token or ()),
@@ -27,12 +27,14 @@ def what_if_of(change: Change, mask: str | None = None) -> WhatIf:
     )
 
 
-def model_request(source: Source, checkpoint: Checkpoint, change: Change = UNCHANGED) -> "ModelRequest | None":
+def model_request(
+    source: SourceOptions, checkpoint: CheckpointOptions, change: WhatIfOptions = UNCHANGED
+) -> "ModelRequest | None":
     """What to run a checkpoint on, None where none is named; UsageError for an option that has nothing to act on."""
     if checkpoint.model is None:
-        refuse_options(checkpoint, Checkpoint(), "there is no checkpoint (-m)", ("model",))
+        refuse_options(checkpoint, CheckpointOptions(), "there is no checkpoint (-m)", ("model",))
         return None
-    refuse_options(source, Source(), "the numbers and the text's pieces come from the checkpoint", _ACTS)
+    refuse_options(source, SourceOptions(), "the numbers and the text's pieces come from the checkpoint", _ACTS)
     from attn_cli.models.request import ModelRequest
 
     return ModelRequest(
@@ -50,7 +52,7 @@ def model_request(source: Source, checkpoint: Checkpoint, change: Change = UNCHA
     )
 
 
-def weights_alone(checkpoint: Checkpoint, choice: Choice, show: Show) -> bool:
+def weights_alone(checkpoint: CheckpointOptions, choice: SelectOptions, show: ShowOptions) -> bool:
     """Whether a checkpoint shows the weights of many heads: until one is chosen, and in data."""
     from attn_cli.cli.results import format_of
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from attn_cli.cli.checkpoints import UNCHANGED, model_request, what_if_of
-from attn_cli.cli.options import Change, Checkpoint, Choice, Source
+from attn_cli.cli.options import CheckpointOptions, SelectOptions, SourceOptions, WhatIfOptions
 from attn_cli.errors import SelectionError, UsageError
 from attn_cli.sources.documents.files import read_text
 from attn_cli.sources.explain import ALL_STAGES, run
@@ -18,7 +18,7 @@ from attn_cli.trace.trace import Layer, Trace
 SUFFIXES = (".json", ".npz", ".npy", ".csv", ".safetensors")
 
 
-def request_of(source: Source, change: Change = UNCHANGED) -> Request:
+def request_of(source: SourceOptions, change: WhatIfOptions = UNCHANGED) -> Request:
     """What to run attention on; standard input is read for `-` alone."""
     if source.text == "-" and source.weights == "-":
         raise UsageError("TEXT and -w cannot both be standard input", hint="put one of them in a file")
@@ -26,8 +26,8 @@ def request_of(source: Source, change: Change = UNCHANGED) -> Request:
         raise UsageError(
             f"--tokenizer: there is no {source.tokenizer!r}", hint=f"choose one of {', '.join(TOKENIZERS)}"
         )
-    if source.bare not in (None, "weights", "scores"):
-        raise UsageError(f"--as: {source.bare!r} is not weights or scores", hint="--as scores, or leave it out")
+    if source.matrix_stage not in (None, "weights", "scores"):
+        raise UsageError(f"--as: {source.matrix_stage!r} is not weights or scores", hint="--as scores, or leave it out")
     if source.unknown not in (None, "random", "zero"):
         raise UsageError(
             f"--unknown: {source.unknown!r} is not random or zero", hint="--unknown random, or --unknown zero"
@@ -37,11 +37,11 @@ def request_of(source: Source, change: Change = UNCHANGED) -> Request:
 
 
 def trace_of(
-    source: Source,
-    checkpoint: Checkpoint,
-    choice: Choice,
+    source: SourceOptions,
+    checkpoint: CheckpointOptions,
+    choice: SelectOptions,
     default: tuple[str, ...] | None = None,
-    change: Change = UNCHANGED,
+    change: WhatIfOptions = UNCHANGED,
 ) -> Trace:
     """The trace that the options ask for; `default` names the stages where --stage does not."""
     stages = stages_of(choice, default)
@@ -52,7 +52,7 @@ def trace_of(
     return chosen_of(request_of(source, change), choice, stages)
 
 
-def stages_of(choice: Choice, default: tuple[str, ...] | None = None) -> tuple[str, ...] | None:
+def stages_of(choice: SelectOptions, default: tuple[str, ...] | None = None) -> tuple[str, ...] | None:
     """The stages that --stage names, None for all."""
     named = [name.strip() for names in choice.stage or [] for name in names.split(",")]
     named = [name for asked in named for name in (PARTS if asked == "parts" else (asked,))]
@@ -64,14 +64,14 @@ def is_document(named: str) -> bool:
     return named == "-" or os.path.exists(named) or os.path.splitext(named)[1].lower() in SUFFIXES
 
 
-def chosen_of(request: Request, choice: Choice, stages: Collection[str] | None) -> Trace:
+def chosen_of(request: Request, choice: SelectOptions, stages: Collection[str] | None) -> Trace:
     """The trace of a text or document: the layers, heads and stages that are chosen."""
     trace = run(request, heads=choice.head, stages=stages)
     wanted = chosen_layers(choice.layer, [layer.name for layer in trace.layers])
     return replace(trace, layers=tuple(layer for layer in trace.layers if layer.name in wanted))
 
 
-def one_head(source: Source, checkpoint: Checkpoint, choice: Choice) -> tuple[Trace, Layer, int]:
+def one_head(source: SourceOptions, checkpoint: CheckpointOptions, choice: SelectOptions) -> tuple[Trace, Layer, int]:
     """The trace with every stage there is, and one layer and head of it: those chosen, else the first, with a note."""
     if choice.stage is not None:
         raise UsageError("--stage cannot act here: the arithmetic of a cell takes all stages", hint="leave --stage out")

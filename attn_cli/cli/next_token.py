@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable
 
 from attn_cli.cli.checkpoints import model_request, refuse_options
-from attn_cli.cli.options import Checkpoint, Choice, Show, Source
-from attn_cli.cli.results import Result, again, deliver, look_of
+from attn_cli.cli.options import CheckpointOptions, SelectOptions, ShowOptions, SourceOptions
+from attn_cli.cli.results import Result, again, deliver, display_of
 from attn_cli.errors import UsageError
 from attn_cli.models.request import ModelRequest
 from attn_cli.views.page import Page
@@ -13,7 +13,9 @@ from attn_cli.views.page import Page
 Progress = Callable[[int, int], None]
 
 
-def deliver_expecting(source: Source, checkpoint: Checkpoint, choice: Choice, show: Show, measured: object) -> None:
+def deliver_expecting(
+    source: SourceOptions, checkpoint: CheckpointOptions, choice: SelectOptions, show: ShowOptions, measured: object
+) -> None:
     """What is asked for of the next token: what heads write, else what is lost without them.
 
     `measured` are the command's own options, of which no others can act here.
@@ -31,32 +33,36 @@ def deliver_expecting(source: Source, checkpoint: Checkpoint, choice: Choice, sh
     (_deliver_writes if writing else _deliver_ablations)(request, checkpoint, choice, show)
 
 
-def _deliver_ablations(request: ModelRequest, checkpoint: Checkpoint, choice: Choice, show: Show) -> None:
+def _deliver_ablations(
+    request: ModelRequest, checkpoint: CheckpointOptions, choice: SelectOptions, show: ShowOptions
+) -> None:
     from attn_cli.analysis.logits.ablation import ablations
     from attn_cli.analysis.logits.documents import ablations_document
     from attn_cli.views.pages.writes import ablations_page
 
-    look = look_of(show)
+    display = display_of(show)
     found = ablations(request, layers=choice.layer, heads=choice.head, progress=progress(quiet=show.quiet))
 
     def page() -> Page:
         return ablations_page(found, _origin(request), full=show.full, again=again())
 
-    deliver(Result(page, look, show, document=lambda: ablations_document(found, request.text, request.model)))
+    deliver(Result(page, display, show, document=lambda: ablations_document(found, request.text, request.model)))
 
 
-def _deliver_writes(request: ModelRequest, checkpoint: Checkpoint, choice: Choice, show: Show) -> None:
+def _deliver_writes(
+    request: ModelRequest, checkpoint: CheckpointOptions, choice: SelectOptions, show: ShowOptions
+) -> None:
     from attn_cli.analysis.logits.documents import writes_document
     from attn_cli.analysis.logits.head_writes import writes
     from attn_cli.views.pages.writes import writes_page
 
-    look = look_of(show)
+    display = display_of(show)
     found = writes(request, layers=choice.layer, heads=choice.head, count=checkpoint.next or 5)
 
     def page() -> Page:
         return writes_page(found, _origin(request), full=show.full, again=again())
 
-    deliver(Result(page, look, show, document=lambda: writes_document(found, request.text, request.model)))
+    deliver(Result(page, display, show, document=lambda: writes_document(found, request.text, request.model)))
 
 
 def _origin(request: ModelRequest) -> tuple[str, ...]:

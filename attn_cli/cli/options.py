@@ -20,7 +20,7 @@ def _complete(values: str) -> list[str]:
 
 
 @dataclass(frozen=True, repr=False)
-class Input:
+class InputOptions:
     """Where the input comes from"""
 
     text: Text = None
@@ -38,7 +38,7 @@ class Input:
             help="A document: parameters, arrays or a trace, in JSON, NPZ, NPY, CSV or safetensors; - is stdin.",
         ),
     ] = None
-    bare: Annotated[
+    matrix_stage: Annotated[
         str | None,
         typer.Option("--as", metavar="STAGE", help="What a bare matrix is: weights (the default) or scores."),
     ] = None
@@ -60,7 +60,7 @@ class Input:
 
 
 @dataclass(frozen=True, repr=False)
-class Source(Input):
+class SourceOptions(InputOptions):
     """How attention is computed"""
 
     dim: Annotated[
@@ -101,7 +101,7 @@ class Source(Input):
 
 
 @dataclass(frozen=True, repr=False)
-class Checkpoint:
+class CheckpointOptions:
     """A real model instead"""
 
     model: Annotated[
@@ -119,7 +119,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, repr=False)
-class Change:
+class WhatIfOptions:
     """What if"""
 
     without_token: Annotated[
@@ -137,7 +137,7 @@ class Change:
 
 
 @dataclass(frozen=True, repr=False)
-class Choice:
+class SelectOptions:
     """What of it to show"""
 
     stage: Annotated[
@@ -153,7 +153,7 @@ class Choice:
 
 
 @dataclass(frozen=True, repr=False)
-class Picturing:
+class PictureOptions:
     """What to make of many heads, and of keys that swamp the others"""
 
     aggregate: Annotated[
@@ -183,7 +183,7 @@ class Picturing:
 
 
 @dataclass(frozen=True, repr=False)
-class Show:
+class ShowOptions:
     """How to show it, and where"""
 
     format: Annotated[

@@ -75,7 +75,7 @@ def write_stdout(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def colour_system(choice: str, stream: TextIO | None) -> str | None:
+def color_system(choice: str, stream: TextIO | None) -> str | None:
     """The `color_system` for Rich, None for no colour.
 
     `choice` is auto, always or never; with auto NO_COLOR decides, then FORCE_COLOR, then the terminal.

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from attn_cli.cli.options import Show
-from attn_cli.cli.output import colour_system, width, write_file, write_stdout
+from attn_cli.cli.options import ShowOptions
+from attn_cli.cli.output import color_system, width, write_file, write_stdout
 from attn_cli.errors import UsageError
 from attn_cli.trace.trace import Trace
-from attn_cli.views.display import Look
+from attn_cli.views.display import Display
 
 if TYPE_CHECKING:
     from attn_cli.views.page import Page
@@ -25,8 +25,8 @@ class Result:
     """
 
     page: "Callable[[], Page]"
-    look: Look
-    show: Show
+    display: Display
+    show: ShowOptions
     trace: Trace | None = None
     document: Callable[[], Mapping[str, Any]] | None = None
     table: Callable[[], bytes] | None = None
@@ -80,7 +80,7 @@ def _csv(result: Result) -> bytes:
 def _markdown(result: Result) -> bytes:
     from attn_cli.views.markdown import page_to_markdown
 
-    return page_to_markdown(result.page(), result.look).encode()
+    return page_to_markdown(result.page(), result.display).encode()
 
 
 def _terminal(result: Result) -> bytes:
@@ -89,8 +89,8 @@ def _terminal(result: Result) -> bytes:
 
     stream = None if result.show.output else sys.stdout
     encoding = stream.encoding if stream else "utf-8"
-    screen = Screen(width(stream), colour_system(result.show.color, stream), encoding)
-    return TerminalPage(result.page(), result.look).text(screen).encode(encoding, errors="backslashreplace")
+    screen = Screen(width(stream), color_system(result.show.color, stream), encoding)
+    return TerminalPage(result.page(), result.display).text(screen).encode(encoding, errors="backslashreplace")
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -157,7 +157,7 @@ def format_of(asked: str | None, json: bool, path: str | None) -> str:
     )
 
 
-def look_of(show: Show, *, numbers: bool = False, color_scale: str | None = None) -> Look:
+def display_of(show: ShowOptions, *, numbers: bool = False, color_scale: str | None = None) -> Display:
     """How the reader wants it, checked."""
     if show.palette is not None:
         from attn_cli.views.drawing.palette import PALETTES
@@ -173,7 +173,7 @@ def look_of(show: Show, *, numbers: bool = False, color_scale: str | None = None
             raise UsageError(
                 f"--color-scale: there is no {color_scale!r}", hint=f"choose one of {', '.join(COLOR_SCALES)}"
             )
-    return Look(show.precision, show.palette, show.full, numbers, color_scale or "linear")
+    return Display(show.precision, show.palette, show.full, numbers, color_scale or "linear")
 
 
 def again() -> str:

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from attn_cli.cli.inputs import trace_of
-from attn_cli.cli.options import Checkpoint, Choice, Source
+from attn_cli.cli.options import CheckpointOptions, SelectOptions, SourceOptions
 from attn_cli.errors import DocumentError, UsageError
 from attn_cli.sources.documents.files import read_text
 from attn_cli.trace.trace import Trace
 
 
 def traces_of(
-    source: Source, checkpoint: Checkpoint, choice: Choice, texts: str | None, repeat: int | None
+    source: SourceOptions, checkpoint: CheckpointOptions, choice: SelectOptions, texts: str | None, repeat: int | None
 ) -> Iterator[Trace]:
     """A trace for each line of standard input or of the file `texts`; for random tokens said twice; or for TEXT."""
     if choice.stage is not None:
@@ -24,12 +24,12 @@ def traces_of(
         yield trace_of(replace(source, text=text), checkpoint, choice, default)
 
 
-def nothing_to_look_at(source: Source, checkpoint: Checkpoint, texts: str | None) -> bool:
+def nothing_to_look_at(source: SourceOptions, checkpoint: CheckpointOptions, texts: str | None) -> bool:
     """Whether no text, document or checkpoint is named."""
-    return (source, checkpoint, texts) == (Source(), Checkpoint(), None)
+    return (source, checkpoint, texts) == (SourceOptions(), CheckpointOptions(), None)
 
 
-def _lines(source: Source, texts: str | None) -> list[str]:
+def _lines(source: SourceOptions, texts: str | None) -> list[str]:
     """The texts, one a line; none where they are not in a file or a pipe."""
     if texts is not None and source.text is not None:
         raise UsageError("TEXT and --texts are both given", hint="give one of them")
@@ -43,7 +43,9 @@ def _lines(source: Source, texts: str | None) -> list[str]:
     return lines
 
 
-def _repeated(source: Source, checkpoint: Checkpoint, texts: str | None, repeat: int) -> tuple[Source, Checkpoint]:
+def _repeated(
+    source: SourceOptions, checkpoint: CheckpointOptions, texts: str | None, repeat: int
+) -> tuple[SourceOptions, CheckpointOptions]:
     """The checkpoint on random tokens said twice, drawn from --seed."""
     if checkpoint.model is None:
         raise UsageError("--repeat cannot act here: there is no checkpoint (-m)", hint="give -m, or leave it out")

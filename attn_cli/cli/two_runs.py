@@ -8,7 +8,7 @@ from typing import Any
 from attn_cli.analysis.logits.prediction import Prediction, prediction
 from attn_cli.cli.checkpoints import UNCHANGED, model_request
 from attn_cli.cli.inputs import chosen_of, is_document, request_of, stages_of
-from attn_cli.cli.options import Change, Checkpoint, Choice, Source
+from attn_cli.cli.options import CheckpointOptions, SelectOptions, SourceOptions, WhatIfOptions
 from attn_cli.errors import UsageError
 from attn_cli.models.next_token import Expected
 from attn_cli.sources.documents.files import read_text
@@ -19,13 +19,13 @@ MODEL_STAGES = ("weights", "output")
 
 
 @dataclass(frozen=True)
-class Side:
+class RunOptions:
     """What one run is made of."""
 
-    source: Source
-    checkpoint: Checkpoint
-    choice: Choice
-    change: Change = UNCHANGED
+    source: SourceOptions
+    checkpoint: CheckpointOptions
+    choice: SelectOptions
+    change: WhatIfOptions = UNCHANGED
 
     def run(self, default: tuple[str, ...]) -> tuple[Trace, Expected | None]:
         """Its trace, of a checkpoint the stages in `default` where --stage does not name others; what it expects."""
@@ -38,10 +38,10 @@ class Side:
         return run_to_next(request, layers=self.choice.layer, heads=self.choice.head, stages=stages)
 
 
-def _in(group: str, name: str, *, several: bool = False) -> Callable[[Side, str], Side]:
+def _in(group: str, name: str, *, several: bool = False) -> Callable[[RunOptions, str], RunOptions]:
     """What sets one option of a group, or adds to it where it may be given several times."""
 
-    def changed(side: Side, value: str) -> Side:
+    def changed(side: RunOptions, value: str) -> RunOptions:
         options: Any = getattr(side, group)
         new: Any = [*(getattr(options, name) or ()), value] if several else value
         filled: Any = {group: replace(options, **{name: new})}
@@ -50,7 +50,7 @@ def _in(group: str, name: str, *, several: bool = False) -> Callable[[Side, str]
     return changed
 
 
-WITH: Mapping[str, Callable[[Side, str], Side]] = MappingProxyType(
+WITH: Mapping[str, Callable[[RunOptions, str], RunOptions]] = MappingProxyType(
     {
         **{name: _in("source", name) for name in PARSERS},
         "temperature": _in("change", "temperature"),
@@ -66,7 +66,7 @@ WITH: Mapping[str, Callable[[Side, str], Side]] = MappingProxyType(
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class TwoRuns:
     """Two runs, and what they expect next where that was asked for."""
 
     a: Trace
@@ -74,7 +74,7 @@ class Pair:
     expected: Prediction | None
 
 
-def two_runs(one: Side, other: str | None, spelled: list[str]) -> Pair:
+def two_runs(one: RunOptions, other: str | None, spelled: list[str]) -> TwoRuns:
     """Two texts, documents, or one under two settings: `spelled` are of the second alone.
 
     Without either, what is changed by options is the second's alone: the first is the run before.
@@ -108,17 +108,17 @@ def two_runs(one: Side, other: str | None, spelled: list[str]) -> Pair:
     _apart(left, right, {change.partition("=")[0] for change in spelled})
     count = one.checkpoint.next
     expected = None if count is None or before is None or after is None else prediction(before, after, count)
-    return Pair(left, right, expected)
+    return TwoRuns(left, right, expected)
 
 
-def _before(side: Side) -> Side:
+def _before(side: RunOptions) -> RunOptions:
     """The run before its changes; a mask counts as one for a checkpoint, and elsewhere where there is no other."""
     if side.checkpoint.model is None and side.change != UNCHANGED:
         return replace(side, change=UNCHANGED)
     return replace(side, change=UNCHANGED, source=replace(side.source, mask=None))
 
 
-def _document_or_text(source: Source) -> Source:
+def _document_or_text(source: SourceOptions) -> SourceOptions:
     """A document where the name is one, else a text."""
     if source.weights is None and source.text is not None and is_document(source.text):
         return replace(source, text=None, weights=source.text)

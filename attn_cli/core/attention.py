@@ -5,15 +5,15 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from attn_cli.core.edited import Edited
+from attn_cli.core.edited import EditedStep
 from attn_cli.core.ops import join_heads
 from attn_cli.core.parts import record_parts
 from attn_cli.core.projecting import linear, place, project, rotate
 from attn_cli.core.record import Record, by
 from attn_cli.core.scoring import score
 from attn_cli.core.shapes import check_shapes
-from attn_cli.core.spec import Conditions, Spec
-from attn_cli.core.steps import Match, Shape, Soften, Step, on_scores, touches
+from attn_cli.core.spec import Extras, Spec
+from attn_cli.core.steps import DotProduct, Shape, Softmax, Step, on_scores, touches
 from attn_cli.errors import SpecError
 from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Array, Layer, aligned, frozen, read_only
@@ -48,7 +48,7 @@ def attend(
     projections: Projections | None = None,
     spec: Spec | None = None,
     *,
-    conditions: Conditions | None = None,
+    extras: Extras | None = None,
     context_tokens: Sequence[str] | None = None,
     keep: Collection[str] | None = None,
 ) -> Layer:
@@ -59,22 +59,22 @@ def attend(
     still to be added. What is given is shown as it is. `context_tokens` make it cross-attention: they label the keys.
     `keep` names the stages to hold on to, all when None. Raises SpecError where shapes do not fit together.
     """
-    spec, conditions = spec or Spec(), conditions or Conditions()
+    spec, extras = spec or Spec(), extras or Extras()
     matrices = projections.given() if projections else {}
     cross = context_tokens is not None
     record = Record(
-        {name: _typed(name, array, spec.dtype) for name, array in given.items()}, keeping(keep), conditions.edits
+        {name: _typed(name, array, spec.dtype) for name, array in given.items()}, keeping(keep), extras.edits
     )
     with np.errstate(all="ignore"):
-        check_shapes(record, spec, conditions, tokens, context_tokens)
-        own, context = _places(spec, conditions, len(tokens), len(context_tokens or tokens), cross)
-        place(record, spec, conditions, own, context)
+        check_shapes(record, spec, extras, tokens, context_tokens)
+        own, context = _places(spec, extras, len(tokens), len(context_tokens or tokens), cross)
+        place(record, spec, extras, own, context)
         project(record, spec, matrices, cross=cross)
-        heads, queries, keys = shape = check_shapes(record, spec, conditions, tokens, context_tokens)
+        heads, queries, keys = shape = check_shapes(record, spec, extras, tokens, context_tokens)
         places = {"Q": _some(own, queries, spec, cross), "K": _some(context, keys, spec, cross)}
         rotate(record, spec, places)
-        weigh(record, spec, conditions, shape, places)
-        record_parts(record, spec, conditions, matrices, places)
+        weigh(record, spec, extras, shape, places)
+        record_parts(record, spec, extras, matrices, places)
         _put_together(record, heads, matrices)
         record.check_edits()
     width = _width(record, spec)
@@ -87,7 +87,7 @@ def attend(
         kv_heads=spec.key_heads,
         head_index=tuple(range(spec.heads)),
         kv_head_index=tuple(range(spec.key_heads)),
-        settings=(spec if touches(spec, conditions) else spec.divided(width)).settings(width),
+        settings=(spec if touches(spec, extras) else spec.divided(width)).settings(width),
         kind="cross" if cross else "self",
         keys="context_tokens" if cross else "tokens",
     )
@@ -98,12 +98,12 @@ def keeping(keep: Collection[str] | None) -> Collection[str] | None:
     return keep if keep is None or not set(PARTS) & set(keep) else {*keep, *CHAIN[:4]}
 
 
-def _places(spec: Spec, conditions: Conditions, tokens: int, context: int, cross: bool) -> tuple[Array, Array]:
+def _places(spec: Spec, extras: Extras, tokens: int, context: int, cross: bool) -> tuple[Array, Array]:
     """Where the tokens and the context's tokens stand: at their ids, or at 0, 1, 2, …."""
-    own = np.arange(tokens) if conditions.position_ids is None else conditions.position_ids
+    own = np.arange(tokens) if extras.position_ids is None else extras.position_ids
     if not cross:
         return own, own
-    ids = conditions.position_ids_context
+    ids = extras.position_ids_context
     return own, np.arange(context) if ids is None else ids
 
 
@@ -112,22 +112,22 @@ def _some(places: Array, count: int, spec: Spec, cross: bool) -> Array:
     return places[:count] if spec.mask.from_start or cross else places[len(places) - count :]
 
 
-def weigh(record: Record, spec: Spec, conditions: Conditions, shape: Shape, places: Mapping[str, Array]) -> None:
+def weigh(record: Record, spec: Spec, extras: Extras, shape: Shape, places: Mapping[str, Array]) -> None:
     """Everything from scores to head outputs, starting at the earliest stage that is given or can be computed."""
     q, k = record.matched("Q"), record.matched("K")
-    soften = Soften()
-    if conditions.sinks is not None and "weights" not in record.given:
-        soften = Soften(conditions.sinks.astype(spec.dtype), np.empty(shape[:2], spec.dtype))
-    match = Match(record.known[q], record.known[k], (q, k)) if q and k else None
+    soften = Softmax()
+    if extras.sinks is not None and "weights" not in record.given:
+        soften = Softmax(extras.sinks.astype(spec.dtype), np.empty(shape[:2], spec.dtype))
+    match = DotProduct(record.known[q], record.known[k], (q, k)) if q and k else None
     steps: list[Step] = [
         *([match] if match else []),
-        *on_scores(spec, conditions, _width(record, spec), places["Q"], places["K"]),
+        *on_scores(spec, extras, _width(record, spec), places["Q"], places["K"]),
         soften,
     ]
     made: dict[str, Step] = {}
     for step in steps:
         mine = tuple(edit for edit in record.edits if edit.stage == step.name)
-        made[step.name] = Edited(step, mine, shape) if mine else step
+        made[step.name] = EditedStep(step, mine, shape) if mine else step
     names = [name for name in CHAIN if name in made or name in record.given]
     while names and names[0] != "scores" and names[0] not in record.given:
         del names[0]

@@ -8,7 +8,7 @@ from attn_cli.trace.trace import Array
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Edited:
+class EditedStep:
     """A step whose result is edited, for scores of `shape` (head, query, key)."""
 
     step: Step

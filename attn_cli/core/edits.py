@@ -53,7 +53,7 @@ class Edit(Protocol):
 
 
 @dataclass(frozen=True)
-class Put:
+class SetCell:
     """A cell of a stage, or a row of it (`number` a tuple), by its indices; one head need not be named."""
 
     stage: str
@@ -99,7 +99,7 @@ class Put:
 
 
 @dataclass(frozen=True)
-class Silence:
+class ZeroHead:
     """A head switched off: its output is all 0 before W_O (zero ablation, as Michel et al. 2019, arXiv 1905.10650)."""
 
     head: int
@@ -142,12 +142,12 @@ def followers(stage: str) -> frozenset[str]:
 def localised(edit: Edit, shape: tuple[int, ...], numbers: Sequence[int]) -> Edit:
     """The edit for arrays that hold only some heads, these."""
     place = edit.place(shape, numbers)
-    if isinstance(edit, Silence) and isinstance(place[0], int):
+    if isinstance(edit, ZeroHead) and isinstance(place[0], int):
         return replace(edit, head=place[0])
-    return replace(edit, index=tuple(i for i in place if isinstance(i, int))) if isinstance(edit, Put) else edit
+    return replace(edit, index=tuple(i for i in place if isinstance(i, int))) if isinstance(edit, SetCell) else edit
 
 
-def parse_put(text: str) -> tuple[str | None, Put]:
+def parse_set_cell(text: str) -> tuple[str | None, SetCell]:
     """`weights[0][2]=0.5`, a layer before it where there are several: `layers.1.weights[0][0]=[0.5,0.5]`."""
     match = re.fullmatch(r"(?:([\w.]+)\.)?(\w+)((?:\[\d{1,9}\])+)=(.+)", text.replace(" ", ""), re.ASCII)
     if not match:
@@ -157,7 +157,7 @@ def parse_put(text: str) -> tuple[str | None, Put]:
     if stage not in settable:
         raise UsageError(f"--set: there is no stage {stage!r} to set", hint=f"stages are {', '.join(settable)}")
     places = tuple(int(place) for place in re.findall(r"\d+", index))
-    return layer, Put(stage, places, _number(value, text))
+    return layer, SetCell(stage, places, _number(value, text))
 
 
 def _number(value: str, text: str) -> float | tuple[float, ...]:

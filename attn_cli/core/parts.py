@@ -7,8 +7,8 @@ import numpy as np
 from attn_cli.core.ops import split_heads
 from attn_cli.core.projecting import linear
 from attn_cli.core.record import Record, by
-from attn_cli.core.spec import Conditions, Spec
-from attn_cli.core.steps import Block, Match, alibi
+from attn_cli.core.spec import Extras, Spec
+from attn_cli.core.steps import Block, DotProduct, alibi
 from attn_cli.errors import SpecError
 from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Array
@@ -17,7 +17,7 @@ TOTALS = ("biased", "softcapped", "scaled", "scores")
 
 
 def record_parts(
-    record: Record, spec: Spec, conditions: Conditions, matrices: Mapping[str, Array], places: Mapping[str, Array]
+    record: Record, spec: Spec, extras: Extras, matrices: Mapping[str, Array], places: Mapping[str, Array]
 ) -> None:
     """Record the parts (head, query, key) that are asked for; the last one is what is left of the score."""
     total, scaled = record.latest(*TOTALS), record.latest("scaled", "scores")
@@ -33,7 +33,7 @@ def record_parts(
         parts["position"] = parts.get("position", 0) + bias(everywhere)
     if capped is not scaled:
         parts["capping"] = capped - scaled
-    if total is not capped and (slopes is None or conditions.bias is not None):
+    if total is not capped and (slopes is None or extras.bias is not None):
         parts["bias"] = total - capped
     *first, last = parts
     parts[last] = total - sum(parts[name] for name in first)
@@ -69,6 +69,6 @@ def _content(record: Record, spec: Spec, matrices: Mapping[str, Array]) -> Array
         return None
     q, k = plain["Q"], plain["K"]
     scores = np.empty((len(q), q.shape[1], k.shape[1]), q.dtype)
-    Match(q, k)(scores, Block(slice(0, len(q)), slice(0, q.shape[1])), scores)
+    DotProduct(q, k)(scores, Block(slice(0, len(q)), slice(0, q.shape[1])), scores)
     factor = spec.factor(q.shape[2])
     return scores if factor is None else scores * q.dtype.type(factor)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from attn_cli.core.ops import split_heads
 from attn_cli.core.record import Record, by
-from attn_cli.core.spec import Conditions, Spec
+from attn_cli.core.spec import Extras, Spec
 from attn_cli.errors import SpecError
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array
@@ -12,13 +12,13 @@ from attn_cli.trace.trace import Array
 Matrices = Mapping[str, Array]
 
 
-def place(record: Record, spec: Spec, conditions: Conditions, positions: Array, context_positions: Array) -> None:
+def place(record: Record, spec: Spec, extras: Extras, positions: Array, context_positions: Array) -> None:
     """Embeddings to X, and the context's likewise, with what positions add; without that X is what was embedded."""
     record.take("residual")
     sides = (("embedded", "X", positions), ("embedded_context", "X_context", context_positions))
     for before, name, places in sides:
         embedded = record.given.get(before)
-        vectors = None if embedded is None or name in record.given else _added(embedded, spec, conditions, places)
+        vectors = None if embedded is None or name in record.given else _added(embedded, spec, extras, places)
         if before in STAGES and (vectors is not None or name in record.given):
             record.take(before)
         if embedded is None or name in record.given:
@@ -27,15 +27,15 @@ def place(record: Record, spec: Spec, conditions: Conditions, positions: Array, 
             record.take(name, before)
         else:
             scheme = [] if spec.positions.added(places[:1], 1) is None else ["sin, cos of position"]
-            table = [] if conditions.position_embeddings is None else ["position_embeddings"]
+            table = [] if extras.position_embeddings is None else ["position_embeddings"]
             words = " + ".join(["embedded", *scheme, *table])
             record.add(name, embedded + vectors, f"{name} = {words}   {by(embedded)}")
 
 
-def _added(x: Array, spec: Spec, conditions: Conditions, positions: Array) -> Array | None:
+def _added(x: Array, spec: Spec, extras: Extras, positions: Array) -> Array | None:
     """What is added to embeddings (token, feature) at these positions, None for nothing."""
     vectors = spec.positions.added(positions, x.shape[1])
-    table = conditions.position_embeddings
+    table = extras.position_embeddings
     if table is not None:
         if table.shape[1:] != x.shape[1:]:
             raise SpecError(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from attn_cli.core.record import Record, by
-from attn_cli.core.spec import Conditions, Spec
+from attn_cli.core.spec import Extras, Spec
 from attn_cli.core.steps import Shape
 from attn_cli.errors import SpecError
 from attn_cli.trace.stages import PARTS, STAGES
@@ -14,7 +14,7 @@ STARTS = ("embedded_context", *(name for name in STAGES if name not in PARTS))
 
 
 def check_shapes(
-    record: Record, spec: Spec, conditions: Conditions, tokens: Sequence[str], context_tokens: Sequence[str] | None
+    record: Record, spec: Spec, extras: Extras, tokens: Sequence[str], context_tokens: Sequence[str] | None
 ) -> Shape:
     """How many heads, queries and keys there are; SpecError where two arrays, or arrays and tokens, disagree."""
     known = {**record.given, **record.known}
@@ -26,14 +26,14 @@ def check_shapes(
     _check_width(known, spec)
     if context_tokens is None and {"X_context", "embedded_context"} & set(known):
         raise SpecError("X_context is given, and no tokens that it belongs to", hint="give context_tokens")
-    if context_tokens is None and conditions.position_ids_context is not None:
+    if context_tokens is None and extras.position_ids_context is not None:
         raise SpecError("position_ids_context is given, and there is no context", hint="leave it out")
-    _check_ids(conditions, len(tokens), len(tokens if context_tokens is None else context_tokens))
+    _check_ids(extras, len(tokens), len(tokens if context_tokens is None else context_tokens))
     queries = sizes["query"][0] if "query" in sizes else len(tokens)
     own_keys = queries if "X" in known or "embedded" in known else len(tokens)
     keys = sizes["key"][0] if "key" in sizes else own_keys if context_tokens is None else len(context_tokens)
     _check_tokens(queries, keys, tokens, context_tokens)
-    _check_conditions((spec.heads, queries, keys), conditions)
+    _check_extras((spec.heads, queries, keys), extras)
     return spec.heads, queries, keys
 
 
@@ -92,27 +92,27 @@ def _check_tokens(queries: int, keys: int, tokens: Sequence[str], context_tokens
             )
 
 
-def _check_conditions(shape: Shape, conditions: Conditions) -> None:
+def _check_extras(shape: Shape, extras: Extras) -> None:
     heads, queries, keys = shape
-    for mask in (conditions.hidden, conditions.bias):
+    for mask in (extras.hidden, extras.bias):
         if mask is not None and mask.shape not in ((queries, keys), shape):
             raise SpecError(
                 f"attn_mask is {by(mask)}, and scores are {heads}×{queries}×{keys}",
                 hint=f"make attn_mask {queries}×{keys}, or {heads}×{queries}×{keys} for a mask of each head",
             )
-    if conditions.sinks is not None and conditions.sinks.shape != (heads,):
-        raise SpecError(f"sinks are {by(conditions.sinks)} for {heads} heads", hint="give one number to each head")
-    if conditions.position_embeddings is not None and conditions.position_embeddings.ndim != 2:
+    if extras.sinks is not None and extras.sinks.shape != (heads,):
+        raise SpecError(f"sinks are {by(extras.sinks)} for {heads} heads", hint="give one number to each head")
+    if extras.position_embeddings is not None and extras.position_embeddings.ndim != 2:
         raise SpecError(
-            f"position_embeddings are {by(conditions.position_embeddings)}: they need 2 dimensions",
+            f"position_embeddings are {by(extras.position_embeddings)}: they need 2 dimensions",
             hint="their axes are position, feature",
         )
 
 
-def _check_ids(conditions: Conditions, tokens: int, context: int) -> None:
+def _check_ids(extras: Extras, tokens: int, context: int) -> None:
     for ids, count, name in (
-        (conditions.position_ids, tokens, "position_ids"),
-        (conditions.position_ids_context, context, "position_ids_context"),
+        (extras.position_ids, tokens, "position_ids"),
+        (extras.position_ids_context, context, "position_ids_context"),
     ):
         if ids is not None and ids.shape != (count,):
             raise SpecError(f"{name} are {by(ids)} for {count} tokens", hint="give one number to each token")

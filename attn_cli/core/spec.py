@@ -73,7 +73,7 @@ class Spec:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Conditions:
+class Extras:
     """Arrays that act on attention beside its projections.
 
     `bias` (query, key) or (head, query, key) is added to scores, `bias_words` says what it is; `hidden` of the same

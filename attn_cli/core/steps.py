@@ -9,7 +9,7 @@ import numpy as np
 from attn_cli.core.masks import MASKS, Mask, NoMask
 from attn_cli.core.ops import softmax
 from attn_cli.core.record import by
-from attn_cli.core.spec import Conditions, Spec
+from attn_cli.core.spec import Extras, Spec
 from attn_cli.core.spelling import spell
 from attn_cli.trace.trace import Array
 
@@ -53,7 +53,7 @@ class Step(Protocol):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Match:
+class DotProduct:
     """Compare each query (head, query, feature) with each key by dot product; key heads may be shared."""
 
     q: Array
@@ -127,7 +127,7 @@ class Bias:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Divided:
+class Tempered:
     """Another step, and its result divided by a temperature."""
 
     step: Step
@@ -147,7 +147,7 @@ class Divided:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Hide:
+class HideMasked:
     """Set what a query may not look at to −∞: what the mask hides, and what `hidden` (query, key) or per head does."""
 
     mask: Mask
@@ -172,7 +172,7 @@ class Hide:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Soften:
+class Softmax:
     """Softmax over keys; `sinks` (head) join it, and what they take goes to `shares` (head, query)."""
 
     sinks: Array | None = None
@@ -213,15 +213,15 @@ def added(bias: Array) -> Term:
     return lambda block: block.of(bias)
 
 
-def touches(spec: Spec, conditions: Conditions) -> bool:
+def touches(spec: Spec, extras: Extras) -> bool:
     """Whether scores are capped or biased after they are scaled."""
-    return spec.softcap is not None or conditions.bias is not None or spec.positions.slopes(spec.heads) is not None
+    return spec.softcap is not None or extras.bias is not None or spec.positions.slopes(spec.heads) is not None
 
 
-def on_scores(spec: Spec, conditions: Conditions, d_k: int | None, queries: Array, keys: Array) -> tuple[Step, ...]:
+def on_scores(spec: Spec, extras: Extras, d_k: int | None, queries: Array, keys: Array) -> tuple[Step, ...]:
     """The steps that a spec takes, in order, at positions of queries and keys, without those that change nothing."""
     steps: list[Step] = []
-    if not touches(spec, conditions):
+    if not touches(spec, extras):
         spec = spec.divided(d_k)
     if (factor := spec.factor(d_k)) is not None:
         steps.append(Scale(factor, d_k if spec.scale == "sqrt" else None))
@@ -230,13 +230,13 @@ def on_scores(spec: Spec, conditions: Conditions, d_k: int | None, queries: Arra
     terms: dict[str, Term] = {}
     if (slopes := spec.positions.slopes(spec.heads)) is not None:
         terms["ALiBi"] = alibi(slopes.astype(spec.dtype), queries, keys)
-    if conditions.bias is not None:
-        terms[conditions.bias_words] = added(conditions.bias.astype(spec.dtype, copy=False))
+    if extras.bias is not None:
+        terms[extras.bias_words] = added(extras.bias.astype(spec.dtype, copy=False))
     if terms:
         steps.append(Bias(" + ".join(terms), tuple(terms.values())))
     if spec.temperature != 1:
-        steps[-1] = Divided(steps[-1], spec.temperature)
-    hidden = conditions.hidden if conditions.hidden is not None and conditions.hidden.any() else None
+        steps[-1] = Tempered(steps[-1], spec.temperature)
+    hidden = extras.hidden if extras.hidden is not None and extras.hidden.any() else None
     if hidden is not None or hides(spec.mask, len(queries), len(keys)):
-        steps.append(Hide(spec.mask, len(queries), hidden))
+        steps.append(HideMasked(spec.mask, len(queries), hidden))
     return tuple(steps)

@@ -109,8 +109,8 @@ def _layer(name: str, plan: LayerPlan) -> Layers:
     extras = {
         "softcap " + f"{plan.softcap:g}" if plan.softcap else "": plan.softcap is not None,
         "sinks": plan.sinks,
-        "q/k norm": plan.head_norm is not None,
-        "growing queries": plan.tuning is not None,
+        "q/k norm": plan.qk_norm is not None,
+        "growing queries": plan.query_scaling is not None,
         "relative bias": plan.relative is not None,
         "cross-attention": plan.cross,
         "parallel feed-forward": plan.parallel,

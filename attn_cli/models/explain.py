@@ -9,7 +9,7 @@ from attn_cli.errors import DocumentError, SelectionError
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
 from attn_cli.models.next_token import Expected, log_shares
-from attn_cli.models.request import ModelRequest, opened
+from attn_cli.models.request import ModelRequest, open_request
 from attn_cli.models.tokenizers.tokenizer import Encoded, open_tokenizer
 from attn_cli.models.tokenizers.words import by_word, joined, starts
 from attn_cli.sources.explain import check_stages
@@ -40,7 +40,7 @@ def run_to_next(
 ) -> tuple[Trace, Expected | None]:
     """The same, and what the model expects next where the next tokens are asked for."""
     check_stages(stages)
-    model, text, target = opened(request)
+    model, text, target = open_request(request)
     wanted = chosen_layers(layers, layer_names(model.architecture))
     kept, state = _streamed(model, text, target, wanted, stages, to_end=request.next is not None)
     kept = [layer.select(indices(heads, layer.heads, "head"), None) for layer in kept]

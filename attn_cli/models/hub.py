@@ -21,7 +21,7 @@ _NAME = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 _TAGGED = re.compile(r"([\w.-]+/[\w.-]+):([\w.+-]+(?:/[\w.+-]+)*)", re.ASCII)
 
 
-def found(model: str) -> str:
+def resolved(model: str) -> str:
     """The folder or GGUF file of a model; what exists, or starts with `.`, `/` or `~`, is never looked up as a name.
 
     A name is `owner/name`, or `owner/name:Q4_K_M` for one of a repository's GGUF files, as in llama.cpp and Ollama.

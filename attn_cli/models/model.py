@@ -13,7 +13,7 @@ from attn_cli.models.files.config import Config
 from attn_cli.models.files.tensors import Tensors, open_folder
 from attn_cli.models.gguf import is_gguf
 from attn_cli.models.network.arithmetic import check_alike
-from attn_cli.models.network.forward import Keep, Looked, Source, Stream, layers
+from attn_cli.models.network.forward import EncoderOutput, Keep, Stream, WeightSource, layers
 from attn_cli.models.network.plan import StackPlan, Unembedding
 from attn_cli.models.network.weights import Weights, unclaimed
 from attn_cli.trace.files.parsing import parse_json
@@ -67,7 +67,7 @@ class Model:
         if len(self.architecture.stacks) == 1:
             return state
         second = self.architecture.stacks[1]
-        looked = Looked(state, tuple(tokens))
+        looked = EncoderOutput(state, tuple(tokens))
         x = self.embedded(second, target_ids)
         return (yield from layers(self._source(second), second, x, target_tokens, keep, looked))
 
@@ -144,8 +144,8 @@ class Model:
         """The weights of a layer of a stack, or of what stands outside of layers."""
         return self._source(stack).layer(layer)
 
-    def _source(self, stack: StackPlan) -> Source:
-        return Source(self.tensors, stack.names, self.prefix)
+    def _source(self, stack: StackPlan) -> WeightSource:
+        return WeightSource(self.tensors, stack.names, self.prefix)
 
 
 def open_model(folder: str) -> Model:

@@ -6,7 +6,7 @@ import numpy as np
 
 from attn_cli.core.attention import Projections
 from attn_cli.core.positions import Alibi, NoPositions, Positions, Rope
-from attn_cli.core.spec import Conditions, parse_positions
+from attn_cli.core.spec import Extras, parse_positions
 from attn_cli.errors import SelectionError, UsageError
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
@@ -14,13 +14,13 @@ from attn_cli.models.network.block import spec_of
 from attn_cli.models.network.plan import LayerPlan, StackPlan
 from attn_cli.models.network.rotary import Rotary, powers
 from attn_cli.models.network.weights import Weights
-from attn_cli.models.request import ModelRequest, opened
+from attn_cli.models.request import ModelRequest, open_request
 from attn_cli.sources.documents.parameters import Parameters
 from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.selecting import indices
 from attn_cli.trace.trace import Array, Layer
 
-AROUND = frozenset(("norm", "norms", "feed", "parallel", "residual_scale", "cross"))
+AROUND = frozenset(("norm", "norms", "mlp", "parallel", "residual_scale", "cross"))
 """What of a plan acts before attention or after it."""
 SAID = frozenset(
     ("heads", "kv_heads", "d_k", "d_v", "mask", "scale", "softcap", "rotary", "slopes", "relative", "sinks")
@@ -28,15 +28,15 @@ SAID = frozenset(
 """What of a plan a document has a key for."""
 UNSAID = {
     "projecting": "keys and values made of a compressed vector",
-    "head_norm": "a norm of queries and keys",
+    "qk_norm": "a norm of queries and keys",
     "disentangled": "scores that weigh content against distance",
     "clip": "bounds of Q, K and V",
-    "tuning": "queries that grow with their position",
+    "query_scaling": "queries that grow with their position",
 }
 
 
 @dataclass(frozen=True, eq=False)
-class Attention:
+class ChosenAttention:
     """One attention of a model: where it stands, and its weights, whose names begin with `side`."""
 
     name: str
@@ -55,7 +55,7 @@ def layer_parameters(request: ModelRequest, layer: str, heads: str | None = None
 
     UsageError names what the layer does and a document cannot say.
     """
-    model, text, target = opened(request)
+    model, text, target = open_request(request)
     names = chosen_layers(layer, layer_names(model.architecture))
     if len(names) != 1:
         raise SelectionError(f"--layer {layer} are {len(names)} layers, and a document holds one", hint="choose one")
@@ -68,7 +68,7 @@ def layer_parameters(request: ModelRequest, layer: str, heads: str | None = None
         if entered.name == names[0]:
             break
     chosen = indices(heads, found.plan.heads, "head")
-    positions, conditions = _placed(model, found, entered, chosen)
+    positions, extras = _placed(model, found, entered, chosen)
     spec = replace(spec_of(found.plan, cross=bool(found.side)), positions=positions)
     if chosen is not None:
         spec = replace(spec, heads=len(chosen), kv_heads=len(chosen))
@@ -80,17 +80,19 @@ def layer_parameters(request: ModelRequest, layer: str, heads: str | None = None
         given=given,
         projections=_projections(found, chosen),
         spec=spec,
-        conditions=conditions,
+        extras=extras,
         context_tokens=entered.key_tokens if found.side else None,
     )
 
 
-def _found(model: Model, name: str) -> Attention:
+def _found(model: Model, name: str) -> ChosenAttention:
     for stack in model.architecture.stacks:
         for number in range(len(stack.layers)):
             own = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
             if name in (own, f"{own}.cross"):
-                return Attention(name, stack, number, model.weights_of(stack, number), "" if name == own else "cross_")
+                return ChosenAttention(
+                    name, stack, number, model.weights_of(stack, number), "" if name == own else "cross_"
+                )
     raise AssertionError(name)
 
 
@@ -108,14 +110,14 @@ def _unsaid(name: str, what: str) -> UsageError:
     )
 
 
-def _placed(model: Model, found: Attention, entered: Layer, chosen: list[int] | None) -> tuple[Positions, Conditions]:
+def _placed(model: Model, found: ChosenAttention, entered: Layer, chosen: list[int] | None) -> tuple[Positions, Extras]:
     """How positions act: by a scheme where there is one that says it, else as a bias on scores."""
     plan, count = found.plan, len(entered["X"])
     heads = slice(None) if chosen is None else chosen
     sinks = found.weights.find("sinks") if plan.sinks else None
-    conditions = Conditions(sinks=None if sinks is None else sinks[heads].copy())
+    extras = Extras(sinks=None if sinks is None else sinks[heads].copy())
     if found.side:
-        return NoPositions(), conditions
+        return NoPositions(), extras
     places = np.arange(count)
     bias = _relative(model, found, places)
     if plan.slopes is not None and (chosen is not None or bias is not None):
@@ -123,12 +125,12 @@ def _placed(model: Model, found: Attention, entered: Layer, chosen: list[int] | 
         slopes = -plan.slopes(plan.heads)[:, np.newaxis, np.newaxis] * away
         bias = (slopes if bias is None else bias + slopes).astype(np.float32)
     elif plan.slopes is not None:
-        return Alibi(), conditions
-    conditions = replace(conditions, bias=None if bias is None else bias[heads])
-    return NoPositions() if plan.rotary is None else _rope(plan.rotary, plan.d_k, count, found.name), conditions
+        return Alibi(), extras
+    extras = replace(extras, bias=None if bias is None else bias[heads])
+    return NoPositions() if plan.rotary is None else _rope(plan.rotary, plan.d_k, count, found.name), extras
 
 
-def _relative(model: Model, found: Attention, places: Array) -> Array | None:
+def _relative(model: Model, found: ChosenAttention, places: Array) -> Array | None:
     """The layer's relative bias (head, query, key), or that of the last one before it that has weights for one."""
     if found.plan.relative is None:
         return None
@@ -149,7 +151,7 @@ def _rope(rotary: Rotary, width: int, count: int, name: str) -> Rope:
     return replace(rope, factor=factor)
 
 
-def _projections(found: Attention, chosen: list[int] | None) -> Projections:
+def _projections(found: ChosenAttention, chosen: list[int] | None) -> Projections:
     """The matrices as a document has them, in × out; a chosen head has its own copy of the key head that it shares."""
     plan, made = found.plan, {}
     groups = {"Q": plan.heads, "K": plan.kv_heads, "V": plan.kv_heads}

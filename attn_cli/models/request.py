@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from attn_cli.errors import DocumentError, UsageError
-from attn_cli.models.hub import found
+from attn_cli.models.hub import resolved
 from attn_cli.models.model import Model, open_model
 from attn_cli.models.tokenizers.legacy import target_tokenizer
 from attn_cli.models.tokenizers.tokenizer import Encoded, Tokenizer, open_tokenizer
@@ -33,9 +33,9 @@ class ModelRequest:
     what_if: WhatIf = field(default=WhatIf())
 
 
-def opened(request: ModelRequest) -> tuple[Model, Encoded, Encoded]:
+def open_request(request: ModelRequest) -> tuple[Model, Encoded, Encoded]:
     """The model with its changes, what it reads without what is left out, and what its decoder is given."""
-    model = open_model(found(request.model))
+    model = open_model(resolved(request.model))
     text, target = _encoded(request, model)
     return changed(model, request.what_if), left(text, request.what_if), target
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from attn_cli.core.edits import Edit, Silence
+from attn_cli.core.edits import Edit, ZeroHead
 from attn_cli.core.masks import Mask
 from attn_cli.core.spec import Spec, parse_mask
 from attn_cli.errors import SpecError, UsageError
@@ -50,7 +50,7 @@ def _plan(
     plan: LayerPlan, mask: Mask | None, divisor: float | None, edits: tuple[Edit, ...], cross_edits: tuple[Edit, ...]
 ) -> LayerPlan:
     for edit in (*edits, *cross_edits):
-        if isinstance(edit, Silence):
+        if isinstance(edit, ZeroHead):
             edit.place((plan.heads,))  # says so, where there is no such head
     plan = replace(plan, edits=edits, cross_edits=cross_edits)
     if mask is not None:

@@ -44,7 +44,7 @@ def check_can_act(overrides: Mapping[str, Any], given: Arrays, matrices: Collect
             )
 
 
-def fresh(given: Arrays, matrices: Collection[str], before: Spec, after: Spec) -> dict[str, Array]:
+def still_valid(given: Arrays, matrices: Collection[str], before: Spec, after: Spec) -> dict[str, Array]:
     """The given stages that still hold under the settings `after`; later ones are to be computed again.
 
     What no projection can make again is held. Parts of scores are not: they are made when they are asked for.

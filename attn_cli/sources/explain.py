@@ -81,7 +81,7 @@ def read(request: Request) -> Trace | Parameters:
     """What the request names: a trace, as it is or restarted, or parameters ready for attend()."""
     overrides = request.overrides()
     if request.weights is None:
-        request.refuse("there is no document", unknown=request.unknown, **{"as": request.bare})
+        request.refuse("there is no document", unknown=request.unknown, **{"as": request.matrix_stage})
         if request.text is None:
             raise DocumentError("there is no text", hint='attn explain "Transformers are amazing", or - to read a pipe')
         tokens = request.kept(tokenize(request.text, request.tokenizer or "word"))
@@ -98,10 +98,10 @@ def read(request: Request) -> Trace | Parameters:
     from attn_cli.sources.documents.reading import read_document, read_parameters
     from attn_cli.sources.restart import restart
 
-    document = read_document(read_bytes(request.weights), request.name, request.bare)
+    document = read_document(read_bytes(request.weights), request.name, request.matrix_stage)
     if not isinstance(document, Trace):
         return read_parameters(request, document, request.name).changed(request.what_if)
-    request.refuse("a trace names its stages", **{"as": request.bare})
+    request.refuse("a trace names its stages", **{"as": request.matrix_stage})
     request.refuse("a trace holds no table of tokens", unknown=request.unknown)
     request.refuse("a trace holds all tokens' numbers", without_token=request.what_if.without_tokens or None)
     request.refuse("a trace is already cut into heads", heads=request.heads, kv_heads=request.kv_heads)
@@ -115,7 +115,7 @@ def _attended(request: Request, parameters: Parameters, stages: Collection[str] 
     source = {"kind": "random", "seed": request.seed or 0} if random else {"kind": "document", "path": request.weights}
     notes = [RANDOM_NOTE] if random else []
     left_out = [f"{name} is left out: the document does not carry all that made it" for name in parameters.left_out]
-    bias = parameters.conditions.bias
+    bias = parameters.extras.bias
     if bias is not None and bias.min() <= VERY_NEGATIVE:
         notes.append(f"attn_mask adds {bias.min():g} to some scores: that is a bias, not a mask; null or −∞ hides")
     return Trace(

@@ -3,23 +3,23 @@
 import numpy as np
 
 from attn_cli.core.ops import join_heads
-from attn_cli.core.output_matrix import Writes, Writing
+from attn_cli.core.output_matrix import HeadOutputMatrix, OutputMatrixOf
 from attn_cli.sources.documents.parameters import Parameters
 from attn_cli.trace.trace import Layer, Trace
 
 
-def writes_of(found: Trace | Parameters) -> Writes:
+def writes_of(found: Trace | Parameters) -> OutputMatrixOf:
     """How each layer writes: through the document's W_O, or as its heads stand side by side."""
     matrix = None if isinstance(found, Trace) else found.projections.W_O
 
-    def writes(layer: Layer) -> Writing | None:
+    def writes(layer: Layer) -> HeadOutputMatrix | None:
         if matrix is not None:
             by_head = matrix.astype(np.float64).reshape(layer.heads, -1, matrix.shape[1])
-            return Writing(by_head)
+            return HeadOutputMatrix(by_head)
         if not _side_by_side(layer):
             return None
         width = layer["head_output"].shape[2]
-        return Writing(np.eye(layer.heads * width).reshape(layer.heads, width, -1))
+        return HeadOutputMatrix(np.eye(layer.heads * width).reshape(layer.heads, width, -1))
 
     return writes
 

@@ -12,14 +12,15 @@ from attn_cli.sources.whatif import WhatIf
 class Request:
     """What to run attention on, and how; None where the document or the default decides.
 
-    `weights` is a path of a document, `-` for standard input; `unknown` is `random` or `zero`; `bare` names the stage
-    that a bare matrix is; `odd` lets NaN and infinities in; `what_if` is what is changed of the run.
+    `weights` is the path of a document, or `-` for standard input. `unknown` is `random` or `zero`. `matrix_stage`
+    names the stage that a bare matrix holds. `allow_nonfinite` accepts NaN and infinities. `what_if` holds changes to
+    the run.
     """
 
     text: str | None = None
     context: str | None = None
     weights: str | None = None
-    bare: str | None = None
+    matrix_stage: str | None = None
     tokenizer: str | None = None
     seed: int | None = None
     heads: int | None = None
@@ -32,7 +33,7 @@ class Request:
     softcap: str | None = None
     dtype: str | None = None
     unknown: str | None = None
-    odd: bool = False
+    allow_nonfinite: bool = False
     what_if: WhatIf = field(default=WhatIf())
 
     @property

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from attn_cli.core.attention import CHAIN, attend
-from attn_cli.core.edits import Edit, Put, followers, localised
+from attn_cli.core.edits import Edit, SetCell, followers, localised
 from attn_cli.core.masks import Mask
 from attn_cli.core.ops import join_heads
-from attn_cli.core.spec import Conditions, Spec, parse_mask, parse_positions, parse_scale, parse_softcap
+from attn_cli.core.spec import Extras, Spec, parse_mask, parse_positions, parse_scale, parse_softcap
 from attn_cli.errors import SelectionError, UsageError
-from attn_cli.sources.changes import check_can_act, fresh
+from attn_cli.sources.changes import check_can_act, still_valid
 from attn_cli.sources.remarks import remarks
 from attn_cli.sources.whatif import WhatIf
 from attn_cli.trace.stages import PARTS
@@ -61,13 +61,13 @@ def _again(whole: Layer, overrides: Mapping[str, Any], edits: tuple[Edit, ...]) 
     check_can_act(overrides, given, (), before)
     if before == after and not edits:
         return whole
-    held = _without_followers(layer, fresh(given, (), before, after), edits)
+    held = _without_followers(layer, still_valid(given, (), before, after), edits)
     # Without X they would be taken for it.
     aside = {name: held.pop(name) for name in ("residual", "embedded") if name in held and "X" not in held}
-    conditions = _conditions(layer, held, before, after)
+    extras = _extras(layer, held, before, after)
     if edits:
-        conditions = replace(conditions, edits=tuple(edit for own in edits for edit in _localised(layer, own)))
-    made = _attended(layer, held, after, conditions)
+        extras = replace(extras, edits=tuple(edit for own in edits for edit in _localised(layer, own)))
+    made = _attended(layer, held, after, extras)
     old = {stage.name: stage for stage in layer.stages}
     stages = [replace(old[name], array=frozen(array.astype(after.dtype))) for name, array in aside.items()]
     stages += [_regrouped(layer, stage, old.get(stage.name) if stage.name in held else None) for stage in made.stages]
@@ -111,18 +111,18 @@ def _localised(layer: Layer, edit: Edit) -> tuple[Edit, ...]:
     if stage.kind.heads is None:
         return (edit,)
     own = localised(edit, stage.array.shape, layer.heads_of(stage))  # type: ignore[arg-type]
-    if stage.kind.heads == "query heads" or not isinstance(own, Put):
+    if stage.kind.heads == "query heads" or not isinstance(own, SetCell):
         return (own,)
     places = [place for place, key in enumerate(_key_places(layer)[0]) if key == own.index[0]]
     return tuple(replace(own, index=(place, *own.index[1:])) for place in places)
 
 
-def _attended(layer: Layer, held: Mapping[str, Array], spec: Spec, conditions: Conditions) -> Layer:
+def _attended(layer: Layer, held: Mapping[str, Array], spec: Spec, extras: Extras) -> Layer:
     """Attention on the stages that are held, as on a layer with a key head for each query head."""
     queries, keys = layer.query_tokens, layer.key_tokens
     if layer.kind == "cross":
-        return attend(queries, held, None, spec, conditions=conditions, context_tokens=keys)
-    return attend(max(queries, keys, key=len), held, None, spec, conditions=conditions)
+        return attend(queries, held, None, spec, extras=extras, context_tokens=keys)
+    return attend(max(queries, keys, key=len), held, None, spec, extras=extras)
 
 
 def _per_head(layer: Layer) -> dict[str, Array]:
@@ -163,14 +163,14 @@ def _key_places(layer: Layer) -> tuple[list[int], bool]:
     return own, own != list(range(len(layer.kv_head_index)))
 
 
-def _conditions(layer: Layer, held: Mapping[str, Array], before: Spec, after: Spec) -> Conditions:
+def _extras(layer: Layer, held: Mapping[str, Array], before: Spec, after: Spec) -> Extras:
     """What acted on the scores beside the settings, as far as the trace shows it; UsageError where it does not."""
     if "weights" not in held and "sink_weight" in layer:
         raise _not_carried("the sinks")
     slopes = [scheme.slopes(1) for scheme in {before.positions, after.positions}]
     if len(layer.head_index) != layer.heads and "biased" not in held and any(slope is not None for slope in slopes):
         raise _not_carried("all heads, which ALiBi needs")
-    conditions = Conditions()
+    extras = Extras()
     if "masked" in layer and "masked" not in held:
         hidden = np.isneginf(layer["masked"])  # (head, query, key)
         ruled_out, still = _hidden_by(before.mask, hidden), _hidden_by(after.mask, hidden)
@@ -179,12 +179,12 @@ def _conditions(layer: Layer, held: Mapping[str, Array], before: Spec, after: Sp
         array = apart.any() or any("attn_mask" in stage.formula for stage in layer.stages if stage.name == "masked")
         if array and (ruled_out & ~still).any():
             raise _not_carried(f"what attn_mask says where {layer.settings.mask} hides")
-        conditions = Conditions(hidden=apart if apart.any() else None)
-    redone = _attended(layer, held, before, conditions)
+        extras = Extras(hidden=apart if apart.any() else None)
+    redone = _attended(layer, held, before, extras)
     for name in CHAIN:
         if name in layer and name in redone and not _near(redone[name], layer[name], layer.settings.dtype):
             raise _not_carried(f"all that made its {name}")
-    return conditions
+    return extras
 
 
 def _hidden_by(mask: Mask, scores: Array) -> Array:

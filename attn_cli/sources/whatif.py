@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attn_cli.core.edits import Edit, Silence, parse_put
+from attn_cli.core.edits import Edit, ZeroHead, parse_set_cell
 from attn_cli.core.spec import parse_temperature
 from attn_cli.errors import SelectionError, SpecError, UsageError
 from attn_cli.sources.naming import chosen_layers
@@ -58,9 +58,9 @@ class WhatIf:
                 raise UsageError(
                     f"--without-head: {spelled!r} is no layer and head", hint=f"LAYER.HEAD, such as {example}"
                 )
-            found.setdefault(_one(layer, layers, f"--without-head {spelled}"), []).append(Silence(int(head), spelled))
+            found.setdefault(_one(layer, layers, f"--without-head {spelled}"), []).append(ZeroHead(int(head), spelled))
         for text in self.puts:
-            named, put = parse_put(text)
+            named, put = parse_set_cell(text)
             if named is None and len(layers) > 1:
                 raise UsageError(
                     f"--set: {put.named} is in each of {len(layers)} layers",

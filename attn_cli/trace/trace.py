@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from attn_cli.errors import SelectionError, SpecError
-from attn_cli.trace.stages import STAGES, Kind
+from attn_cli.trace.stages import STAGES, StageKind
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -52,7 +52,7 @@ class Stage:
     formula: str = ""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> StageKind:
         return STAGES[self.name]
 
 

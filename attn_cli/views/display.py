@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, repr=False)
-class Look:
+class Display:
     """How the reader wants it: digits after the point, palette (None: by the data), all cells, numbers in pictures.
 
     `color_scale` says how shares become colours, a name of COLOR_SCALES.

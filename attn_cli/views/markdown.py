@@ -6,7 +6,7 @@ from itertools import accumulate, groupby, pairwise
 from types import MappingProxyType
 from typing import Any
 
-from attn_cli.views.display import Look
+from attn_cli.views.display import Display
 from attn_cli.views.drawing.boxes import Line
 from attn_cli.views.drawing.folding import note_of
 from attn_cli.views.drawing.heat import in_picture, picture_lines
@@ -21,11 +21,11 @@ _INLINE = re.compile(r"[\\`*_\[\]<>|~&$#]|:(?=//)|:(?=[\w+-]+:)|(?<=[wW]{3})\.")
 _FIRST = re.compile(r"[-+=.)]")
 
 
-def page_to_markdown(page: Page, look: Look) -> str:
+def page_to_markdown(page: Page, display: Display) -> str:
     """The whole page; large tables are folded as on a screen of 80 cells unless `look.full`."""
     parts: list[str] = []
     for kind, blocks in groupby(page, type):
-        parts += WRITE[kind](tuple(blocks), look)
+        parts += WRITE[kind](tuple(blocks), display)
     return "\n\n".join(parts) + "\n"
 
 
@@ -43,21 +43,21 @@ def _paragraph(text: str) -> str:
     )
 
 
-def _headings(blocks: Sequence[Heading], look: Look) -> Iterator[str]:
+def _headings(blocks: Sequence[Heading], display: Display) -> Iterator[str]:
     return (f"## {escaped(block.text)}" for block in blocks)
 
 
-def _prose(blocks: Sequence[Prose], look: Look) -> Iterator[str]:
+def _prose(blocks: Sequence[Prose], display: Display) -> Iterator[str]:
     return (_paragraph(block.text) for block in blocks)
 
 
-def _equations(blocks: Sequence[Equation], look: Look) -> Iterator[str]:
+def _equations(blocks: Sequence[Equation], display: Display) -> Iterator[str]:
     yield fenced([safe(block.text) for block in blocks])
 
 
-def _numbers(blocks: Sequence[Numbers], look: Look) -> Iterator[str]:
+def _numbers(blocks: Sequence[Numbers], display: Display) -> Iterator[str]:
     for block in blocks:
-        layouts, paint = laid_out(block, look, _SCREEN)
+        layouts, paint = laid_out(block, display, _SCREEN)
         for layout in layouts:
             yield from _layout(layout, paint)
 
@@ -90,19 +90,19 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _pictures(blocks: Sequence[Picture], look: Look) -> Iterator[str]:
+def _pictures(blocks: Sequence[Picture], display: Display) -> Iterator[str]:
     for block in blocks:
-        if look.numbers:
-            yield from _numbers([Numbers(block.grids)], in_picture(look))
+        if display.numbers:
+            yield from _numbers([Numbers(block.grids)], in_picture(display))
         else:
-            yield fenced([_plain(line) for line in picture_lines(block, look, _SCREEN)])
+            yield fenced([_plain(line) for line in picture_lines(block, display, _SCREEN)])
 
 
 def _plain(line: Line) -> str:
     return "".join(text for text, _ in line).rstrip(" ")
 
 
-def _listings(blocks: Sequence[Listing], look: Look) -> Iterator[str]:
+def _listings(blocks: Sequence[Listing], display: Display) -> Iterator[str]:
     for block in blocks:
         marks = ["---:" if column in block.right else "---" for column in range(len(block.header))]
         rows = [list(map(escaped, row)) for row in (block.header, *block.rows)]
@@ -116,7 +116,7 @@ def fenced(lines: Sequence[str]) -> str:
     return "\n".join([fence + "text", *lines, fence])
 
 
-Write = Callable[[Any, Look], Iterator[str]]
+Write = Callable[[Any, Display], Iterator[str]]
 
 WRITE: Mapping[type, Write] = MappingProxyType(
     {

@@ -10,7 +10,7 @@ from attn_cli.trace.trace import Array, Layer, Trace
 from attn_cli.views.drawing.folding import Fold, fold, note_of
 from attn_cli.views.drawing.numbers import Form, form_of
 from attn_cli.views.drawing.palette import Palette, palette_of, readable_on
-from attn_cli.views.drawing.scale import Scale, scale_of
+from attn_cli.views.drawing.scale import ColorRange, scale_of
 from attn_cli.views.drawing.text import labels, safe
 from attn_cli.views.page import Grid, Prose
 from attn_cli.views.pages.explain import grids
@@ -62,7 +62,7 @@ def _grids(shown: Sequence[Grid], most: int) -> Iterator[str]:
     ]
     signed = any(grid.signed for grid in some)
     palette = palette_of(None, signed=signed)
-    scale = scale_of(arrays, signed=signed, centred=palette.diverging)
+    scale = scale_of(arrays, signed=signed, centered=palette.diverging)
     form = form_of(np.concatenate([array.ravel() for array in arrays]) if arrays else np.zeros(0), DIGITS)
     for grid, array, (down, across) in zip(some, arrays, folds, strict=True):
         yield _table(grid, (down, across), _cells(array, form, scale, palette))
@@ -70,7 +70,7 @@ def _grids(shown: Sequence[Grid], most: int) -> Iterator[str]:
         yield f"<div>… {len(shown) - len(some):,} more heads are in the trace, not shown here</div>"
 
 
-def _cells(values: Array, form: Form, scale: Scale, palette: Palette) -> list[list[str]]:
+def _cells(values: Array, form: Form, scale: ColorRange, palette: Palette) -> list[list[str]]:
     """A coloured cell for each number (row, column)."""
     count = len(palette.levels)
     styles = [f"background:{_rgb(level)};color:{_rgb(readable_on(level))}" for level in palette.levels]
@@ -109,8 +109,8 @@ def _table(grid: Grid, folds: tuple[Fold, Fold], rows: list[list[str]]) -> str:
     return f'<table style="{_TABLE}" cellpadding="3">{caption}<tr><td></td>{"".join(top)}</tr>{"".join(lines)}</table>'
 
 
-def _rgb(colour: tuple[int, int, int]) -> str:
-    return "#" + bytes(colour).hex()
+def _rgb(color: tuple[int, int, int]) -> str:
+    return "#" + bytes(color).hex()
 
 
 def _text(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.color import ColorSystem
 
-from attn_cli.views.display import Look
+from attn_cli.views.display import Display
 from attn_cli.views.drawing.boxes import Line, Piece
 from attn_cli.views.drawing.heat import picture_lines
 from attn_cli.views.drawing.screen import Screen
@@ -18,7 +18,7 @@ from attn_cli.views.page import Equation, Heading, Listing, Numbers, Page, Pictu
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-Draw = Callable[[Any, Look, Screen], Iterator[Line]]
+Draw = Callable[[Any, Display, Screen], Iterator[Line]]
 
 DRAW: Mapping[type, Draw] = MappingProxyType(
     {
@@ -38,13 +38,13 @@ SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "true
 class TerminalPage:
     """A page as text with colour codes, and as a Rich renderable; the text needs no Console, which is slow to load."""
 
-    def __init__(self, page: Page, look: Look) -> None:
+    def __init__(self, page: Page, display: Display) -> None:
         self.page = page
-        self.look = look
+        self.display = display
 
     def text(self, screen: Screen) -> str:
         """What a screen is sent."""
-        system = SYSTEMS.get(screen.colour or "")
+        system = SYSTEMS.get(screen.color or "")
         pieces: list[str] = []
         for line in self.lines(screen):
             for text, style in _finished(line, screen):
@@ -69,7 +69,7 @@ class TerminalPage:
                 kind is Heading or before in TALL or (before is Equation and kind is not Equation)
             ):
                 yield []
-            yield from DRAW[kind](block, self.look, screen)
+            yield from DRAW[kind](block, self.display, screen)
             before = kind
 
 
@@ -78,7 +78,7 @@ def _finished(line: Line, screen: Screen) -> list[Piece]:
     pieces = list(line)
     if screen.width < NARROW:
         pieces = _cut(pieces, screen)
-    if screen.colour is None:
+    if screen.color is None:
         text = screen.last("".join(text for text, _ in pieces)).rstrip(" ")
         return [(text, None)] if text else []
     while pieces and (pieces[-1][1] is None or not pieces[-1][1].bgcolor):

@@ -14,7 +14,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from attn_cli.views.display import Look
+from attn_cli.views.display import Display
 from attn_cli.views.drawing.palette import PALETTES, level_of, readable_on
 from attn_cli.views.page import Grid, Numbers
 from attn_cli.views.terminal import TerminalPage
@@ -30,7 +30,7 @@ def main() -> None:
     tokens = tuple(f"token{place}" for place in range(SIDE))
     grid = Grid(values, tokens, tokens, signed=False)
     ways: dict[str, Callable[[], RenderableType]] = {
-        "ours": lambda: TerminalPage((Numbers((grid,)),), Look(full=True)),
+        "ours": lambda: TerminalPage((Numbers((grid,)),), Display(full=True)),
         "Rich Table": lambda: rich_table(values, tokens),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
@@ -75,9 +75,9 @@ def rich_table(values: np.ndarray, tokens: tuple[str, ...]) -> Table:
     return table
 
 
-def hexed(colour: tuple[int, int, int]) -> str:
+def hexed(color: tuple[int, int, int]) -> str:
     """#rrggbb."""
-    return "#" + bytes(colour).hex()
+    return "#" + bytes(color).hex()
 
 
 if __name__ == "__main__":

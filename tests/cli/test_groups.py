@@ -23,9 +23,9 @@ class Look:
 
 
 @grouped
-def command(size: Size, look: Look, brief: Annotated[bool, typer.Option("--brief")] = False) -> None:
+def command(size: Size, display: Look, brief: Annotated[bool, typer.Option("--brief")] = False) -> None:
     """Say what came."""
-    typer.echo(f"{size} {look} {brief}")
+    typer.echo(f"{size} {display} {brief}")
 
 
 app = typer.Typer(rich_markup_mode=None)

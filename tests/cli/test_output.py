@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.cli.output import colour_system, width, write_file
+from attn_cli.cli.output import color_system, width, write_file
 from attn_cli.errors import AttnError
 
 unix = pytest.mark.skipif(os.name != "posix", reason="permission bits and devices are Unix")
@@ -145,12 +145,12 @@ def test_colour_is_decided_by_the_flag_then_the_environment_then_the_terminal(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert colour_system(choice, Terminal() if terminal else io.StringIO()) == system
+    assert color_system(choice, Terminal() if terminal else io.StringIO()) == system
 
 
 def test_a_file_gets_colour_only_if_asked() -> None:
-    assert colour_system("auto", None) is None
-    assert colour_system("always", None) == "standard"
+    assert color_system("auto", None) is None
+    assert color_system("always", None) == "standard"
 
 
 @pytest.mark.parametrize(("columns", "wide"), [("120", 120), ("0", 80), ("-5", 80), ("wide", 80), ("", 80)])

@@ -56,9 +56,9 @@ def test_a_terminal_on_standard_input_is_not_waited_for(arguments: list[str], co
 
 @unix
 @pytest.mark.parametrize(
-    ("env", "coloured"), [({"TERM": "xterm-256color"}, True), ({"TERM": "dumb"}, False), ({"NO_COLOR": "1"}, False)]
+    ("env", "colored"), [({"TERM": "xterm-256color"}, True), ({"TERM": "dumb"}, False), ({"NO_COLOR": "1"}, False)]
 )
-def test_a_terminal_gets_its_width_and_its_colours(env: dict[str, str], coloured: bool) -> None:
+def test_a_terminal_gets_its_width_and_its_colors(env: dict[str, str], colored: bool) -> None:
     pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (24, 61))
@@ -67,7 +67,7 @@ def test_a_terminal_gets_its_width_and_its_colours(env: dict[str, str], coloured
         seen = _all_of(leader)
     os.close(leader)
     assert process.returncode == 0
-    assert (b"\x1b[" in seen) is coloured
+    assert (b"\x1b[" in seen) is colored
     plain = re.sub(r"\x1b\[[0-9;]*m", "", seen.decode()).splitlines()
     assert 40 < max(map(len, plain)) <= 61
 
@@ -158,10 +158,10 @@ def test_an_ascii_screen_can_read_an_error(attn: Attn) -> None:
 
 
 def test_the_program_alone_says_what_it_does(attn: Attn) -> None:
-    bare = attn()
-    assert (bare.code, bare.errors) == (0, "")
-    assert bare.out.index("attn explain") < bare.out.index("Commands:")
-    assert attn("-h") == attn("--help") == bare
+    matrix_stage = attn()
+    assert (matrix_stage.code, matrix_stage.errors) == (0, "")
+    assert matrix_stage.out.index("attn explain") < matrix_stage.out.index("Commands:")
+    assert attn("-h") == attn("--help") == matrix_stage
 
 
 def test_the_version(attn: Attn) -> None:

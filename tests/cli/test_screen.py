@@ -1,4 +1,4 @@
-"""What a screen gets: no line too wide, colour only where it is wanted, no token that a terminal would obey."""
+"""What a screen gets: no line too wide, color only where it is wanted, no token that a terminal would obey."""
 
 import json
 import re
@@ -92,7 +92,7 @@ def test_a_path_or_a_text_that_a_terminal_would_obey_is_shown_safely(call: Attn,
 
 
 @pytest.mark.parametrize(
-    ("options", "env", "coloured"),
+    ("options", "env", "colored"),
     [
         ([], {}, False),
         ([], {"FORCE_COLOR": "1"}, True),
@@ -104,11 +104,9 @@ def test_a_path_or_a_text_that_a_terminal_would_obey_is_shown_safely(call: Attn,
         (["--color", "never"], {"ATTN_COLOR": "always"}, False),
     ],
 )
-def test_colour_is_there_where_it_is_wanted(
-    call: Attn, options: list[str], env: dict[str, str], coloured: bool
-) -> None:
+def test_color_is_there_where_it_is_wanted(call: Attn, options: list[str], env: dict[str, str], colored: bool) -> None:
     for command in (["explain", EXAMPLE], ["why", EXAMPLE, "--query", "0"], ["compare", "a b", "a c"]):
-        assert ("\x1b[" in call(*command, *options, env=env).out) is coloured
+        assert ("\x1b[" in call(*command, *options, env=env).out) is colored
 
 
 def test_settings_come_from_the_environment_and_flags_win(call: Attn) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from attn_cli.core.attention import Projections, attend
-from attn_cli.core.spec import Conditions, Spec, parse_mask, parse_positions
+from attn_cli.core.spec import Extras, Spec, parse_mask, parse_positions
 from attn_cli.trace.trace import Array, Layer
 from tests.core.reference import Run
 
@@ -84,8 +84,8 @@ def spec_of(run: Run, dtype: str = "float64") -> Spec:
     )
 
 
-def conditions_of(run: Run) -> Conditions:
-    return Conditions(
+def conditions_of(run: Run) -> Extras:
+    return Extras(
         bias=run.bias,
         hidden=run.hidden,
         sinks=run.sinks,
@@ -112,7 +112,7 @@ def attended(
         given or given_of(run),
         projections,
         spec_of(run, dtype),
-        conditions=conditions_of(run),
+        extras=conditions_of(run),
         context_tokens=None if run.context is None else CONTEXT,
         keep=keep,
     )

@@ -86,7 +86,7 @@ def test_the_last_queries_alone_weigh_as_they_do_among_all(mask: str, positions:
     run = a_run("softcap", "sinks", mask=mask, positions=positions)
     whole = attended(run)
     cached = {name: whole[name] for name in ("K", "V")} | {"Q": whole["Q"][:, -2:]}
-    few = attend(TOKENS, cached, None, spec_of(run), conditions=conditions_of(run))
+    few = attend(TOKENS, cached, None, spec_of(run), extras=conditions_of(run))
     assert few.query_tokens == ("d", "e")
     assert few.key_tokens == TOKENS
     for name in ("scores", "weights", "sink_weight", "head_output"):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attn_cli.core.attention import Projections, attend
-from attn_cli.core.spec import Conditions, Spec, parse_mask, parse_positions
+from attn_cli.core.spec import Extras, Spec, parse_mask, parse_positions
 from attn_cli.errors import SpecError
 from attn_cli.trace.stages import PARTS, STAGES
 from attn_cli.trace.trace import Array, Layer
@@ -34,16 +34,16 @@ SHAPES: dict[str, tuple[int, ...]] = WIDTHS | {
 def attend_on(shapes: Mapping[str, tuple[int, ...]], **rest: Any) -> Layer:
     """Two query heads on one key/value head, on arrays of these shapes."""
     arrays = {name: np.zeros(shape) for name, shape in shapes.items()}
-    conditions = ("bias", "hidden", "sinks", "position_embeddings", "position_ids", "position_ids_context")
+    extras = ("bias", "hidden", "sinks", "position_embeddings", "position_ids", "position_ids_context")
     spec = rest.pop("spec", Spec(heads=2, kv_heads=1))
     kinds = {"hidden": bool, "position_ids": int, "position_ids_context": int}
     return attend(
         rest.pop("tokens", TOKENS),
-        {name: array for name, array in arrays.items() if name[:2] not in ("W_", "b_") and name not in conditions},
+        {name: array for name, array in arrays.items() if name[:2] not in ("W_", "b_") and name not in extras},
         Projections(**{name: array for name, array in arrays.items() if name[:2] in ("W_", "b_")}),
         spec,
-        conditions=Conditions(
-            **{name: array.astype(kinds.get(name, float)) for name, array in arrays.items() if name in conditions}
+        extras=Extras(
+            **{name: array.astype(kinds.get(name, float)) for name, array in arrays.items() if name in extras}
         ),
         **rest,
     )

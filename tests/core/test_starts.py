@@ -5,7 +5,7 @@ import pytest
 
 from attn_cli.core.attention import Projections, attend
 from attn_cli.core.record import AS_STORED
-from attn_cli.core.spec import Conditions, Spec, parse_mask, parse_positions
+from attn_cli.core.spec import Extras, Spec, parse_mask, parse_positions
 from attn_cli.errors import SpecError
 from attn_cli.trace.trace import Array
 from tests.core.runs import CONTEXT, EXTRAS, TOKENS, a_run, arrays, attended, given_of
@@ -127,7 +127,7 @@ def test_keys_of_cross_attention_never_come_from_the_tokens_that_ask() -> None:
     with pytest.raises(SpecError, match="X_context is given, and no tokens"):
         attend(TOKENS, {"X": run.X, "X_context": run.X}, projections, Spec(heads=6, kv_heads=3))
     with pytest.raises(SpecError, match="position_ids_context"):
-        attend(TOKENS, {"X": run.X}, None, conditions=Conditions(position_ids_context=np.arange(5)))
+        attend(TOKENS, {"X": run.X}, None, extras=Extras(position_ids_context=np.arange(5)))
 
 
 def test_what_attention_cannot_start_from_is_refused() -> None:
@@ -145,7 +145,7 @@ def test_a_query_that_sees_nothing_weighs_nothing() -> None:
         {name: attended(run)[name] for name in "QKV"},
         None,
         Spec(heads=6, kv_heads=3),
-        conditions=Conditions(hidden=hidden),
+        extras=Extras(hidden=hidden),
     )
     np.testing.assert_array_equal(layer["weights"][:, 3], np.zeros((6, 5)))
     np.testing.assert_array_equal(layer["head_output"][:, 3], np.zeros((6, 3)))
@@ -181,7 +181,7 @@ def test_alibi_tells_far_positions_apart_in_float16() -> None:
         {"Q": np.zeros((1, 3, 2)), "K": np.zeros((1, 3, 2))},
         None,
         Spec(positions=parse_positions("alibi"), dtype="float16"),
-        conditions=Conditions(position_ids=places),
+        extras=Extras(position_ids=places),
     )
     np.testing.assert_array_equal(layer["biased"][0] * -256, [[0, 1, 3], [1, 0, 2], [3, 2, 0]])
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from attn_cli.core.attention import Projections, attend
 from attn_cli.core.masks import Mask
-from attn_cli.core.spec import Conditions, Spec, parse_mask, parse_positions
+from attn_cli.core.spec import Extras, Spec, parse_mask, parse_positions
 from attn_cli.trace.trace import Array
 from tests.core.runs import POSITIONS
 
@@ -37,15 +37,15 @@ def test_weights_are_not_negative_and_rows_sum_to_1_and_what_is_hidden_weighs_ex
 ) -> None:
     rng = np.random.default_rng(seed)
     spec = Spec(*heads, mask=mask, positions=parse_positions(positions))
-    conditions = Conditions(hidden=rng.random((n, n)) < 0.3 if hide else None)
+    extras = Extras(hidden=rng.random((n, n)) < 0.3 if hide else None)
     layer = attend(
-        words(n), {"embedded": rng.normal(size=(n, D_MODEL)) * 9}, projections(rng, heads), spec, conditions=conditions
+        words(n), {"embedded": rng.normal(size=(n, D_MODEL)) * 9}, projections(rng, heads), spec, extras=extras
     )
     weights, visible = layer["weights"], np.ones((n, n), bool)
     if (seen := mask.visible(slice(None), n, n)) is not None:
         visible &= seen
-    if conditions.hidden is not None:
-        visible &= ~conditions.hidden
+    if extras.hidden is not None:
+        visible &= ~extras.hidden
     assert (weights >= 0).all()
     assert (weights[:, ~visible] == 0).all()
     np.testing.assert_allclose(weights.sum(axis=2), np.broadcast_to(visible.any(axis=1), (heads[0], n)), atol=1e-14)
@@ -104,8 +104,7 @@ def test_rope_and_alibi_see_distances_alone(seed: int, n: int, shift: int, posit
     given_ = {name: rng.normal(size=(3, n, D_K)) for name in "QKV"}
     spec = Spec(heads=3, positions=parse_positions(positions))
     here, there = (
-        attend(words(n), given_, None, spec, conditions=Conditions(position_ids=np.arange(n) + start))
-        for start in (0, shift)
+        attend(words(n), given_, None, spec, extras=Extras(position_ids=np.arange(n) + start)) for start in (0, shift)
     )
     np.testing.assert_allclose(there["weights"], here["weights"], rtol=1e-8, atol=1e-12)
 
@@ -131,5 +130,5 @@ def test_a_bias_of_zeros_and_a_mask_that_hides_nothing_change_nothing() -> None:
     given_ = {name: rng.normal(size=(1, 5, 3)) for name in "QKV"}
     nothing: Array = np.zeros((5, 5))
     plain = attend(words(5), given_)
-    biased = attend(words(5), given_, conditions=Conditions(bias=nothing, hidden=nothing.astype(bool)))
+    biased = attend(words(5), given_, extras=Extras(bias=nothing, hidden=nothing.astype(bool)))
     np.testing.assert_array_equal(biased["weights"], plain["weights"])

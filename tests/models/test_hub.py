@@ -14,7 +14,7 @@ import pytest
 
 from attn_cli.errors import DocumentError
 from attn_cli.models.gguf.tags import meant, models, some, tag_of
-from attn_cli.models.hub import found
+from attn_cli.models.hub import resolved
 
 pytest.importorskip("huggingface_hub")
 SAMPLE = Path(__file__).parents[2] / "samples" / "known-heads"
@@ -120,12 +120,12 @@ def test_no_hub_at_all_is_said_in_two_lines(tmp_path: Path) -> None:
 
 def test_what_exists_or_looks_like_a_path_is_never_a_name(tmp_path: Path) -> None:
     shutil.copytree(SAMPLE, tmp_path / "gpt2")
-    assert found(str(tmp_path / "gpt2")) == str(tmp_path / "gpt2")
+    assert resolved(str(tmp_path / "gpt2")) == str(tmp_path / "gpt2")
     for path in ("./no/gpt2", "/no/gpt2", "~/no/gpt2", "a/b/c"):
         with pytest.raises(DocumentError, match="no such folder"):
-            found(path)
+            resolved(path)
     with pytest.raises(DocumentError, match="is a file"):
-        found(str(SAMPLE / "config.json"))
+        resolved(str(SAMPLE / "config.json"))
 
 
 @pytest.mark.parametrize(("model", "why"), [("me/files", "config.json"), ("me/files:Q5_K_M", "of no GGUF files")])

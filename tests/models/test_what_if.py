@@ -9,11 +9,11 @@ import pytest
 
 from attn_cli.analysis.logits.ablation import ablations
 from attn_cli.analysis.logits.head_writes import writes
-from attn_cli.analysis.logits.logit_attribution import direct
+from attn_cli.analysis.logits.logit_attribution import logit_attribution
 from attn_cli.errors import SelectionError
 from attn_cli.models.explain import expectation, run_model, run_to_next
 from attn_cli.models.next_token import log_shares, shift
-from attn_cli.models.request import ModelRequest, opened
+from attn_cli.models.request import ModelRequest, open_request
 from attn_cli.sources.whatif import WhatIf
 from tests.cli.conftest import Attn, call  # noqa: F401
 
@@ -68,7 +68,7 @@ def test_the_heads_that_matter_are_ranked_first_and_the_others_move_nothing() ->
     assert all(one.kl < 1e-6 for one in found.heads[2:])
     assert found.heads[1].top == "cat"
     assert seen == [(done, 8) for done in range(9)]
-    model, text, target = opened(request())
+    model, text, target = open_request(request())
     stream = model.stream(text.ids, text.tokens, (), target.ids, target.tokens)
     while True:
         try:
@@ -91,7 +91,7 @@ def test_a_shift_is_the_divergence_of_the_distribution_before() -> None:
 
 
 def test_the_parts_add_up_to_every_logit() -> None:
-    found = direct(*opened(request(WhatIf())))
+    found = logit_attribution(*open_request(request(WhatIf())))
     total = found.unembed(np.sum([part.vector for part in found.parts], axis=0)[np.newaxis])[0] + found.bias
     np.testing.assert_allclose(total, found.logits, atol=1e-4)
     each = sum(found.unembed(part.vector[np.newaxis])[0] for part in found.parts) + found.bias
@@ -274,9 +274,9 @@ def test_heads_cannot_write_through_norms_of_sums() -> None:
     """A plan whose sums are normed after each layer: what a head writes is no part of the logit."""
     from dataclasses import replace
 
-    model, text, target = opened(request(WhatIf()))
+    model, text, target = open_request(request(WhatIf()))
     stack = model.architecture.stacks[0]
     layers = tuple(replace(plan, norms=(*plan.norms, "mlp_sum")) for plan in stack.layers)
     posted = replace(model, architecture=replace(model.architecture, stacks=(replace(stack, layers=layers),)))
     with pytest.raises(SelectionError, match="norms the sum"):
-        direct(posted, text, target)
+        logit_attribution(posted, text, target)

@@ -11,7 +11,7 @@ import pytest
 
 from attn_cli import Layer, Projections, Spec, attend
 from attn_cli.cli.boundary import run
-from attn_cli.core.spec import Conditions, parse_mask, parse_positions
+from attn_cli.core.spec import Extras, parse_mask, parse_positions
 from attn_cli.sources.documents.arrays import read_mask
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -124,9 +124,7 @@ def attended(arrays: Mapping[str, Array], dtype: str, settings: Settings, mask: 
         given,
         Projections(**{name: array for name, array in matrices.items() if name[0] in "Wb"}),
         Spec(heads=heads, kv_heads=kv_heads, dtype=dtype, **parsed),
-        conditions=Conditions(
-            bias=bias, hidden=hidden, sinks=arrays.get("sinks"), position_ids=arrays.get("position_ids")
-        ),
+        extras=Extras(bias=bias, hidden=hidden, sinks=arrays.get("sinks"), position_ids=arrays.get("position_ids")),
         context_tokens=[str(i) for i in range(keys)] if cross else None,
     )
 

@@ -14,7 +14,7 @@ from attn_cli.analysis.heads.head_names import KINDS as HEAD_KINDS
 from attn_cli.analysis.heads.metrics import METRICS
 from attn_cli.analysis.heads.patterns import PATTERNS
 from attn_cli.cli.app import app_of
-from attn_cli.cli.options import Change
+from attn_cli.cli.options import WhatIfOptions
 from attn_cli.cli.results import FORMATS
 from attn_cli.core.masks import MASKS
 from attn_cli.core.positions import POSITIONS
@@ -22,7 +22,7 @@ from attn_cli.core.spelling import forms
 from attn_cli.models.families import FAMILIES
 from attn_cli.sources.documents.catalogue import BIASES, CONDITIONS, INPUTS, LATER, MATRICES, SETTINGS
 from attn_cli.sources.tokenizers import TOKENIZERS
-from attn_cli.trace.stages import PARTS, STAGES, Kind
+from attn_cli.trace.stages import PARTS, STAGES, StageKind
 from attn_cli.views.drawing.color_scales import COLOR_SCALES
 from attn_cli.views.drawing.palette import PALETTES
 from tests.readme.shell import ROOT
@@ -101,9 +101,9 @@ def commands() -> str:
 
 
 def changes() -> str:
-    """Every option of `Change`: how it is typed, and what it says of itself."""
+    """Every option of `WhatIfOptions`: how it is typed, and what it says of itself."""
     rows = []
-    for field in fields(Change):
+    for field in fields(WhatIfOptions):
         (option,) = field.type.__metadata__  # type: ignore[union-attr]
         # Where a name is given, Typer keeps it in place of a default until the command is built.
         name = option.default if isinstance(option.default, str) else f"--{field.name.replace('_', '-')}"
@@ -120,13 +120,13 @@ def parts() -> str:
     return table(("part", "what it means"), [(f"`{name}`", meaning(STAGES[name])) for name in PARTS])
 
 
-def meaning(kind: Kind) -> str:
+def meaning(kind: StageKind) -> str:
     """What a stage means, without what the document says once for all of them."""
     words = kind.meaning.removeprefix("Rows look at columns: ")
     return words[0].upper() + words[1:]
 
 
-def axes(kind: Kind) -> str:
+def axes(kind: StageKind) -> str:
     """The axes of a stage's array, in order."""
     heads = {"query heads": ("head",), "key heads": ("key head",), None: ()}[kind.heads]
     return " × ".join((*heads, kind.rows, *((kind.columns,) if kind.columns else ())))

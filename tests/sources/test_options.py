@@ -123,7 +123,7 @@ CANNOT: list[tuple[Document, dict[str, Any]]] = [
     (a_document(), {"seed": 1, "unknown": "zero", "text": "dog"}),
     (a_document(), {"dim": 8}),
     (a_document(), {"head_dim": 8}),
-    (a_document(), {"bare": "scores"}),
+    (a_document(), {"matrix_stage": "scores"}),
     (a_document(), {"tokenizer": "char"}),
     (X, {"unknown": "zero"}),
     (X, {"context": "some words"}),
@@ -136,7 +136,7 @@ def test_an_option_that_cannot_act_is_refused(document: Document, options: dict[
     layer_of(kept, tmp_path)
     with pytest.raises(UsageError) as caught:
         layer_of(kept, tmp_path, **options)
-    name = "--as" if "bare" in options else "--" + next(iter(options)).replace("_", "-")
+    name = "--as" if "matrix_stage" in options else "--" + next(iter(options)).replace("_", "-")
     assert name in caught.value.message
     assert name in caught.value.hint
     assert caught.value.exit_code == 2
@@ -149,7 +149,7 @@ TRACE_CANNOT: list[dict[str, Any]] = [
     {"seed": 1},
     {"unknown": "zero"},
     {"unknown": "random", "seed": 1},
-    {"bare": "weights"},
+    {"matrix_stage": "weights"},
     {"positions": "sinusoidal"},
     {"context": "some words"},
     {"tokenizer": "byte"},
@@ -164,7 +164,7 @@ def test_an_option_that_cannot_act_on_a_trace_is_refused(options: dict[str, Any]
         trace_of(data, tmp_path, **options)
 
 
-@pytest.mark.parametrize("options", [{"unknown": "zero"}, {"bare": "scores"}])
+@pytest.mark.parametrize("options", [{"unknown": "zero"}, {"matrix_stage": "scores"}])
 def test_an_option_that_needs_a_document_is_refused_without_one(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="there is no document"):
         run(Request(text="the cat", **options))

@@ -6,7 +6,7 @@ import re
 import numpy as np
 from rich.console import Console
 
-from attn_cli.views.display import Look
+from attn_cli.views.display import Display
 from attn_cli.views.page import Block, Equation, Grid, Heading, Listing, Numbers, Picture, Prose
 from attn_cli.views.terminal import TerminalPage
 
@@ -42,7 +42,7 @@ SYSTEMS = ("truecolor", "256", "standard", None)
 
 
 def screen(
-    *page: Block, width: int = 80, colour: str | None = None, look: Look | None = None, encoding: str = "utf-8"
+    *page: Block, width: int = 80, color: str | None = None, display: Display | None = None, encoding: str = "utf-8"
 ) -> str:
     """What a console of that width and colour prints."""
 
@@ -54,15 +54,15 @@ def screen(
     console = Console(
         file=stream,
         width=width,
-        color_system=colour,  # type: ignore[arg-type]
-        force_terminal=colour is not None,
+        color_system=color,  # type: ignore[arg-type]
+        force_terminal=color is not None,
         no_color=False,
         markup=False,
         emoji=False,
         highlight=False,
         legacy_windows=False,
     )
-    console.print(TerminalPage(page, look or Look()), crop=False, end="")
+    console.print(TerminalPage(page, display or Display()), crop=False, end="")
     return stream.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""A page on terminals of every width and colour."""
+"""A page on terminals of every width and color."""
 
 import re
 import subprocess
@@ -8,22 +8,22 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from attn_cli.views.display import Look
+from attn_cli.views.display import Display
 from attn_cli.views.drawing.text import cells
 from attn_cli.views.page import Equation, Grid, Heading, Listing, Numbers, Picture, Prose
 from attn_cli.views.terminal import TerminalPage
 from tests.views.screens import HOSTILE, SYSTEMS, all_blocks, grid, hostile_grid, plain, screen
 
 WIDTHS = (20, 40, 80, 200)
-LOOKS = (Look(), Look(full=True), Look(numbers=True), Look(precision=1, palette="cividis"))
+LOOKS = (Display(), Display(full=True), Display(numbers=True), Display(precision=1, palette="cividis"))
 CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=("plain", "full", "numbers", "cividis"))
-@pytest.mark.parametrize("colour", ["truecolor", "standard", None])
+@pytest.mark.parametrize("display", LOOKS, ids=("plain", "full", "numbers", "cividis"))
+@pytest.mark.parametrize("color", ["truecolor", "standard", None])
 @pytest.mark.parametrize("width", [2, 7, *WIDTHS])
-def test_no_line_is_wider_than_the_screen(width: int, colour: str | None, look: Look) -> None:
-    text = screen(*all_blocks(), width=width, colour=colour, look=look)
+def test_no_line_is_wider_than_the_screen(width: int, color: str | None, display: Display) -> None:
+    text = screen(*all_blocks(), width=width, color=color, display=display)
     assert [line for line in plain(text).split("\n") if cells(line) > width] == []
 
 
@@ -35,11 +35,11 @@ def test_every_encoding_can_write_the_page_in_the_width_there_is(width: int, enc
     assert max(cells(line) for line in plain(written.decode(encoding)).split("\n")) <= width
 
 
-@pytest.mark.parametrize("colour", SYSTEMS)
-def test_nothing_hostile_reaches_the_terminal(colour: str | None) -> None:
-    text = CODES.sub("", screen(*all_blocks(), colour=colour))
+@pytest.mark.parametrize("color", SYSTEMS)
+def test_nothing_hostile_reaches_the_terminal(color: str | None) -> None:
+    text = CODES.sub("", screen(*all_blocks(), color=color))
     assert set(re.findall(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b\ud800-\udfff]", text)) == {"\n"}
-    if colour is None:
+    if color is None:
         assert "\x1b" not in screen(*all_blocks())
 
 
@@ -48,12 +48,12 @@ def test_lines_have_no_spaces_at_their_end_without_colour(width: int) -> None:
     assert not re.search(r" +$", screen(*all_blocks(), width=width), re.MULTILINE)
 
 
-@pytest.mark.parametrize("colour", SYSTEMS)
+@pytest.mark.parametrize("color", SYSTEMS)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_numbers_stand_below_each_other_whatever_the_tokens(width: int, colour: str | None) -> None:
+def test_numbers_stand_below_each_other_whatever_the_tokens(width: int, color: str | None) -> None:
     names = tuple(HOSTILE)
     values = np.random.default_rng(0).normal(size=(len(names), 5)) * 30
-    lines = plain(screen(Numbers((Grid(values, names, names[:5]),)), width=width, colour=colour)).split("\n")
+    lines = plain(screen(Numbers((Grid(values, names, names[:5]),)), width=width, color=color)).split("\n")
     rows = [line for line in lines if re.search(r"-?\d+\.\d{4}", line)]
     assert len(rows) == len(names)
     points = [{cells(row[: found.start()]) for found in re.finditer(r"\.(?=\d{4}(\s|$))", row)} for row in rows]
@@ -65,12 +65,12 @@ def test_numbers_stand_below_each_other_whatever_the_tokens(width: int, colour: 
 def test_colour_changes_no_letter(width: int) -> None:
     page = (Prose("words"), Numbers((grid(5, 7),)), Listing(("a", "b"), (("c", "d"),)))
     uncoloured = screen(*page, width=width).replace("─", "").split()
-    for colour in ("truecolor", "256", "standard"):
-        assert plain(screen(*page, width=width, colour=colour)).split() == uncoloured
+    for color in ("truecolor", "256", "standard"):
+        assert plain(screen(*page, width=width, color=color)).split() == uncoloured
 
 
 def test_each_colour_system_gets_its_own_codes_in_one_process() -> None:
-    found = {system: screen(Numbers((grid(5, 7),)), colour=system) for system in SYSTEMS}
+    found = {system: screen(Numbers((grid(5, 7),)), color=system) for system in SYSTEMS}
     assert "48;2;" in found["truecolor"]
     assert "48;5;" in found["256"]
     assert "48;2;" not in found["256"]
@@ -124,10 +124,10 @@ def test_the_page_in_plain_text(width: int, golden: Callable[[str, str], None]) 
     golden(f"page-{width}.txt", screen(*all_blocks(), width=width))
 
 
-@pytest.mark.parametrize("colour", ["truecolor", "256", "standard"])
-def test_the_page_in_colour(colour: str, golden: Callable[[str, str], None]) -> None:
+@pytest.mark.parametrize("color", ["truecolor", "256", "standard"])
+def test_the_page_in_colour(color: str, golden: Callable[[str, str], None]) -> None:
     page = (Heading("weights"), Numbers((hostile_grid(),)), Picture((hostile_grid(),)), Picture((grid(37, 41),)))
-    golden(f"page-{colour}.ansi", screen(*page, colour=colour))
+    golden(f"page-{color}.ansi", screen(*page, color=color))
 
 
 def test_the_page_in_ascii(golden: Callable[[str, str], None]) -> None:
@@ -135,5 +135,5 @@ def test_the_page_in_ascii(golden: Callable[[str, str], None]) -> None:
 
 
 def test_a_page_keeps_what_it_was_given() -> None:
-    page, look = (Prose("x"),), Look(full=True)
-    assert (TerminalPage(page, look).page, TerminalPage(page, look).look) == (page, look)
+    page, display = (Prose("x"),), Display(full=True)
+    assert (TerminalPage(page, display).page, TerminalPage(page, display).display) == (page, display)

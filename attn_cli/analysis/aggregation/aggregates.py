@@ -14,7 +14,7 @@ from attn_cli.analysis.aggregation.gathering import Chosen, Made
 from attn_cli.analysis.aggregation.norms import norm, value_norm
 from attn_cli.analysis.aggregation.rollout import rollout
 from attn_cli.analysis.aggregation.spreads import largest, mean
-from attn_cli.core.output_matrix import Writes
+from attn_cli.core.output_matrix import OutputMatrixOf
 from attn_cli.errors import SelectionError
 from attn_cli.sources.selecting import indices
 from attn_cli.trace.trace import Array, Layer, Trace
@@ -108,7 +108,7 @@ class Aggregate:
     figures: Mapping[str, Any]
 
 
-def aggregate(trace: Trace, name: str, writes: Writes, heads: str | None = None) -> Aggregate:
+def aggregate(trace: Trace, name: str, writes: OutputMatrixOf, heads: str | None = None) -> Aggregate:
     """The chosen heads (`0`, `0-2`, None for all) of all layers of a trace as one matrix.
 
     SelectionError where the trace lacks what the method needs, or its layers have not the same tokens.
@@ -147,7 +147,7 @@ def _wanted(layer: Layer, heads: str | None) -> tuple[int, ...]:
     return layer.head_index if named is None else layer.select(named, ()).head_index
 
 
-def _refuse_missing(layer: Layer, name: str, writes: Writes) -> None:
+def _refuse_missing(layer: Layer, name: str, writes: OutputMatrixOf) -> None:
     method = METHODS[name]
     missing = [stage for stage in method.needs if stage not in layer]
     if not missing:

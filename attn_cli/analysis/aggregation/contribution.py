@@ -3,7 +3,7 @@
 import numpy as np
 
 from attn_cli.analysis.aggregation.gathering import Chosen, Made
-from attn_cli.core.output_matrix import Writing
+from attn_cli.core.output_matrix import HeadOutputMatrix
 from attn_cli.errors import SelectionError
 from attn_cli.trace.trace import Array, Layer
 
@@ -41,7 +41,7 @@ def contribution(chosen: Chosen) -> Made:
     )
 
 
-def _stream(layer: Layer, writing: Writing) -> Array:
+def _stream(layer: Layer, writing: HeadOutputMatrix) -> Array:
     """y (query, d_model): the residual and what attention adds to it, in float64."""
     if writing.normed:
         raise SelectionError(

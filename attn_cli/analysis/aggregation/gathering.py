@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.core.output_matrix import Writes, Writing
+from attn_cli.core.output_matrix import HeadOutputMatrix, OutputMatrixOf
 from attn_cli.errors import SelectionError
 from attn_cli.trace.trace import Array, Layer
 
@@ -18,7 +18,7 @@ class Chosen:
     method: str
     layers: tuple[Layer, ...]
     heads: tuple[tuple[int, ...], ...]
-    writes: Writes
+    writes: OutputMatrixOf
 
     def weights(self) -> Iterator[Array]:
         """The weights (head, query, key) of each layer's wanted heads, in float64."""
@@ -31,7 +31,7 @@ class Chosen:
             places = [layer.kv_head_index.index(layer.key_head(head)) for head in heads]
             yield layer["V"][places].astype(np.float64)
 
-    def writing(self, layer: Layer) -> Writing:
+    def writing(self, layer: Layer) -> HeadOutputMatrix:
         """How the layer writes; SelectionError where the source does not carry W_O."""
         found = self.writes(layer)
         if found is None:

@@ -23,7 +23,7 @@ from attn_cli.trace.trace import Trace
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """What was found; `checks` names what was looked at, `layers` and `heads` how much of it there was.
 
     `errors` is None unless everything was recomputed.
@@ -44,7 +44,9 @@ class Report:
         return len(self.findings) - self.faults
 
 
-def check(found: Trace | Parameters, declared: Mapping[str, Any] | None = None, *, recompute: bool = False) -> Report:
+def check(
+    found: Trace | Parameters, declared: Mapping[str, Any] | None = None, *, recompute: bool = False
+) -> CheckReport:
     """Every stored stage against the stage before it, and the weights against what they have to be.
 
     `declared` settings (mask, scale, positions, softcap) say what the dump should be; nothing stored is changed.
@@ -59,7 +61,7 @@ def check(found: Trace | Parameters, declared: Mapping[str, Any] | None = None, 
             checks |= dict.fromkeys(_looked_at(dump))
             marks += _marks(dump)
             errors += recomputed(dump) if recompute else ()
-    return Report(layers, heads, tuple(checks), findings(marks), tuple(errors) if recompute else None)
+    return CheckReport(layers, heads, tuple(checks), findings(marks), tuple(errors) if recompute else None)
 
 
 def _marks(dump: Dump) -> list[Mark]:

@@ -3,11 +3,11 @@
 from typing import Any
 
 from attn_cli import __version__
-from attn_cli.analysis.check.check import Report
+from attn_cli.analysis.check.check import CheckReport
 from attn_cli.trace.trace import Trace
 
 
-def check_document(trace: Trace, path: str, report: Report) -> dict[str, Any]:
+def check_document(trace: Trace, path: str, report: CheckReport) -> dict[str, Any]:
     """The verdict in numbers, the findings, and where asked for the errors of each layer's stages."""
     document: dict[str, Any] = {
         "format": "attn.check",

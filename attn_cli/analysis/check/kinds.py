@@ -9,7 +9,7 @@ Severity = Literal["fault", "remark"]
 
 
 @dataclass(frozen=True)
-class Kind:
+class FindingKind:
     """A finding's words; those in braces are filled in where it is found."""
 
     severity: Severity
@@ -18,15 +18,15 @@ class Kind:
     fix: str
 
 
-def _fault(what: str, cause: str, fix: str) -> Kind:
-    return Kind("fault", what, cause, fix)
+def _fault(what: str, cause: str, fix: str) -> FindingKind:
+    return FindingKind("fault", what, cause, fix)
 
 
-def _remark(what: str, cause: str, fix: str) -> Kind:
-    return Kind("remark", what, cause, fix)
+def _remark(what: str, cause: str, fix: str) -> FindingKind:
+    return FindingKind("remark", what, cause, fix)
 
 
-KINDS: Mapping[str, Kind] = MappingProxyType(
+KINDS: Mapping[str, FindingKind] = MappingProxyType(
     {
         "not-a-number": _fault(
             "{stage} {holds} NaN or infinities",

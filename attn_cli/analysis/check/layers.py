@@ -11,7 +11,7 @@ from attn_cli.analysis.check.dump import Dump
 from attn_cli.analysis.check.precision import Precision, precisions
 from attn_cli.core.attention import CHAIN
 from attn_cli.core.masks import Mask
-from attn_cli.core.spec import Conditions, Spec
+from attn_cli.core.spec import Extras, Spec
 from attn_cli.core.steps import Block, alibi
 from attn_cli.sources.documents.parameters import Parameters
 from attn_cli.sources.restart import spec_of
@@ -74,7 +74,7 @@ def _from_parameters(found: Parameters, declared: Mapping[str, Any]) -> Dump:
     stages = {
         s.name: s.array.astype(np.float64) for s in layer.stages if not late or s.name not in _LATE or s.name in stored
     }
-    conditions = found.conditions
+    extras = found.extras
     bias, words = _conditions_bias(found, layer, spec)
     dump = Dump(
         layer=layer,
@@ -84,11 +84,11 @@ def _from_parameters(found: Parameters, declared: Mapping[str, Any]) -> Dump:
         spec=spec,
         bias=bias,
         bias_words=words,
-        sinks=None if conditions.sinks is None else conditions.sinks.astype(np.float64),
+        sinks=None if extras.sinks is None else extras.sinks.astype(np.float64),
         stated=frozenset(declared),
         given=found,
     )
-    array = None if conditions.hidden is None else np.broadcast_to(conditions.hidden, dump.shape)
+    array = None if extras.hidden is None else np.broadcast_to(extras.hidden, dump.shape)
     return replace(dump, array_hidden=array, hidden=_hidden(dump, spec.mask, array))
 
 
@@ -96,9 +96,9 @@ def _conditions_bias(found: Parameters, layer: Layer, spec: Spec) -> tuple[Array
     """What is added to scores (head, query, key), and in words."""
     terms: dict[str, Array] = {}
     if (slopes := spec.positions.slopes(spec.heads)) is not None:
-        terms["ALiBi"] = _alibi(slopes, *_places(layer, spec, found.conditions))
-    if found.conditions.bias is not None:
-        terms[found.conditions.bias_words] = found.conditions.bias
+        terms["ALiBi"] = _alibi(slopes, *_places(layer, spec, found.extras))
+    if found.extras.bias is not None:
+        terms[found.extras.bias_words] = found.extras.bias
     return (sum(terms.values(), start=np.zeros(())) if terms else None), " + ".join(terms)
 
 
@@ -123,11 +123,11 @@ def _source(formula: str, stage: str) -> str | None:
     return next((word for word in words if word in CHAIN and word != stage), None)
 
 
-def _places(layer: Layer, spec: Spec, conditions: Conditions | None = None) -> tuple[Array, Array]:
+def _places(layer: Layer, spec: Spec, extras: Extras | None = None) -> tuple[Array, Array]:
     """The positions of queries and of keys: those that are given, else counted."""
     queries, keys = len(layer.query_tokens), len(layer.key_tokens)
     cross = layer.kind == "cross"
-    given = conditions or Conditions()
+    given = extras or Extras()
     own = given.position_ids
     if own is None:
         own = np.arange(queries if cross else max(queries, keys))

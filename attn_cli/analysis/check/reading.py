@@ -13,14 +13,14 @@ from attn_cli.trace.trace import Trace
 _STRINGS_OR_ODD = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b')
 
 
-def read_dump(data: bytes, name: str, bare: str | None = None) -> Trace | Parameters:
+def read_dump(data: bytes, name: str, matrix_stage: str | None = None) -> Trace | Parameters:
     """The trace or the parameters that bytes hold; DocumentError where they are neither."""
     if kind_of(data) == "json":
         data = _STRINGS_OR_ODD.sub(_quoted, data)
-    document = read_document(data, name, bare)
+    document = read_document(data, name, matrix_stage)
     if isinstance(document, Trace):
         return document
-    return read_parameters(Request(weights=name, bare=bare, odd=True), document, name)
+    return read_parameters(Request(weights=name, matrix_stage=matrix_stage, allow_nonfinite=True), document, name)
 
 
 def declared_by(mask: str | None, positions: str | None, scale: str | None, softcap: str | None) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from attn_cli.analysis.check.dump import Dump
 from attn_cli.core.attention import CHAIN, attend
 from attn_cli.core.masks import NoMask
 from attn_cli.core.positions import NoPositions
-from attn_cli.core.spec import Conditions, Spec
+from attn_cli.core.spec import Extras, Spec
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array, Layer
 
@@ -91,7 +91,7 @@ def _again(dump: Dump, start: Mapping[str, Array]) -> Layer | None:
         softcap=dump.spec.softcap,
     )
     tokens, keys = dump.layer.query_tokens, dump.layer.key_tokens
-    made = attend(tokens, given, None, spec, conditions=_conditions(dump), context_tokens=keys)
+    made = attend(tokens, given, None, spec, extras=_extras(dump), context_tokens=keys)
     # What stood in for all heads' sake is no stage of the dump; the output has W_O behind it unless it is as wide.
     known = [stage for stage in made.stages if stage.name not in ("Q", "K", "V")]
     return replace(made, stages=tuple(s for s in known if s.name != "output" or _side_by_side(dump, s.array)))
@@ -124,7 +124,7 @@ def _document(dump: Dump) -> Layer | None:
     return replace(found, given=kept, spec=replace(dump.spec, dtype="float64")).attended()
 
 
-def _conditions(dump: Dump) -> Conditions:
+def _extras(dump: Dump) -> Extras:
     """What acted on the scores of a trace, as far as it shows: bias, hiding, sinks."""
     bias, hidden = dump.bias, dump.hidden
     chain = dump.chain()
@@ -136,7 +136,7 @@ def _conditions(dump: Dump) -> Conditions:
     elif dump.unseen and "weights" in dump.stages:
         zero = dump.stages["weights"] == 0
         hidden = zero if hidden is None else hidden | zero
-    return Conditions(bias=bias, hidden=hidden, sinks=_sinks(dump))
+    return Extras(bias=bias, hidden=hidden, sinks=_sinks(dump))
 
 
 def _sinks(dump: Dump) -> Array | None:

@@ -14,7 +14,7 @@ from attn_cli.analysis.check.scale import fitted_factor, mistaken_factors, scale
 from attn_cli.core.attention import attend
 from attn_cli.core.masks import NoMask
 from attn_cli.core.ops import join_heads, split_heads
-from attn_cli.core.spec import Conditions
+from attn_cli.core.spec import Extras
 from attn_cli.trace.trace import Array
 
 Bad = Mapping[str, Collection[int]]
@@ -31,15 +31,15 @@ def check_projections(dump: Dump, bad: Bad) -> Iterator[Mark]:
     if not names:
         return
     start = {name: array for name, array in found.given.items() if name[0] in "eX"}
-    placed = Conditions(
-        position_embeddings=found.conditions.position_embeddings,
-        position_ids=found.conditions.position_ids,
-        position_ids_context=found.conditions.position_ids_context,
+    placed = Extras(
+        position_embeddings=found.extras.position_embeddings,
+        position_ids=found.extras.position_ids,
+        position_ids_context=found.extras.position_ids_context,
     )
     spec = replace(found.spec, dtype="float64")
     keep = ("X", "X_context", *"QKV")
     context = found.context_tokens
-    made = attend(found.tokens, start, found.projections, spec, conditions=placed, context_tokens=context, keep=keep)
+    made = attend(found.tokens, start, found.projections, spec, extras=placed, context_tokens=context, keep=keep)
     for name in names:
         source = "X_context" if name != "Q" and "X_context" in made else "X"
         expected = made[name]

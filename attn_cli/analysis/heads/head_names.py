@@ -27,7 +27,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Kind:
+class HeadKind:
     """A kind of head: its name in words, the evidence, the least that it takes, and what speaks for it.
 
     Of the kinds that a head passes, those of the first `rank` are asked first; among them the strongest is taken.
@@ -79,42 +79,42 @@ def _even(seen: Observed) -> Evidence | None:
 
 _SIMPLE = ("current_token", "previous_token", "first_token")
 
-KINDS: Mapping[str, Kind] = MappingProxyType(
+KINDS: Mapping[str, HeadKind] = MappingProxyType(
     {
-        "induction": Kind(
+        "induction": HeadKind(
             "induction",
             partial(_patterned, pattern="induction", simpler=_SIMPLE),
             0.4,
             "attention to what followed earlier occurrences of the same token",
             rank=0,
         ),
-        "duplicate_token": Kind(
+        "duplicate_token": HeadKind(
             "duplicate token",
             partial(_patterned, pattern="duplicate_token", simpler=_SIMPLE),
             0.3,  # half goes to the token itself where a head looks for the same token, and that one is there too
             "attention to earlier occurrences of the same token",
             rank=0,
         ),
-        "previous_token": Kind(
+        "previous_token": HeadKind(
             "previous token",
             partial(_patterned, pattern="previous_token", simpler=("first_token",)),
             0.4,
             "attention to the token before",
         ),
-        "next_token": Kind(
+        "next_token": HeadKind(
             "next token",
             partial(_patterned, pattern="next_token", simpler=()),
             0.4,
             "attention to the token after",
         ),
-        "current_token": Kind(
+        "current_token": HeadKind(
             "current token",
             partial(_patterned, pattern="current_token", simpler=("first_token",)),
             0.4,
             "attention to the token itself",
         ),
-        "sink": Kind("sink on {}", _sink, 0.3, "α of the key that takes most (Gu et al. 2024, ε = 0.3)"),
-        "even": Kind("even", _even, 0.95, "normalised entropy", rank=2),
+        "sink": HeadKind("sink on {}", _sink, 0.3, "α of the key that takes most (Gu et al. 2024, ε = 0.3)"),
+        "even": HeadKind("even", _even, 0.95, "normalised entropy", rank=2),
     }
 )
 """Every kind that a head may be named after; a head that passes none of them is `mixed`."""

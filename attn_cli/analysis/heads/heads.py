@@ -45,7 +45,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Report:
+class HeadsReport:
     """Every head in the order of the model; the first text's trace, for where it came from; what is undefined, and why.
 
     `lengths` are the tokens of each text.
@@ -69,7 +69,7 @@ class _Seen:
     sinks: Sequence[tuple[int, str]]
 
 
-def heads(traces: Iterable[Trace], least: Mapping[str, float], period: int | None = None) -> Report:
+def heads(traces: Iterable[Trace], least: Mapping[str, float], period: int | None = None) -> HeadsReport:
     """The figures of every head, averaged over texts; `least` is the threshold of each kind.
 
     `period` is the length of what is said twice, for metrics on repeated tokens. DocumentError for fewer than two
@@ -104,7 +104,7 @@ def heads(traces: Iterable[Trace], least: Mapping[str, float], period: int | Non
         for name, metric in METRICS.items()
         if all(head.metrics[name] is None for head in found)
     }
-    return Report(found, first, tuple(lengths), undefined, tuple(notes))
+    return HeadsReport(found, first, tuple(lengths), undefined, tuple(notes))
 
 
 def _seen(layer: Layer, seen: Observed) -> _Seen:
@@ -176,7 +176,7 @@ def _lift(figure: float | None, even: float | None) -> float | None:
     return None if figure is None or even is None or even <= 1e-12 else figure / even
 
 
-def ranked(report: Report, name: str) -> tuple[Head, ...]:
+def ranked(report: HeadsReport, name: str) -> tuple[Head, ...]:
     """The heads by one metric, the largest first; SelectionError where it is undefined for all of them."""
     if name in report.undefined:
         raise SelectionError(

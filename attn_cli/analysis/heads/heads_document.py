@@ -5,12 +5,12 @@ from typing import Any
 from attn_cli import __version__
 from attn_cli.analysis.documents import document
 from attn_cli.analysis.heads.head_names import KINDS
-from attn_cli.analysis.heads.heads import Head, Report
+from attn_cli.analysis.heads.heads import Head, HeadsReport
 from attn_cli.analysis.heads.metric_names import Named
 from attn_cli.analysis.heads.metrics import METRICS
 
 
-def heads_document(report: Report, heads: tuple[Head, ...], least: dict[str, float]) -> dict[str, Any]:
+def heads_document(report: HeadsReport, heads: tuple[Head, ...], least: dict[str, float]) -> dict[str, Any]:
     """The heads in the order given, the thresholds of their names, and what is undefined, with the reason."""
     body = {
         "texts": len(report.lengths),

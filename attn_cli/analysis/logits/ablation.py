@@ -7,7 +7,7 @@ from attn_cli.models.explain import expectation
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
 from attn_cli.models.next_token import Expected, shift
-from attn_cli.models.request import ModelRequest, opened
+from attn_cli.models.request import ModelRequest, open_request
 from attn_cli.models.tokenizers.tokenizer import Encoded
 from attn_cli.models.whatif import without_head
 from attn_cli.sources.naming import chosen_layers
@@ -51,7 +51,7 @@ def ablations(
     progress: Progress = lambda done, count: None,
 ) -> Ablations:
     """Each chosen head set to zero before W_O (Michel et al. 2019, arXiv 1905.10650), run again from its layer on."""
-    model, text, target = opened(request)
+    model, text, target = open_request(request)
     before, streams = _first_run(model, text, target)
     chosen = list(_heads(model, layers, heads))
     found = []

@@ -14,7 +14,7 @@ MOST = 5e11
 
 
 @dataclass(frozen=True, eq=False)
-class Vocabulary:
+class VocabularyProducts:
     """W_Uᵀ · W_E and W_Eᵀ · W_E (d_model, d_model), what all circuits have in common; norms' weights are folded in."""
 
     through: Array
@@ -37,7 +37,7 @@ class Circuit:
 NONE = Circuit(None, None)
 
 
-def vocabulary(model: Model) -> Vocabulary | None:
+def vocabulary(model: Model) -> VocabularyProducts | None:
     """The products over all tokens, None where they would take too long."""
     stack = model.architecture.stacks[-1]
     weights = model.weights_of(stack)
@@ -45,10 +45,10 @@ def vocabulary(model: Model) -> Vocabulary | None:
     if embed.shape != unembed.shape or float(embed.size) * embed.shape[1] > MOST:
         return None
     through = _gained(stack.final_norm, weights.find("final_norm"), (unembed.T @ embed).astype(np.float64))
-    return Vocabulary(through, (embed.T @ embed).astype(np.float64))
+    return VocabularyProducts(through, (embed.T @ embed).astype(np.float64))
 
 
-def circuits(model: Model, vocabulary: Vocabulary | None, stack: StackPlan, number: int) -> list[Circuit]:
+def circuits(model: Model, vocabulary: VocabularyProducts | None, stack: StackPlan, number: int) -> list[Circuit]:
     """One for each head of a layer of the last stack, that attends to its own tokens."""
     plan, weights = stack.layers[number], model.weights_of(stack, number)
     if vocabulary is None or plan.projecting is not None or any(weights.find(name) is None for name in "qkvo"):

@@ -4,7 +4,7 @@ from typing import Any
 
 from attn_cli import __version__
 from attn_cli.analysis.logits.ablation import Ablations
-from attn_cli.analysis.logits.head_writes import CONVENTION, Writes
+from attn_cli.analysis.logits.head_writes import CONVENTION, HeadWrites
 
 
 def ablations_document(found: Ablations, text: str | None, model: str) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def ablations_document(found: Ablations, text: str | None, model: str) -> dict[s
     }
 
 
-def writes_document(found: Writes, text: str | None, model: str) -> dict[str, Any]:
+def writes_document(found: HeadWrites, text: str | None, model: str) -> dict[str, Any]:
     """What each head adds to the logits at the last position, and the parts of the likeliest token's logit."""
     return _of_model("writes", text, model) | {
         "next": vars(found.token),

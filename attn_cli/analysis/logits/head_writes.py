@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.analysis.logits.circuits import NONE, Circuit, circuits, vocabulary
-from attn_cli.analysis.logits.logit_attribution import Direct, Part, direct
+from attn_cli.analysis.logits.logit_attribution import Component, LogitAttribution, logit_attribution
 from attn_cli.models.explain import names_of
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
-from attn_cli.models.request import ModelRequest, opened
+from attn_cli.models.request import ModelRequest, open_request
 from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.selecting import indices
 from attn_cli.trace.trace import Array
@@ -46,7 +46,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Writes:
+class HeadWrites:
     """All heads in their order, and the parts of the likeliest token's logit, which add up to it.
 
     `logit` is that of the whole run before the model's softcap; `parts` are (name, logit), heads among them.
@@ -57,11 +57,11 @@ class Writes:
     heads: tuple[Written, ...]
 
 
-def writes(request: ModelRequest, *, layers: str | None = None, heads: str | None = None, count: int = 5) -> Writes:
+def writes(request: ModelRequest, *, layers: str | None = None, heads: str | None = None, count: int = 5) -> HeadWrites:
     """What the chosen heads write; SelectionError for a model without an unembedding, or with norms in between."""
-    model, text, target = opened(request)
+    model, text, target = open_request(request)
     wanted = chosen_layers(layers, layer_names(model.architecture))
-    found = direct(model, text, target)
+    found = logit_attribution(model, text, target)
     name = names_of(model)
     top = int(found.logits.argmax())
     named = _heads(model, found, name, wanted, heads, top, count)
@@ -69,11 +69,17 @@ def writes(request: ModelRequest, *, layers: str | None = None, heads: str | Non
     if found.bias[top]:
         parts.append(("bias of the unembedding", float(found.bias[top])))
     token = Promoted(top, name(top), float(found.logits[top]))
-    return Writes(token, tuple(parts), tuple(named))
+    return HeadWrites(token, tuple(parts), tuple(named))
 
 
 def _heads(
-    model: Model, found: Direct, name: Callable[[int], str], wanted: list[str], heads: str | None, top: int, count: int
+    model: Model,
+    found: LogitAttribution,
+    name: Callable[[int], str],
+    wanted: list[str],
+    heads: str | None,
+    top: int,
+    count: int,
 ) -> Iterator[Written]:
     stack = model.architecture.stacks[-1]
     shared = vocabulary(model)
@@ -97,7 +103,7 @@ def _heads(
         )
 
 
-def _chosen(heads: str | None, part: Part, found: Direct) -> bool:
+def _chosen(heads: str | None, part: Component, found: LogitAttribution) -> bool:
     count = sum(other.layer == part.layer and other.head is not None for other in found.parts)
     places = indices(heads, count, "head")
     return places is None or part.head in places

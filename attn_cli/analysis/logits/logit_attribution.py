@@ -24,7 +24,7 @@ _SUMS = {"attention_sum", "cross_sum", "mlp_sum"}
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Component:
     """One part of the stream at the last position: `vector` (d_model) after the frozen final norm.
 
     `head` is None for what no head wrote: the embeddings, biases, the feed-forward part.
@@ -37,16 +37,16 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Direct:
+class LogitAttribution:
     """All parts, and the logits (token id) that they and the bias add up to, before a softcap."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[Component, ...]
     bias: Array
     logits: Array
     unembed: Callable[[Array], Array]
 
 
-def direct(model: Model, text: Encoded, target: Encoded) -> Direct:
+def logit_attribution(model: Model, text: Encoded, target: Encoded) -> LogitAttribution:
     """The parts of one run; SelectionError for a model whose heads do not write straight into the logits."""
     stack = model.architecture.stacks[-1]
     model.uncapped_logits(np.zeros((1, _width(model, stack)), np.float32))  # says so if this is no language model
@@ -62,26 +62,26 @@ def direct(model: Model, text: Encoded, target: Encoded) -> Direct:
     parts = [replace(part, vector=freeze(part.vector)) for part in raw]
     normed = state if norm is None else outside.normed(norm, "final_norm", state[np.newaxis])[0]
     if norm is not None and (bias := outside.find("final_norm", "bias")) is not None and bias.any():
-        parts.append(Part("final norm's bias", None, None, bias.astype(np.float64)))
+        parts.append(Component("final norm's bias", None, None, bias.astype(np.float64)))
     zero = model.uncapped_logits(np.zeros_like(normed[np.newaxis]))
 
     def unembed(vectors: Array) -> Array:
         logits: Array = model.uncapped_logits(vectors.astype(np.float32)) - zero
         return logits
 
-    return Direct(tuple(parts), zero[0], model.uncapped_logits(normed[np.newaxis])[0], unembed)
+    return LogitAttribution(tuple(parts), zero[0], model.uncapped_logits(normed[np.newaxis])[0], unembed)
 
 
 def _width(model: Model, stack: StackPlan) -> int:
     return int(model.unembedding_matrix().shape[1]) if model.architecture.unembedding else 1
 
 
-def _raw_parts(model: Model, stack: StackPlan, text: Encoded, target: Encoded) -> tuple[list[Part], Array]:
+def _raw_parts(model: Model, stack: StackPlan, text: Encoded, target: Encoded) -> tuple[list[Component], Array]:
     """The parts before the final norm, and their sum, the last state (d_model)."""
     stacks = (*model.architecture.stacks[:-1], replace(stack, final_norm=None))
     open_ended = replace(model, architecture=replace(model.architecture, stacks=stacks))
     stream = open_ended.stream(text.ids, text.tokens, STAGES, target.ids, target.tokens, text.segments)
-    parts: list[Part] = []
+    parts: list[Component] = []
     before: Array | None = None
     while True:
         try:
@@ -93,24 +93,24 @@ def _raw_parts(model: Model, stack: StackPlan, text: Encoded, target: Encoded) -
         if stack.name and not layer.name.startswith(f"{stack.name}."):
             continue
         start = layer["residual"][-1].astype(np.float64)
-        parts += _rest(parts, before, start) if before is not None else [Part("embeddings", None, None, start)]
+        parts += _rest(parts, before, start) if before is not None else [Component("embeddings", None, None, start)]
         plan, weights = stack.layers[layer.index], model.weights_of(stack, layer.index)
         added = list(_added(layer, plan, weights))
         parts += added
         before = start + sum(part.vector for part in added)
 
 
-def _rest(parts: list[Part], before: Array | None, after: Array) -> list[Part]:
+def _rest(parts: list[Component], before: Array | None, after: Array) -> list[Component]:
     """What came to the stream since the last attention: the feed-forward part of its layer."""
     if before is None:
         return []
     vector = after - before
     if abs(vector).max() <= ROUNDING * abs(after).max():
         return []
-    return [Part(f"{parts[-1].layer} feed-forward", parts[-1].layer, None, vector)]
+    return [Component(f"{parts[-1].layer} feed-forward", parts[-1].layer, None, vector)]
 
 
-def _added(layer: Layer, plan: LayerPlan, weights: Weights) -> Iterator[Part]:
+def _added(layer: Layer, plan: LayerPlan, weights: Weights) -> Iterator[Component]:
     """What each head of a layer adds to the stream at the last position, and what W_O's bias does."""
     crosses = layer.kind == "cross"
     output = layer["output"][-1].astype(np.float64)
@@ -124,7 +124,7 @@ def _added(layer: Layer, plan: LayerPlan, weights: Weights) -> Iterator[Part]:
         written = plan.norm.frozen_at(output, weights.find("after_attention"))(written)
     scale = 1.0 if crosses else plan.residual_scale
     for head, vector in enumerate(written * scale):
-        yield Part(f"{layer.name} head {head}", layer.name, head, vector)
+        yield Component(f"{layer.name} head {head}", layer.name, head, vector)
     bias = (added - written.sum(axis=0)) * scale
     if weights.find("cross_o" if crosses else "o", "bias") is not None or "after_attention" in plan.norms:
-        yield Part(f"{layer.name} bias of W_O", layer.name, None, bias)
+        yield Component(f"{layer.name} bias of W_O", layer.name, None, bias)

@@ -4,7 +4,7 @@ import os
 from hashlib import sha256
 
 from attn_cli.errors import DocumentError, SelectionError
-from attn_cli.models.hub import found
+from attn_cli.models.hub import resolved
 from attn_cli.models.model import Model, open_model
 from attn_cli.models.tokenizers.tokenizer import open_tokenizer
 from attn_cli.trace.files.parsing import parse_json
@@ -16,7 +16,7 @@ def repeated_ids(model: str, count: int, seed: int) -> str:
     A token of r is none of the tokenizer's special ones; without a BOS, which not every model has, it is [r, r]. The
     same seed draws the same tokens on every machine. SelectionError where the model has too few tokens or places.
     """
-    opened = open_model(found(model))
+    opened = open_model(resolved(model))
     if len(opened.architecture.stacks) > 1:
         raise SelectionError(
             f"{model} is an encoder-decoder, which --repeat does not run", hint="give TEXT and --target instead"

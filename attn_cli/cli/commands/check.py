@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from attn_cli.cli.option_groups import grouped
-from attn_cli.cli.options import Show
+from attn_cli.cli.options import ShowOptions
 from attn_cli.errors import UsageError
 
 File = Annotated[
@@ -24,7 +24,7 @@ class Dumped:
     weights: Annotated[
         str | None, typer.Option("--weights", "-w", "--input", "-i", metavar="FILE", help="Another way to name FILE.")
     ] = None
-    bare: Annotated[
+    matrix_stage: Annotated[
         str | None,
         typer.Option("--as", metavar="STAGE", help="What a bare matrix is: weights (the default) or scores."),
     ] = None
@@ -41,15 +41,15 @@ def _path(dumped: Dumped) -> str:
     if (dumped.file is None) == (dumped.weights is None):
         what = "there is no FILE" if dumped.file is None else "FILE and -w name two files"
         raise UsageError(what, hint="attn check dump.npz")
-    if dumped.bare not in (None, "weights", "scores"):
-        raise UsageError(f"--as: {dumped.bare!r} is not weights or scores", hint="--as scores, or leave it out")
+    if dumped.matrix_stage not in (None, "weights", "scores"):
+        raise UsageError(f"--as: {dumped.matrix_stage!r} is not weights or scores", hint="--as scores, or leave it out")
     return dumped.file or dumped.weights or ""
 
 
 @grouped
 def command(
     dumped: Dumped,
-    show: Show,
+    show: ShowOptions,
     recompute: Annotated[
         bool, typer.Option("--recompute", help="Compute all again in float64; print the largest error of each stage.")
     ] = False,
@@ -64,19 +64,19 @@ def command(
     from attn_cli.analysis.check.check import check
     from attn_cli.analysis.check.document import check_document
     from attn_cli.analysis.check.reading import declared_by, read_dump, shown
-    from attn_cli.cli.results import Result, again, deliver, look_of
+    from attn_cli.cli.results import Result, again, deliver, display_of
     from attn_cli.sources.documents.files import read_bytes
     from attn_cli.views.pages.check import check_page
 
-    look = look_of(show)
+    display = display_of(show)
     declared = declared_by(dumped.mask, dumped.positions, dumped.scale, dumped.softcap)
     path = _path(dumped)
-    found = read_dump(read_bytes(path), "standard input" if path == "-" else path, dumped.bare)
+    found = read_dump(read_bytes(path), "standard input" if path == "-" else path, dumped.matrix_stage)
     report, trace = check(found, declared, recompute=recompute), shown(found, path)
     deliver(
         Result(
             lambda: check_page(trace, report, again=again()),
-            look,
+            display,
             show,
             document=lambda: check_document(trace, path, report),
         )

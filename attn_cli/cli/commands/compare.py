@@ -7,7 +7,7 @@ import typer
 
 from attn_cli.cli.number_types import distance
 from attn_cli.cli.option_groups import grouped
-from attn_cli.cli.options import Change, Checkpoint, Choice, Show, Source
+from attn_cli.cli.options import CheckpointOptions, SelectOptions, ShowOptions, SourceOptions, WhatIfOptions
 
 OneSide = Annotated[
     str | None,
@@ -16,7 +16,7 @@ OneSide = Annotated[
 
 
 @dataclass(frozen=True)
-class Sides(Source):
+class Sides(SourceOptions):
     """The source of A; the options hold for both sides."""
 
     text: OneSide = None
@@ -25,10 +25,10 @@ class Sides(Source):
 @grouped
 def command(
     source: Sides,
-    checkpoint: Checkpoint,
-    change: Change,
-    choice: Choice,
-    show: Show,
+    checkpoint: CheckpointOptions,
+    change: WhatIfOptions,
+    choice: SelectOptions,
+    show: ShowOptions,
     other: Annotated[
         str | None, typer.Argument(metavar="[B]", help="Another one; left out where an option says what changes.")
     ] = None,
@@ -59,13 +59,13 @@ def command(
     from attn_cli.analysis.compare import compare
     from attn_cli.analysis.documents import compare_document
     from attn_cli.cli.inputs import stages_of
-    from attn_cli.cli.results import Result, again, deliver, look_of
-    from attn_cli.cli.two_runs import Side, two_runs
+    from attn_cli.cli.results import Result, again, deliver, display_of
+    from attn_cli.cli.two_runs import RunOptions, two_runs
     from attn_cli.trace.stages import STAGES
     from attn_cli.views.pages.compare import Shown, compare_page
 
-    look = look_of(show)
-    pair = two_runs(Side(source, checkpoint, choice, change), other, changes or [])
+    display = display_of(show)
+    pair = two_runs(RunOptions(source, checkpoint, choice, change), other, changes or [])
     a, b = pair.a, pair.b
     found = compare(a, b)
     pictured = (stages_of(choice) or tuple(STAGES)) if choice.stage else None
@@ -73,7 +73,7 @@ def command(
     deliver(
         Result(
             lambda: compare_page(a, b, found, shown),
-            look,
+            display,
             show,
             document=lambda: compare_document(a, b, found, tolerance, pair.expected),
         )

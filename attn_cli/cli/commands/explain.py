@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli.option_groups import grouped
-from attn_cli.cli.options import Change, Checkpoint, Choice, Picturing, Show, Source
+from attn_cli.cli.options import (
+    CheckpointOptions,
+    PictureOptions,
+    SelectOptions,
+    ShowOptions,
+    SourceOptions,
+    WhatIfOptions,
+)
 
 if TYPE_CHECKING:
     from attn_cli.views.page import Page
@@ -13,12 +20,12 @@ if TYPE_CHECKING:
 
 @grouped
 def command(
-    source: Source,
-    checkpoint: Checkpoint,
-    change: Change,
-    choice: Choice,
-    picturing: Picturing,
-    show: Show,
+    source: SourceOptions,
+    checkpoint: CheckpointOptions,
+    change: WhatIfOptions,
+    choice: SelectOptions,
+    picturing: PictureOptions,
+    show: ShowOptions,
     brief: Annotated[bool, typer.Option("--brief", help="Leave out the explanations.")] = False,
 ) -> None:
     """Show every stage of attention, with formulas, numbers and words.
@@ -34,7 +41,7 @@ def command(
     from attn_cli.cli.aggregates import deliver_aggregate, pictured
     from attn_cli.cli.checkpoints import weights_alone
     from attn_cli.cli.inputs import trace_of
-    from attn_cli.cli.results import Result, again, deliver, look_of
+    from attn_cli.cli.results import Result, again, deliver, display_of
 
     def page() -> "Page":
         from attn_cli.views.pages.atlas import atlas_page
@@ -44,11 +51,11 @@ def command(
             return atlas_page(drawn, again=again())
         return explain_page(trace, brief=brief, again=again(), drawn=drawn)
 
-    look = look_of(show, color_scale=picturing.color_scale)
+    display = display_of(show, color_scale=picturing.color_scale)
     if picturing.aggregate is not None:
-        deliver_aggregate(source, checkpoint, change, choice, picturing, show, look, tables=True)
+        deliver_aggregate(source, checkpoint, change, choice, picturing, show, display, tables=True)
         return
     default = ("weights",) if weights_alone(checkpoint, choice, show) else None
     trace = trace_of(source, checkpoint, choice, default, change)
     drawn = pictured(trace, picturing, show)
-    deliver(Result(page, look, show, trace))
+    deliver(Result(page, display, show, trace))

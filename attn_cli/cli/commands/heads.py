@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from attn_cli.cli.option_groups import grouped
-from attn_cli.cli.options import COUNT, Checkpoint, Choice, Show, Source
+from attn_cli.cli.options import COUNT, CheckpointOptions, SelectOptions, ShowOptions, SourceOptions
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class Measured:
 
 
 @grouped
-def command(source: Source, checkpoint: Checkpoint, measured: Measured, choice: Choice, show: Show) -> None:
+def command(
+    source: SourceOptions, checkpoint: CheckpointOptions, measured: Measured, choice: SelectOptions, show: ShowOptions
+) -> None:
     """Say what each head does: a name, and metrics such as entropy.
 
     attn heads -m ./gpt2 "The keys to the old door"
@@ -52,7 +54,7 @@ def command(source: Source, checkpoint: Checkpoint, measured: Measured, choice: 
     from attn_cli.analysis.heads.heads import heads, ranked
     from attn_cli.analysis.heads.heads_document import definitions_document, heads_csv, heads_document
     from attn_cli.analysis.heads.metric_names import definitions_named, metric_named
-    from attn_cli.cli.results import Result, again, deliver, look_of
+    from attn_cli.cli.results import Result, again, deliver, display_of
     from attn_cli.cli.texts import nothing_to_look_at, traces_of
     from attn_cli.views.pages.heads import Asked, definitions_page, heads_page
 
@@ -61,10 +63,10 @@ def command(source: Source, checkpoint: Checkpoint, measured: Measured, choice: 
 
         deliver_expecting(source, checkpoint, choice, show, measured)
         return
-    look = look_of(show)
+    display = display_of(show)
     named = None if measured.explain is None else definitions_named(measured.explain)
     if named is not None and nothing_to_look_at(source, checkpoint, measured.texts):
-        deliver(Result(lambda: definitions_page(named), look, show, document=lambda: definitions_document(named)))
+        deliver(Result(lambda: definitions_page(named), display, show, document=lambda: definitions_document(named)))
         return
     least = thresholds(measured.threshold or [])
     by = measured.by or (named.metrics[-1] if named and named.metrics else "entropy" if measured.atlas else None)
@@ -73,8 +75,8 @@ def command(source: Source, checkpoint: Checkpoint, measured: Measured, choice: 
     shown = report.heads if asked.by is None else ranked(report, asked.by)
     deliver(
         Result(
-            lambda: heads_page(report, shown, asked, look),
-            look,
+            lambda: heads_page(report, shown, asked, display),
+            display,
             show,
             document=lambda: heads_document(report, shown, least),
             table=lambda: heads_csv(shown),

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli.option_groups import grouped
-from attn_cli.cli.options import Change, Checkpoint, Choice, Picturing, Show, Source
+from attn_cli.cli.options import (
+    CheckpointOptions,
+    PictureOptions,
+    SelectOptions,
+    ShowOptions,
+    SourceOptions,
+    WhatIfOptions,
+)
 
 if TYPE_CHECKING:
     from attn_cli.views.page import Page
@@ -13,12 +20,12 @@ if TYPE_CHECKING:
 
 @grouped
 def command(
-    source: Source,
-    checkpoint: Checkpoint,
-    change: Change,
-    choice: Choice,
-    picturing: Picturing,
-    show: Show,
+    source: SourceOptions,
+    checkpoint: CheckpointOptions,
+    change: WhatIfOptions,
+    choice: SelectOptions,
+    picturing: PictureOptions,
+    show: ShowOptions,
     numbers: Annotated[bool, typer.Option("--numbers", help="Print the value in each cell.")] = False,
 ) -> None:
     """Draw one stage as a heatmap, the weights unless --stage says else.
@@ -33,7 +40,7 @@ def command(
     """
     from attn_cli.cli.aggregates import deliver_aggregate, pictured
     from attn_cli.cli.inputs import trace_of
-    from attn_cli.cli.results import Result, again, deliver, look_of
+    from attn_cli.cli.results import Result, again, deliver, display_of
 
     def page() -> "Page":
         from attn_cli.views.pages.atlas import atlas_page
@@ -43,10 +50,10 @@ def command(
             return atlas_page(drawn, again=again())
         return heatmap_page(drawn, again=again())
 
-    look = look_of(show, numbers=numbers, color_scale=picturing.color_scale)
+    display = display_of(show, numbers=numbers, color_scale=picturing.color_scale)
     if picturing.aggregate is not None:
-        deliver_aggregate(source, checkpoint, change, choice, picturing, show, look)
+        deliver_aggregate(source, checkpoint, change, choice, picturing, show, display)
         return
     trace = trace_of(source, checkpoint, choice, default=("weights",), change=change)
     drawn = pictured(trace, picturing, show, alone=True)
-    deliver(Result(page, look, show, trace))
+    deliver(Result(page, display, show, trace))

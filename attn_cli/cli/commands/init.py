@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli.option_groups import grouped
-from attn_cli.cli.options import Checkpoint, Source
+from attn_cli.cli.options import CheckpointOptions, SourceOptions
 
 if TYPE_CHECKING:
     from attn_cli.sources.documents.parameters import Parameters
@@ -16,8 +16,8 @@ ACTS = ("model", "ids", "pair", "target", "target_ids", "raw_tokens", "no_specia
 
 @grouped
 def command(
-    source: Source,
-    checkpoint: Checkpoint,
+    source: SourceOptions,
+    checkpoint: CheckpointOptions,
     layer: Annotated[
         str | None, typer.Option(metavar="LAYER", help="Of a checkpoint: one layer, or encoder.3, decoder.0.cross.")
     ] = None,
@@ -47,7 +47,9 @@ def command(
     put(WRITERS[suffix](_parameters(source, checkpoint, layer, head)), output, quiet=quiet)
 
 
-def _parameters(source: Source, checkpoint: Checkpoint, layer: str | None, head: str | None) -> "Parameters":
+def _parameters(
+    source: SourceOptions, checkpoint: CheckpointOptions, layer: str | None, head: str | None
+) -> "Parameters":
     """Those of a text or document, or of a checkpoint's layer."""
     from attn_cli.cli.checkpoints import model_request, refuse_options
     from attn_cli.cli.inputs import request_of
@@ -58,7 +60,7 @@ def _parameters(source: Source, checkpoint: Checkpoint, layer: str | None, head:
     if (request := model_request(source, checkpoint)) is not None:
         from attn_cli.models.parameters import layer_parameters
 
-        refuse_options(checkpoint, Checkpoint(), "a document holds the vectors of a layer's own tokens", ACTS)
+        refuse_options(checkpoint, CheckpointOptions(), "a document holds the vectors of a layer's own tokens", ACTS)
         if layer is None:
             raise UsageError("a checkpoint has many layers, and a document holds one", hint="choose one with --layer")
         return layer_parameters(request, layer, head)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from attn_cli.cli.option_groups import grouped
-from attn_cli.cli.options import Show
+from attn_cli.cli.options import ShowOptions
 from attn_cli.models.families import FAMILIES
 
 EPILOG = f"Computed are the model types {', '.join(sorted(FAMILIES))}."
@@ -13,7 +13,7 @@ EPILOG = f"Computed are the model types {', '.join(sorted(FAMILIES))}."
 
 @grouped
 def command(
-    show: Show,
+    show: ShowOptions,
     model: Annotated[str, typer.Argument(metavar="DIR", help="A checkpoint: a folder, a GGUF file or a hub name.")],
 ) -> None:
     """Say what a checkpoint is: family, layers, heads, masks, size.
@@ -24,12 +24,12 @@ def command(
     from dataclasses import asdict
 
     from attn_cli import __version__
-    from attn_cli.cli.results import Result, deliver, look_of
+    from attn_cli.cli.results import Result, deliver, display_of
     from attn_cli.models.describe import describe
-    from attn_cli.models.hub import found
+    from attn_cli.models.hub import resolved
     from attn_cli.views.pages.model import model_page
 
-    look = look_of(show)
-    described = describe(found(model))
+    display = display_of(show)
+    described = describe(resolved(model))
     head = {"format": "attn.model", "version": 1, "attn": __version__}
-    deliver(Result(lambda: model_page(described), look, show, document=lambda: head | asdict(described)))
+    deliver(Result(lambda: model_page(described), display, show, document=lambda: head | asdict(described)))

@@ -5,15 +5,15 @@ from typing import Annotated
 import typer
 
 from attn_cli.cli.option_groups import grouped
-from attn_cli.cli.options import Checkpoint, Choice, Show, Source
+from attn_cli.cli.options import CheckpointOptions, SelectOptions, ShowOptions, SourceOptions
 
 
 @grouped
 def command(
-    source: Source,
-    checkpoint: Checkpoint,
-    choice: Choice,
-    show: Show,
+    source: SourceOptions,
+    checkpoint: CheckpointOptions,
+    choice: SelectOptions,
+    show: ShowOptions,
     query: Annotated[str, typer.Option(metavar="TOKEN", help="The token that looks: a token, token#2, or an index.")],
     key: Annotated[
         str | None, typer.Option(metavar="TOKEN", help="The token that is looked at; all without it.")
@@ -31,16 +31,16 @@ def command(
     from attn_cli.analysis.finding import place_of
     from attn_cli.analysis.why import why_cell, why_row
     from attn_cli.cli.inputs import one_head
-    from attn_cli.cli.results import Result, again, deliver, look_of
+    from attn_cli.cli.results import Result, again, deliver, display_of
     from attn_cli.views.pages.why import cell_page, row_page
 
-    look = look_of(show)
+    display = display_of(show)
     trace, layer, head = one_head(source, checkpoint, choice)
     row = place_of(query, layer.query_tokens, "query")
     if key is None:
         ranked = why_row(layer, head, row)
-        page, document = row_page(trace, ranked, look, again()), row_document(trace, ranked)
+        page, document = row_page(trace, ranked, display, again()), row_document(trace, ranked)
     else:
         cell = why_cell(layer, head, row, place_of(key, layer.key_tokens, "key"))
-        page, document = cell_page(trace, layer, cell, look, again()), cell_document(trace, cell)
-    deliver(Result(lambda: page, look, show, document=lambda: document))
+        page, document = cell_page(trace, layer, cell, display, again()), cell_document(trace, cell)
+    deliver(Result(lambda: page, display, show, document=lambda: document))

@@ -6,7 +6,7 @@ from attn_cli.models.families.bert import EMBEDDINGS, HARMLESS_KEYS, HARMLESS_TE
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import activation
-from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.weights import Names
 
 
@@ -15,7 +15,7 @@ def read(config: Config) -> Architecture:
         config.must_be(key, only)
     config.must_be("layers_to_keep", [])
     layer = plain_layer(config)
-    layer = replace(layer, feed=Plain(activation(config.word("hidden_act", "gelu_new"))))
+    layer = replace(layer, mlp=Plain(activation(config.word("hidden_act", "gelu_new"))))
     return Architecture((stack(config, layer, NAMES),))
 
 

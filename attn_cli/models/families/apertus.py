@@ -8,9 +8,9 @@ from attn_cli.errors import DocumentError
 from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, QK_NAMES, architecture, plain_layer
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.plan import HeadNorm
+from attn_cli.models.network.plan import QKNorm
 from attn_cli.models.network.products import through
-from attn_cli.models.network.weights import Names, Part, Weights
+from attn_cli.models.network.weights import Names, Packed, Weights
 from attn_cli.trace.trace import Array
 
 LLAMA3 = {
@@ -59,8 +59,8 @@ def read(config: Config) -> Architecture:
     config.assume({"rms_norm_eps": 1e-5, "rope_scaling": LLAMA3})
     for key, value in {"hidden_act": "xielu", "qk_norm": True, "post_norm": False}.items():
         config.must_be(key, value)
-    layer = plain_layer(config, feed=Learning())
-    layer = replace(layer, head_norm=HeadNorm(layer.norm))
+    layer = plain_layer(config, mlp=Learning())
+    layer = replace(layer, qk_norm=QKNorm(layer.norm))
     return architecture(config, (layer,) * config.whole("num_hidden_layers"), APERTUS_NAMES)
 
 
@@ -69,7 +69,7 @@ APERTUS_NAMES: Names = {
     "before_attention": "layers.{i}.attention_layernorm",
     "before_mlp": "layers.{i}.feedforward_layernorm",
     **{
-        ours: Part(f"layers.{{i}}.mlp.act_fn.{theirs}", raw=True)
+        ours: Packed(f"layers.{{i}}.mlp.act_fn.{theirs}", raw=True)
         for ours, theirs in {"above": "alpha_p", "below": "alpha_n", "slope": "beta", "edge": "eps"}.items()
     },
 }

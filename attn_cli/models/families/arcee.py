@@ -6,12 +6,12 @@ from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, arch
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import activation
-from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.mlp import Plain
 
 
 def read(config: Config) -> Architecture:
     config.assume({"hidden_act": "relu2", "rms_norm_eps": 1e-5})
-    layer = replace(plain_layer(config), feed=Plain(activation(config.word("hidden_act"))))
+    layer = replace(plain_layer(config), mlp=Plain(activation(config.word("hidden_act"))))
     return architecture(config, (layer,) * config.whole("num_hidden_layers"))
 
 

@@ -14,9 +14,9 @@ from attn_cli.core.masks import Causal
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, Slot, StackPlan, Unembedding
-from attn_cli.models.network.weights import Names, Part
+from attn_cli.models.network.weights import Names, Packed
 from attn_cli.trace.trace import Array
 
 OVER_SUMS: tuple[Slot, ...] = ("attention_sum", "cross_sum", "mlp_sum")
@@ -24,7 +24,7 @@ FIRST: tuple[Slot, ...] = ("before_attention", "before_cross", "before_mlp")
 
 
 @dataclass(frozen=True)
-class Kind:
+class Variant:
     """How one of them differs: where norms stand, whether embeddings are normed, and what positions are."""
 
     norms: tuple[Slot, ...]
@@ -32,12 +32,12 @@ class Kind:
     table: Literal["learned", "sinusoidal"]
 
 
-KINDS: Mapping[str, Kind] = {
-    "bart": Kind(OVER_SUMS, True, "learned"),
-    "mbart": Kind(FIRST, True, "learned"),
-    "marian": Kind(OVER_SUMS, False, "sinusoidal"),
-    "pegasus": Kind(FIRST, False, "sinusoidal"),
-    "m2m_100": Kind(FIRST, False, "sinusoidal"),
+KINDS: Mapping[str, Variant] = {
+    "bart": Variant(OVER_SUMS, True, "learned"),
+    "mbart": Variant(FIRST, True, "learned"),
+    "marian": Variant(OVER_SUMS, False, "sinusoidal"),
+    "pegasus": Variant(FIRST, False, "sinusoidal"),
+    "m2m_100": Variant(FIRST, False, "sinusoidal"),
 }
 
 
@@ -77,7 +77,7 @@ def _sines(positions: Array, width: int, nowhere: int) -> Array:
     return table
 
 
-def _stack(config: Config, kind: Kind, name: str) -> StackPlan:
+def _stack(config: Config, kind: Variant, name: str) -> StackPlan:
     width, heads = config.whole("d_model"), config.whole(f"{name}_attention_heads")
     layer = LayerPlan(
         heads=heads,
@@ -86,7 +86,7 @@ def _stack(config: Config, kind: Kind, name: str) -> StackPlan:
         d_v=width // heads,
         norm=Norm("layer", 1e-5),
         norms=kind.norms,
-        feed=Plain(activation(config.word("activation_function", "gelu"))),
+        mlp=Plain(activation(config.word("activation_function", "gelu"))),
     )
     if name == "decoder":
         layer = replace(layer, mask=Causal(), cross=True)
@@ -108,8 +108,8 @@ def _names(stack: str) -> Names:
     layer = f"{stack}.layers.{{i}}."
     modules = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "o": "out_proj"}
     norms = {"attention": "self_attn_layer_norm", "cross": "encoder_attn_layer_norm", "mlp": "final_layer_norm"}
-    names: dict[str, str | Part] = {
-        "embed": Part(f"{stack}.embed_tokens", others=("shared", f"{other}.embed_tokens")),
+    names: dict[str, str | Packed] = {
+        "embed": Packed(f"{stack}.embed_tokens", others=("shared", f"{other}.embed_tokens")),
         "positions": f"{stack}.embed_positions",
         "embed_norm": f"{stack}.layernorm_embedding",
         **{name: f"{layer}self_attn.{module}" for name, module in modules.items()},
@@ -121,7 +121,7 @@ def _names(stack: str) -> Names:
     }
     if stack == "decoder":
         names |= {f"cross_{name}": f"{layer}encoder_attn.{module}" for name, module in modules.items()}
-        names |= {"unembed": "/lm_head", "logits_bias": Part("/final_logits_bias", raw=True)}
+        names |= {"unembed": "/lm_head", "logits_bias": Packed("/final_logits_bias", raw=True)}
     return names
 
 

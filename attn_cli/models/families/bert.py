@@ -3,7 +3,7 @@
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan
 from attn_cli.models.network.weights import Names
 
@@ -21,7 +21,7 @@ def plain_layer(config: Config) -> LayerPlan:
         d_v=width // heads,
         norm=Norm("layer", config.number("layer_norm_eps", 1e-12)),
         norms=("attention_sum", "mlp_sum"),
-        feed=Plain(activation(config.word("hidden_act", "gelu"))),
+        mlp=Plain(activation(config.word("hidden_act", "gelu"))),
     )
 
 

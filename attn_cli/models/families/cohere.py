@@ -18,9 +18,9 @@ from attn_cli.models.families.llama import (
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm
-from attn_cli.models.network.plan import HeadNorm, LayerPlan, Unembedding
+from attn_cli.models.network.plan import LayerPlan, QKNorm, Unembedding
 from attn_cli.models.network.rope_config import rotary
-from attn_cli.models.network.weights import Names, Part
+from attn_cli.models.network.weights import Names, Packed
 
 SECOND = {
     "order_of_interleaved_layers": "local_attn_first",
@@ -42,7 +42,7 @@ def read(config: Config) -> Architecture:
         norm=norm,
         norms=("before_attention",),
         rotary=rotary(config, plain.d_k, style="interleaved"),
-        head_norm=None if second or not config.flag("use_qk_norm", False) else HeadNorm(norm, over="each"),
+        qk_norm=None if second or not config.flag("use_qk_norm", False) else QKNorm(norm, over="each"),
         parallel=True,
     )
     layers = _by_turns(config, layer) if second else (layer,) * config.whole("num_hidden_layers")
@@ -61,7 +61,7 @@ def _by_turns(config: Config, layer: LayerPlan) -> tuple[LayerPlan, ...]:
     return tuple(near if sliding else still for sliding in slides)
 
 
-HEAD_NORMS: Names = {f"{name}_norm": Part(f"layers.{{i}}.self_attn.{name}_norm", stacked=True) for name in "qk"}
+HEAD_NORMS: Names = {f"{name}_norm": Packed(f"layers.{{i}}.self_attn.{name}_norm", stacked=True) for name in "qk"}
 
 FAMILY = Family(
     types=("cohere", "cohere2"),

@@ -11,7 +11,7 @@ from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.disentangled import Positional
 from attn_cli.models.network.plan import LayerPlan
-from attn_cli.models.network.weights import Cut, Names, Part, by_head
+from attn_cli.models.network.weights import Cut, Names, Packed, by_head
 
 
 def read(config: Config) -> Architecture:
@@ -59,7 +59,7 @@ def _first_names(heads: int) -> Names:
     """Queries, keys and values of one matrix, and the biases of two of them beside it."""
     biases = {"q": f"{_SELF}q_bias", "k": "", "v": f"{_SELF}v_bias"}
     parts = {
-        name: Part(f"{_SELF}in_proj.weight", cut=_of_matrix(by_head(heads, place)), raw=True, bias=bias)
+        name: Packed(f"{_SELF}in_proj.weight", cut=_of_matrix(by_head(heads, place)), raw=True, bias=bias)
         for place, (name, bias) in enumerate(biases.items())
     }
     return {**parts, "position_q": f"{_SELF}pos_q_proj", "position_k": f"{_SELF}pos_proj"}
@@ -76,8 +76,8 @@ DISTANCES: Names = {
     **{name[0]: f"{_SELF}{name}_proj" for name in ("query", "key", "value")},
     "relative": "encoder.rel_embeddings",
     "relative_norm": "encoder.LayerNorm",
-    "position_q": Part(f"{_SELF}pos_query_proj", others=(f"{_SELF}query_proj",)),
-    "position_k": Part(f"{_SELF}pos_key_proj", others=(f"{_SELF}key_proj",)),
+    "position_q": Packed(f"{_SELF}pos_query_proj", others=(f"{_SELF}query_proj",)),
+    "position_k": Packed(f"{_SELF}pos_key_proj", others=(f"{_SELF}key_proj",)),
 }
 
 FAMILY = Family(

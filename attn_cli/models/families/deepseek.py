@@ -16,11 +16,11 @@ from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm
 from attn_cli.models.network.experts import Best, Experts, Route, Sigmoids
-from attn_cli.models.network.feed import Gated
 from attn_cli.models.network.latent import Latent
+from attn_cli.models.network.mlp import Gated
 from attn_cli.models.network.plan import LayerPlan
 from attn_cli.models.network.rope_config import rotary
-from attn_cli.models.network.weights import Names, Part
+from attn_cli.models.network.weights import Names, Packed
 
 ASSUMED: Mapping[str, dict[str, Any]] = {
     "deepseek_v2": {"first_k_dense_replace": 0},
@@ -68,11 +68,11 @@ def with_experts(config: Config, layers: tuple[LayerPlan, ...], route: Route) ->
             f"{config.where}: mlp_layer_types: expected {len(layers)} times {DENSE} or {SPARSE}",
             hint="mend config.json",
         )
-    expert = layers[0].feed
+    expert = layers[0].mlp
     assert isinstance(expert, Gated)
-    feed = Experts(route, replace(expert, side="expert_"), replace(expert, side="shared_"))
+    mlp = Experts(route, replace(expert, side="expert_"), replace(expert, side="shared_"))
     return tuple(
-        replace(layer, feed=feed) if kind == SPARSE else layer for layer, kind in zip(layers, kinds, strict=True)
+        replace(layer, mlp=mlp) if kind == SPARSE else layer for layer, kind in zip(layers, kinds, strict=True)
     )
 
 
@@ -115,13 +115,13 @@ DENSE, SPARSE = "dense", "sparse"
 _ATTENTION = "layers.{i}.self_attn."
 SPARSE_NAMES: Names = {
     **EXPERT_NAMES,
-    "correction": Part("layers.{i}.mlp.gate.e_score_correction_bias", raw=True),
+    "correction": Packed("layers.{i}.mlp.gate.e_score_correction_bias", raw=True),
     **{f"shared_{name}": f"layers.{{i}}.mlp.shared_experts.{name}_proj" for name in ("gate", "up", "down")},
 }
 LATENT_NAMES: Names = {
     **without(NAMES, "q", "k", "v"),
     **SPARSE_NAMES,
-    "q": Part(f"{_ATTENTION}q_b_proj", others=(f"{_ATTENTION}q_proj",)),
+    "q": Packed(f"{_ATTENTION}q_b_proj", others=(f"{_ATTENTION}q_proj",)),
     "q_down": f"{_ATTENTION}q_a_proj",
     "q_down_norm": f"{_ATTENTION}q_a_layernorm",
     "kv": f"{_ATTENTION}kv_b_proj",

@@ -4,7 +4,7 @@ from attn_cli.models.families.bert import EMBEDDINGS, HARMLESS_TENSORS
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan
 from attn_cli.models.network.weights import Names
 
@@ -18,7 +18,7 @@ def read(config: Config) -> Architecture:
         d_v=width // heads,
         norm=Norm("layer", 1e-12),
         norms=("attention_sum", "mlp_sum"),
-        feed=Plain(activation(config.word("activation", "gelu"))),
+        mlp=Plain(activation(config.word("activation", "gelu"))),
     )
     stack = StackPlan(
         layers=(layer,) * config.whole("n_layers"),

@@ -16,7 +16,7 @@ from attn_cli.models.families.llama import (
 from attn_cli.models.families.olmo import AFTER_NAMES
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.plan import HeadNorm
+from attn_cli.models.network.plan import QKNorm
 
 
 def read(config: Config) -> Architecture:
@@ -24,7 +24,7 @@ def read(config: Config) -> Architecture:
     if "sliding_window" not in config.values:
         config.assume({"sliding_window": 4096})
     plain = plain_layer(config)
-    plain = replace(plain, norms=("after_attention", "after_mlp"), head_norm=HeadNorm(plain.norm))
+    plain = replace(plain, norms=("after_attention", "after_mlp"), qk_norm=QKNorm(plain.norm))
     near = replace(plain, mask=window(config))
     far = plain if near.mask == plain.mask else replace(plain, rotary=None)
     return architecture(config, tuple(near if slides else far for slides in _slides(config)), AFTER_NAMES)

@@ -4,7 +4,7 @@ from attn_cli.core.masks import Causal
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.network.relative import CoarseAlibi
 from attn_cli.models.network.rope_config import rotary
@@ -31,7 +31,7 @@ def read(config: Config) -> Architecture:
         d_v=d_k,
         norm=norm,
         norms=("before_attention", "before_mlp") if two_norms else ("before_attention",),
-        feed=Plain(activation(config.word("activation", "gelu"))),
+        mlp=Plain(activation(config.word("activation", "gelu"))),
         mask=Causal(),
         rotary=None if alibi else rotary(config, d_k),
         relative=CoarseAlibi(heads, d_k**-0.5) if alibi else None,

@@ -20,8 +20,8 @@ from attn_cli.models.families.llama import (
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Gated
-from attn_cli.models.network.plan import HeadNorm, LayerPlan, StackPlan, Unembedding
+from attn_cli.models.network.mlp import Gated
+from attn_cli.models.network.plan import LayerPlan, QKNorm, StackPlan, Unembedding
 from attn_cli.models.network.rope_config import rotary
 
 LATER = {
@@ -59,7 +59,7 @@ def _layer(config: Config, kind: str | None = None) -> LayerPlan:
     act = config.word("hidden_act", "gelu")
     act = config.word("hidden_activation", None) or ("gelu_pytorch_tanh" if act == "gelu" else act)
     norm = Norm("rms", config.number("rms_norm_eps", 1e-6), plus_one=True)
-    return replace(plain_layer(config, kind), norm=norm, feed=Gated(activation(act)))
+    return replace(plain_layer(config, kind), norm=norm, mlp=Gated(activation(act)))
 
 
 def _later_layer(config: Config, kind: str | None = None) -> LayerPlan:
@@ -84,7 +84,7 @@ def _second(config: Config) -> tuple[LayerPlan, ...]:
 def _third(config: Config) -> tuple[LayerPlan, ...]:
     config.must_be("attn_logit_softcapping", None)
     layer = _later_layer(config, FULL)
-    layer = replace(layer, head_norm=HeadNorm(layer.norm))
+    layer = replace(layer, qk_norm=QKNorm(layer.norm))
     local_base = None if config.values.get("rope_parameters") else config.number("rope_local_base_freq")
     window = config.whole("sliding_window")
     every = config.whole("sliding_window_pattern", config.whole("_sliding_window_pattern", 6))

@@ -9,7 +9,7 @@ from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, NAME
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.rope_config import rotary
-from attn_cli.models.network.weights import Names, Part, grouped
+from attn_cli.models.network.weights import Names, Packed, grouped
 
 
 def read(config: Config) -> Architecture:
@@ -23,8 +23,8 @@ def read(config: Config) -> Architecture:
 
 GLM_NAMES: Names = {
     **NAMES,
-    "gate": Part("layers.{i}.mlp.gate_up_proj", cut=grouped(1, 2, 0, 1)),
-    "up": Part("layers.{i}.mlp.gate_up_proj", cut=grouped(1, 2, 1, 2)),
+    "gate": Packed("layers.{i}.mlp.gate_up_proj", cut=grouped(1, 2, 0, 1)),
+    "up": Packed("layers.{i}.mlp.gate_up_proj", cut=grouped(1, 2, 1, 2)),
     "after_attention": "layers.{i}.post_self_attn_layernorm",
     "after_mlp": "layers.{i}.post_mlp_layernorm",
 }

@@ -8,7 +8,7 @@ from attn_cli.models.families.deepseek import HARMLESS_KEYS, NEXT_BUT_ONE, SPARS
 from attn_cli.models.families.llama import HARMLESS_TENSORS, QK_NAMES, architecture, plain_layer, windowed
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.plan import HeadNorm
+from attn_cli.models.network.plan import QKNorm
 from attn_cli.models.network.weights import Names
 
 ASSUMED: Mapping[str, dict[str, Any]] = {
@@ -33,7 +33,7 @@ def read(config: Config) -> Architecture:
     config.assume(ASSUMED[config.word("model_type")])
     layer = plain_layer(config)
     if config.flag("use_qk_norm", False):
-        layer = replace(layer, head_norm=HeadNorm(layer.norm))
+        layer = replace(layer, qk_norm=QKNorm(layer.norm))
     layers = (layer,) * config.whole("num_hidden_layers")
     if config.word("model_type") == "dots1":
         if "sliding_window" not in config.values:

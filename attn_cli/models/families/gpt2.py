@@ -4,9 +4,9 @@ from attn_cli.core.masks import Causal
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
-from attn_cli.models.network.weights import Names, Part, third
+from attn_cli.models.network.weights import Names, Packed, third
 
 
 def read(config: Config) -> Architecture:
@@ -15,7 +15,7 @@ def read(config: Config) -> Architecture:
     scaled = config.flag("scale_attn_weights", True)
     by_layer = config.flag("scale_attn_by_inverse_layer_idx", False)
     norm = Norm("layer", config.number("layer_norm_epsilon", 1e-5))
-    feed = Plain(activation(config.word("activation_function", "gelu_new")))
+    mlp = Plain(activation(config.word("activation_function", "gelu_new")))
 
     def layer(number: int) -> LayerPlan:
         scale = (width // heads) ** -0.5 if scaled else 1.0
@@ -26,7 +26,7 @@ def read(config: Config) -> Architecture:
             d_v=width // heads,
             norm=norm,
             norms=("before_attention", "before_mlp"),
-            feed=feed,
+            mlp=mlp,
             mask=Causal(),
             scale=scale / (number + 1) if by_layer else "sqrt" if scaled else "none",
         )
@@ -45,11 +45,11 @@ NAMES: Names = {
     "embed": "wte",
     "positions": "wpe",
     "before_attention": "h.{i}.ln_1",
-    **{name: Part("h.{i}.attn.c_attn", cut=third(place), transposed=True) for place, name in enumerate("qkv")},
-    "o": Part("h.{i}.attn.c_proj", transposed=True),
+    **{name: Packed("h.{i}.attn.c_attn", cut=third(place), transposed=True) for place, name in enumerate("qkv")},
+    "o": Packed("h.{i}.attn.c_proj", transposed=True),
     "before_mlp": "h.{i}.ln_2",
-    "up": Part("h.{i}.mlp.c_fc", transposed=True),
-    "down": Part("h.{i}.mlp.c_proj", transposed=True),
+    "up": Packed("h.{i}.mlp.c_fc", transposed=True),
+    "down": Packed("h.{i}.mlp.c_proj", transposed=True),
     "final_norm": "ln_f",
     "unembed": "/lm_head",
 }

@@ -5,7 +5,7 @@ from attn_cli.errors import DocumentError
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.network.weights import Names
 
@@ -14,7 +14,7 @@ def read(config: Config) -> Architecture:
     width, heads = config.whole("hidden_size"), config.whole("num_heads")
     masks = {"global": Causal(), "local": Sliding(config.whole("window_size", 256))}
     norm = Norm("layer", config.number("layer_norm_epsilon", 1e-5))
-    feed = Plain(activation(config.word("activation_function", "gelu_new")))
+    mlp = Plain(activation(config.word("activation_function", "gelu_new")))
     layers = tuple(
         LayerPlan(
             heads=heads,
@@ -23,7 +23,7 @@ def read(config: Config) -> Architecture:
             d_v=width // heads,
             norm=norm,
             norms=("before_attention", "before_mlp"),
-            feed=feed,
+            mlp=mlp,
             mask=masks[kind],
             scale="none",
         )

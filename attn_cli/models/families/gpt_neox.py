@@ -4,10 +4,10 @@ from attn_cli.core.masks import Causal
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.network.rope_config import rotary
-from attn_cli.models.network.weights import Names, Part, fused
+from attn_cli.models.network.weights import Names, Packed, fused
 
 
 def read(config: Config) -> Architecture:
@@ -21,7 +21,7 @@ def read(config: Config) -> Architecture:
         d_v=width // heads,
         norm=Norm("layer", config.number("layer_norm_eps", 1e-5)),
         norms=("before_attention", "before_mlp"),
-        feed=Plain(activation(config.word("hidden_act", "gelu"))),
+        mlp=Plain(activation(config.word("hidden_act", "gelu"))),
         mask=Causal(),
         rotary=rotary(config, width // heads),
         parallel=config.flag("use_parallel_residual", True),
@@ -43,7 +43,7 @@ NAMES: Names = {
     "up": "layers.{i}.mlp.dense_h_to_4h",
     "down": "layers.{i}.mlp.dense_4h_to_h",
     "final_norm": "final_layer_norm",
-    "unembed": Part("/embed_out", others=("/lm_head",)),
+    "unembed": Packed("/embed_out", others=("/lm_head",)),
 }
 
 FAMILY = Family(

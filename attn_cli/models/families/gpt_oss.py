@@ -12,8 +12,8 @@ from attn_cli.models.families.mixtral import EXPERT_KEYS, FEEDLESS_NAMES
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.experts import Best, Experts
-from attn_cli.models.network.feed import Clamped
-from attn_cli.models.network.weights import Names, Part, every
+from attn_cli.models.network.mlp import Clamped
+from attn_cli.models.network.weights import Names, Packed, every
 
 YARN = {
     "rope_type": "yarn",
@@ -31,14 +31,14 @@ def read(config: Config) -> Architecture:
     )
     config.must_be("hidden_act", "silu")
     expert = Clamped(config.number("swiglu_alpha", 1.702), config.number("swiglu_limit", 7.0), "expert_")
-    feed = Experts(Best(config.whole("num_experts_per_tok", 4), among=True), expert)
-    layer = replace(plain_layer(config), sinks=True, feed=feed)
+    mlp = Experts(Best(config.whole("num_experts_per_tok", 4), among=True), expert)
+    layer = replace(plain_layer(config), sinks=True, mlp=mlp)
     return architecture(config, windowed(config, layer, lambda number: number % 2 == 0), GPT_OSS_NAMES)
 
 
-def _stacked(module: str, cut: int | None = None) -> Part:
+def _stacked(module: str, cut: int | None = None) -> Packed:
     """Matrices in × out of all experts; gate and up alternate in one."""
-    return Part(
+    return Packed(
         module,
         cut=None if cut is None else every(2, cut),
         transposed=True,
@@ -50,7 +50,7 @@ def _stacked(module: str, cut: int | None = None) -> Part:
 
 GPT_OSS_NAMES: Names = {
     **FEEDLESS_NAMES,
-    "sinks": Part("layers.{i}.self_attn.sinks", raw=True),
+    "sinks": Packed("layers.{i}.self_attn.sinks", raw=True),
     "router": "layers.{i}.mlp.router",
     "expert_gate": _stacked("layers.{i}.mlp.experts.gate_up_proj", 0),
     "expert_up": _stacked("layers.{i}.mlp.experts.gate_up_proj", 1),

@@ -4,7 +4,7 @@ from attn_cli.core.masks import Causal
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.network.rope_config import rotary
 from attn_cli.models.network.weights import Names, fused
@@ -21,7 +21,7 @@ def read(config: Config) -> Architecture:
         d_v=width // heads,
         norm=Norm("layer", config.number("layer_norm_epsilon", 1e-5)),
         norms=("before_attention",),
-        feed=Plain(activation(config.word("activation_function", "gelu_new"))),
+        mlp=Plain(activation(config.word("activation_function", "gelu_new"))),
         mask=Causal(),
         rotary=rotary(config, width // heads, style="interleaved", dim=config.whole("rotary_dim")),
         parallel=True,

@@ -12,9 +12,9 @@ from attn_cli.models.families.mixtral import EXPERT_KEYS
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.experts import Best, Experts
-from attn_cli.models.network.feed import Gated
-from attn_cli.models.network.plan import Feed, LayerPlan, Unembedding
-from attn_cli.models.network.weights import Names, Part, grouped
+from attn_cli.models.network.mlp import Gated
+from attn_cli.models.network.plan import LayerPlan, Mlp, Unembedding
+from attn_cli.models.network.weights import Names, Packed, grouped
 
 
 def read(config: Config) -> Architecture:
@@ -27,7 +27,7 @@ def read(config: Config) -> Architecture:
     if kind == "granitemoehybrid":
         layer = _hybrid(config, layer)
     elif kind != "granite":
-        layer = replace(layer, feed=_experts(config, layer.feed, shared=config.get("shared_intermediate_size", 0) != 0))
+        layer = replace(layer, mlp=_experts(config, layer.mlp, shared=config.get("shared_intermediate_size", 0) != 0))
     names = NAMES if kind == "granite" else MOE_NAMES
     plain = architecture(config, (layer,) * config.whole("num_hidden_layers"), names)
     stack = replace(plain.stacks[0], embed_scale=config.number("embedding_multiplier", 1.0))
@@ -35,10 +35,10 @@ def read(config: Config) -> Architecture:
     return Architecture((stack,), Unembedding(tied=config.flag("tie_word_embeddings", False), scale=scale))
 
 
-def _experts(config: Config, feed: Feed, *, shared: bool) -> Experts:
-    assert isinstance(feed, Gated)
+def _experts(config: Config, mlp: Mlp, *, shared: bool) -> Experts:
+    assert isinstance(mlp, Gated)
     route = Best(config.whole("num_experts_per_tok", 2), among=True)
-    return Experts(route, replace(feed, side="expert_"), replace(feed, side="shared_") if shared else None)
+    return Experts(route, replace(mlp, side="expert_"), replace(mlp, side="shared_") if shared else None)
 
 
 def _hybrid(config: Config, layer: LayerPlan) -> LayerPlan:
@@ -53,18 +53,18 @@ def _hybrid(config: Config, layer: LayerPlan) -> LayerPlan:
         config.must_be("position_embedding_type", "nope")
         layer = replace(layer, rotary=None)
     config.whole("shared_intermediate_size", 1024)
-    assert isinstance(layer.feed, Gated)
+    assert isinstance(layer.mlp, Gated)
     if config.get("num_local_experts", 8) != 0:
-        return replace(layer, feed=_experts(config, layer.feed, shared=True))
+        return replace(layer, mlp=_experts(config, layer.mlp, shared=True))
     config.get("num_experts_per_tok", None)  # of none
-    return replace(layer, feed=replace(layer.feed, side="shared_"))
+    return replace(layer, mlp=replace(layer.mlp, side="shared_"))
 
 
 def _linears(side: str, module: str, *, stacked: bool) -> Names:
     """Gate and up one above the other in a matrix, or in one of each expert; and down."""
     above, below = (f"layers.{{i}}.{module}.{name}_linear" + ".weight" * stacked for name in ("input", "output"))
-    gate, up = (Part(above, cut=grouped(1, 2, half, half + 1), raw=stacked, stacked=stacked) for half in (0, 1))
-    return {f"{side}gate": gate, f"{side}up": up, f"{side}down": Part(below, raw=stacked, stacked=stacked)}
+    gate, up = (Packed(above, cut=grouped(1, 2, half, half + 1), raw=stacked, stacked=stacked) for half in (0, 1))
+    return {f"{side}gate": gate, f"{side}up": up, f"{side}down": Packed(below, raw=stacked, stacked=stacked)}
 
 
 MOE_NAMES: Names = {

@@ -9,15 +9,15 @@ from attn_cli.errors import DocumentError
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Gated
-from attn_cli.models.network.plan import Feed, LayerPlan, StackPlan, Unembedding
+from attn_cli.models.network.mlp import Gated
+from attn_cli.models.network.plan import LayerPlan, Mlp, StackPlan, Unembedding
 from attn_cli.models.network.rope_config import rotary
-from attn_cli.models.network.weights import Names, Part
+from attn_cli.models.network.weights import Names, Packed
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 
 
-def plain_layer(config: Config, kind: str | None = None, feed: Feed | None = None) -> LayerPlan:
+def plain_layer(config: Config, kind: str | None = None, mlp: Mlp | None = None) -> LayerPlan:
     """A causal layer as the config says it; families that differ replace what differs.
 
     `kind` is the layer type, where the config rotates each in its own way; `feed` is for those whose activation has
@@ -32,7 +32,7 @@ def plain_layer(config: Config, kind: str | None = None, feed: Feed | None = Non
         d_v=d_k,
         norm=Norm("rms", config.number("rms_norm_eps", 1e-6)),
         norms=("before_attention", "before_mlp"),
-        feed=feed or Gated(activation(config.word("hidden_act", "silu"))),
+        mlp=mlp or Gated(activation(config.word("hidden_act", "silu"))),
         mask=Causal(),
         rotary=rotary(config, d_k, kind),
     )
@@ -73,7 +73,7 @@ def windowed(config: Config, layer: LayerPlan, rule: Callable[[int], bool]) -> t
     return tuple(local if here else layer for here in slides)
 
 
-def without(names: Names, *ours: str) -> dict[str, str | Part]:
+def without(names: Names, *ours: str) -> dict[str, str | Packed]:
     """Names but for those of what a family lacks."""
     return {name: entry for name, entry in names.items() if name not in ours}
 
@@ -93,7 +93,7 @@ def read(config: Config) -> Architecture:
 
 
 _ATTENTION, _MLP = "layers.{i}.self_attn.", "layers.{i}.mlp."
-NAMES: dict[str, str | Part] = {
+NAMES: dict[str, str | Packed] = {
     "embed": "embed_tokens",
     "before_attention": "layers.{i}.input_layernorm",
     **{name: f"{_ATTENTION}{name}_proj" for name in "qkvo"},
@@ -102,7 +102,7 @@ NAMES: dict[str, str | Part] = {
     "final_norm": "norm",
     "unembed": "/lm_head",
 }
-QK_NAMES: dict[str, str | Part] = NAMES | {name: f"{_ATTENTION}{name}" for name in ("q_norm", "k_norm")}
+QK_NAMES: dict[str, str | Packed] = NAMES | {name: f"{_ATTENTION}{name}" for name in ("q_norm", "k_norm")}
 """Those of layers that norm queries and keys."""
 
 # attention_bias and mlp_bias show in the tensors that are there.

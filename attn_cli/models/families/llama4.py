@@ -15,11 +15,11 @@ from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm
 from attn_cli.models.network.experts import Experts, Sigmoids
-from attn_cli.models.network.feed import Gated
-from attn_cli.models.network.plan import HeadNorm, LayerPlan, Unembedding
-from attn_cli.models.network.query_scaling import Tuning
+from attn_cli.models.network.mlp import Gated
+from attn_cli.models.network.plan import LayerPlan, QKNorm, Unembedding
+from attn_cli.models.network.query_scaling import QueryScaling
 from attn_cli.models.network.rope_config import rotary
-from attn_cli.models.network.weights import Names, Part, grouped
+from attn_cli.models.network.weights import Names, Packed, grouped
 
 CHUNKED = "chunked_attention"
 
@@ -28,7 +28,7 @@ def read(config: Config) -> Architecture:
     text = config.part("text_config") if config.word("model_type") == "llama4" else config
     text.assume({"head_dim": 128, "rms_norm_eps": 1e-5, "rope_theta": 5e5, "num_key_value_heads": 8})
     layer = plain_layer(text)
-    turned, still = _turned(text, layer), replace(layer, rotary=None, tuning=_tuning(text))
+    turned, still = _turned(text, layer), replace(layer, rotary=None, query_scaling=_tuning(text))
     turns, mixes = turning(text), _mixes(text)
     chunk = text.whole("attention_chunk_size", None if "attention_chunk_size" in text.values else 8192)
     layers = [turned if turn else still for turn in turns]
@@ -37,7 +37,7 @@ def read(config: Config) -> Architecture:
         replace(
             layer,
             mask=Chunked(chunk) if kind == CHUNKED and chunk else Causal(),
-            feed=_experts(text, layer.feed) if mixed else layer.feed,
+            mlp=_experts(text, layer.mlp) if mixed else layer.mlp,
         )
         for layer, kind, mixed in zip(layers, kinds, mixes, strict=True)
     ]
@@ -56,13 +56,13 @@ def _turned(config: Config, layer: LayerPlan) -> LayerPlan:
     if turn.factor != 1:
         config.must_be("use_qk_norm", False)
     normed = config.flag("use_qk_norm", True)
-    return replace(layer, rotary=turn, head_norm=HeadNorm(Norm("rms", layer.norm.eps)) if normed else None)
+    return replace(layer, rotary=turn, qk_norm=QKNorm(Norm("rms", layer.norm.eps)) if normed else None)
 
 
-def _tuning(config: Config) -> Tuning | None:
+def _tuning(config: Config) -> QueryScaling | None:
     slope, step = config.number("attn_scale", 0.1), config.number("floor_scale", 8192)
     # The first configs have a number here, 4, which says no more than that it is so.
-    return Tuning(slope, step, ahead=1) if config.get("attn_temperature_tuning", True) else None
+    return QueryScaling(slope, step, ahead=1) if config.get("attn_temperature_tuning", True) else None
 
 
 def _kinds(config: Config, default: list[str], chunk: int | None) -> list[str]:
@@ -83,16 +83,16 @@ def _mixes(config: Config) -> tuple[bool, ...]:
     return tuple(number in listed for number in range(count))
 
 
-def _experts(config: Config, feed: object) -> Experts:
-    assert isinstance(feed, Gated)
+def _experts(config: Config, mlp: object) -> Experts:
+    assert isinstance(mlp, Gated)
     route = Sigmoids(config.whole("num_experts_per_tok", 1), among=False)
-    return Experts(route, replace(feed, side="expert_"), replace(feed, side="shared_"), before=True)
+    return Experts(route, replace(mlp, side="expert_"), replace(mlp, side="shared_"), before=True)
 
 
-def _stacked(module: str, half: int | None = None) -> Part:
+def _stacked(module: str, half: int | None = None) -> Packed:
     """Matrices in × out of all experts; gate and up one above the other."""
     cut = None if half is None else grouped(1, 2, half, half + 1)
-    return Part(f"layers.{{i}}.feed_forward.experts.{module}", cut, transposed=True, raw=True, stacked=True)
+    return Packed(f"layers.{{i}}.feed_forward.experts.{module}", cut, transposed=True, raw=True, stacked=True)
 
 
 LLAMA4_NAMES: Names = {
@@ -103,7 +103,7 @@ LLAMA4_NAMES: Names = {
     "expert_gate": _stacked("gate_up_proj", 0),
     "expert_up": _stacked("gate_up_proj", 1),
     "expert_down": _stacked("down_proj"),
-    "unembed": Part("/lm_head", others=("/language_model.lm_head",)),
+    "unembed": Packed("/lm_head", others=("/language_model.lm_head",)),
 }
 
 FAMILY = Family(

@@ -17,8 +17,8 @@ from attn_cli.models.families.llama import (
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.plan import Unembedding
-from attn_cli.models.network.query_scaling import Tuning
-from attn_cli.models.network.weights import Names, Part
+from attn_cli.models.network.query_scaling import QueryScaling
+from attn_cli.models.network.weights import Names, Packed
 
 GROWTH = "llama_4_scaling_beta"
 YARN = {
@@ -48,18 +48,18 @@ def read(config: Config) -> Architecture:
 
 def _third(config: Config) -> Architecture:
     config.assume({"head_dim": 128, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_scaling": YARN})
-    layer = replace(plain_layer(config), mask=window(config), tuning=_tuning(config))
+    layer = replace(plain_layer(config), mask=window(config), query_scaling=_tuning(config))
     return architecture(config, (layer,) * config.whole("num_hidden_layers"))
 
 
-def _tuning(config: Config) -> Tuning:
+def _tuning(config: Config) -> QueryScaling:
     """From the rotary settings, as they were read."""
     settings = config.parts[-1]
     settings.get("max_position_embeddings", None)
-    return Tuning(settings.number(GROWTH), settings.number("original_max_position_embeddings"))
+    return QueryScaling(settings.number(GROWTH), settings.number("original_max_position_embeddings"))
 
 
-NAMES_WITH_IMAGES: Names = {**NAMES, "unembed": Part("/lm_head", others=("/language_model.lm_head",))}
+NAMES_WITH_IMAGES: Names = {**NAMES, "unembed": Packed("/lm_head", others=("/language_model.lm_head",))}
 
 FAMILY = Family(
     types=("ministral3", "mistral3"),

@@ -15,8 +15,8 @@ from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.experts import Best, Experts
-from attn_cli.models.network.feed import Gated
-from attn_cli.models.network.weights import Part
+from attn_cli.models.network.mlp import Gated
+from attn_cli.models.network.weights import Packed
 
 
 def experts(config: Config, *, among: bool) -> Experts:
@@ -27,7 +27,7 @@ def experts(config: Config, *, among: bool) -> Experts:
 
 def read(config: Config) -> Architecture:
     config.assume({"rms_norm_eps": 1e-5, "rope_theta": 1e6, "num_key_value_heads": 8, "num_experts_per_tok": 2})
-    layer = replace(plain_layer(config), mask=window(config), feed=experts(config, among=True))
+    layer = replace(plain_layer(config), mask=window(config), mlp=experts(config, among=True))
     return architecture(config, (layer,) * config.whole("num_hidden_layers"), MIXTRAL_NAMES)
 
 
@@ -38,7 +38,7 @@ MIXTRAL_NAMES = FEEDLESS_NAMES | {
     "expert_down": "layers.{i}.block_sparse_moe.experts.{e}.w2",
     "expert_up": "layers.{i}.block_sparse_moe.experts.{e}.w3",
 }
-EXPERT_NAMES: dict[str, str | Part] = {
+EXPERT_NAMES: dict[str, str | Packed] = {
     "router": "layers.{i}.mlp.gate",
     **{f"expert_{name}": f"layers.{{i}}.mlp.experts.{{e}}.{name}_proj" for name in ("gate", "up", "down")},
 }

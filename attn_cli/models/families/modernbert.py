@@ -4,10 +4,10 @@ from attn_cli.core.masks import Local, NoMask
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Gated
+from attn_cli.models.network.mlp import Gated
 from attn_cli.models.network.plan import LayerPlan, StackPlan
 from attn_cli.models.network.rope_config import rotary
-from attn_cli.models.network.weights import Names, Part, grouped, third
+from attn_cli.models.network.weights import Names, Packed, grouped, third
 
 BASES = {"full_attention": ("global_rope_theta", 160000.0), "sliding_attention": ("local_rope_theta", 10000.0)}
 
@@ -16,7 +16,7 @@ def read(config: Config) -> Architecture:
     heads, count = config.whole("num_attention_heads"), config.whole("num_hidden_layers")
     d_k = config.whole("hidden_size") // heads
     norm = Norm("layer", config.number("norm_eps", 1e-5))
-    feed = Gated(activation(config.word("hidden_activation", "gelu")))
+    mlp = Gated(activation(config.word("hidden_activation", "gelu")))
     near = Local(config.whole("local_attention", 128) // 2 + 1)
     every = config.whole("global_attn_every_n_layers", 3)
     kinds = config.get("layer_types", ["sliding_attention" if i % every else "full_attention" for i in range(count)])
@@ -32,7 +32,7 @@ def read(config: Config) -> Architecture:
             d_v=d_k,
             norm=norm,
             norms=("before_attention", "before_mlp") if number else ("before_mlp",),
-            feed=feed,
+            mlp=mlp,
             mask=near if kind == "sliding_attention" else NoMask(),
             rotary=ropes[kind],
         )
@@ -45,11 +45,11 @@ NAMES: Names = {
     "embed": "embeddings.tok_embeddings",
     "embed_norm": "embeddings.norm",
     "before_attention": "layers.{i}.attn_norm",
-    **{name: Part("layers.{i}.attn.Wqkv", cut=third(place)) for place, name in enumerate("qkv")},
+    **{name: Packed("layers.{i}.attn.Wqkv", cut=third(place)) for place, name in enumerate("qkv")},
     "o": "layers.{i}.attn.Wo",
     "before_mlp": "layers.{i}.mlp_norm",
-    "gate": Part("layers.{i}.mlp.Wi", cut=grouped(1, 2, 0, 1)),
-    "up": Part("layers.{i}.mlp.Wi", cut=grouped(1, 2, 1, 2)),
+    "gate": Packed("layers.{i}.mlp.Wi", cut=grouped(1, 2, 0, 1)),
+    "up": Packed("layers.{i}.mlp.Wi", cut=grouped(1, 2, 1, 2)),
     "down": "layers.{i}.mlp.Wo",
     "final_norm": "final_norm",
 }

@@ -5,7 +5,7 @@ from attn_cli.core.positions import Alibi
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, gelu
-from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.network.weights import Names, fused
 
@@ -28,7 +28,7 @@ def read(config: Config) -> Architecture:
         d_v=width // heads,
         norm=Norm("layer", config.number("layer_norm_epsilon", 1e-5)),
         norms=("before_attention", "before_mlp"),
-        feed=Plain(gelu),
+        mlp=Plain(gelu),
         mask=Causal(),
         scale=inner.number("softmax_scale", None) or "sqrt",
         slopes=Alibi().slopes,

@@ -6,7 +6,7 @@ from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, arch
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.mlp import Plain
 
 
 def read(config: Config) -> Architecture:
@@ -16,7 +16,7 @@ def read(config: Config) -> Architecture:
     layer = replace(
         layer,
         norm=Norm("layer", config.number("norm_eps", 1e-5), plus_one=True),
-        feed=Plain(activation(config.word("hidden_act"))),
+        mlp=Plain(activation(config.word("hidden_act"))),
     )
     return architecture(config, (layer,) * config.whole("num_hidden_layers"))
 

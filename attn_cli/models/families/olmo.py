@@ -22,7 +22,7 @@ from attn_cli.models.families.mixtral import EXPERT_KEYS, EXPERT_NAMES, experts
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm
-from attn_cli.models.network.plan import HeadNorm, LayerPlan
+from attn_cli.models.network.plan import LayerPlan, QKNorm
 from attn_cli.models.network.rope_config import rotary
 from attn_cli.models.network.weights import Names
 
@@ -38,7 +38,7 @@ def _first(config: Config) -> Architecture:
 
 def _normed_after(config: Config, kind: str | None = None, eps: float = 1e-5) -> LayerPlan:
     layer = plain_layer(config.assume({"rms_norm_eps": eps}), kind)
-    return replace(layer, norms=("after_attention", "after_mlp"), head_norm=HeadNorm(layer.norm, over="all"))
+    return replace(layer, norms=("after_attention", "after_mlp"), qk_norm=QKNorm(layer.norm, over="all"))
 
 
 def _second(config: Config) -> Architecture:
@@ -57,8 +57,8 @@ def _experts(config: Config) -> Architecture:
     layer = plain_layer(config.assume({"rms_norm_eps": 1e-5, "num_experts_per_tok": 8}))
     layer = replace(
         layer,
-        feed=experts(config, among=config.flag("norm_topk_prob", False)),
-        head_norm=HeadNorm(layer.norm, over="all"),
+        mlp=experts(config, among=config.flag("norm_topk_prob", False)),
+        qk_norm=QKNorm(layer.norm, over="all"),
     )
     return architecture(config, (layer,) * config.whole("num_hidden_layers"), OLMOE_NAMES)
 
@@ -66,7 +66,7 @@ def _experts(config: Config) -> Architecture:
 def _flexible(config: Config) -> Architecture:
     config.must_be("clip_qkv", None)
     config.assume({"num_experts_per_tok": 5, "rope_theta": 5e5})
-    layer = replace(_normed_after(config, eps=1e-6), feed=experts(config, among=config.flag("norm_topk_prob", False)))
+    layer = replace(_normed_after(config, eps=1e-6), mlp=experts(config, among=config.flag("norm_topk_prob", False)))
     return architecture(config, (layer,) * config.whole("num_hidden_layers"), FLEX_NAMES)
 
 

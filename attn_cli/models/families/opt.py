@@ -4,7 +4,7 @@ from attn_cli.core.masks import Causal
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.network.weights import Names
 
@@ -20,7 +20,7 @@ def read(config: Config) -> Architecture:
         d_v=width // heads,
         norm=norm,
         norms=("before_attention", "before_mlp") if first else ("attention_sum", "mlp_sum"),
-        feed=Plain(activation(config.word("activation_function", "relu"))),
+        mlp=Plain(activation(config.word("activation_function", "relu"))),
         mask=Causal(),
     )
     stack = StackPlan(

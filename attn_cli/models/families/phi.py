@@ -6,8 +6,8 @@ from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, NAME
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Plain
-from attn_cli.models.network.plan import HeadNorm
+from attn_cli.models.network.mlp import Plain
+from attn_cli.models.network.plan import QKNorm
 from attn_cli.models.network.weights import Names
 
 
@@ -18,8 +18,8 @@ def read(config: Config) -> Architecture:
         plain_layer(config),
         norm=norm,
         norms=("before_attention",),
-        feed=Plain(activation(config.word("hidden_act"))),
-        head_norm=HeadNorm(norm) if config.flag("qk_layernorm", False) else None,
+        mlp=Plain(activation(config.word("hidden_act"))),
+        qk_norm=QKNorm(norm) if config.flag("qk_layernorm", False) else None,
         parallel=True,
     )
     return architecture(config, (layer,) * config.whole("num_hidden_layers"), {**NAMES, **OWN})

@@ -5,7 +5,7 @@ from dataclasses import replace
 from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, architecture, plain_layer, window
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.weights import Names, Part, fused, grouped
+from attn_cli.models.network.weights import Names, Packed, fused, grouped
 
 
 def read(config: Config) -> Architecture:
@@ -18,8 +18,8 @@ def read(config: Config) -> Architecture:
 
 
 FUSED: Names = {
-    "gate": Part("layers.{i}.mlp.gate_up_proj", cut=grouped(1, 2, 0, 1)),
-    "up": Part("layers.{i}.mlp.gate_up_proj", cut=grouped(1, 2, 1, 2)),
+    "gate": Packed("layers.{i}.mlp.gate_up_proj", cut=grouped(1, 2, 0, 1)),
+    "up": Packed("layers.{i}.mlp.gate_up_proj", cut=grouped(1, 2, 1, 2)),
 }
 
 FAMILY = Family(

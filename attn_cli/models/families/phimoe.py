@@ -42,13 +42,13 @@ def read(config: Config) -> Architecture:
     config.must_be("num_experts_per_tok", 2)
     plain = plain_layer(config)
     assert plain.rotary is not None
-    feed = replace(experts(config, among=False), route=InTurn(2 * config.number("router_jitter_noise", 0.01)))
+    mlp = replace(experts(config, among=False), route=InTurn(2 * config.number("router_jitter_noise", 0.01)))
     layer = replace(
         plain,
         norm=Norm("layer", plain.norm.eps),
         mask=window(config),
         rotary=_lengthened(config, plain.rotary),
-        feed=feed,
+        mlp=mlp,
     )
     return architecture(config, (layer,) * config.whole("num_hidden_layers"), MIXTRAL_NAMES)
 

@@ -16,8 +16,8 @@ from attn_cli.models.families.llama import (
 from attn_cli.models.families.mixtral import EXPERT_KEYS, EXPERT_NAMES, experts
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.feed import Gated
-from attn_cli.models.network.plan import HeadNorm, LayerPlan
+from attn_cli.models.network.mlp import Gated
+from attn_cli.models.network.plan import LayerPlan, QKNorm
 from attn_cli.models.network.weights import Names
 
 
@@ -27,7 +27,7 @@ def read(config: Config) -> Architecture:
     config.must_be("use_mrope", False)
     layer = plain_layer(config)
     if kind.startswith("qwen3"):
-        layer = replace(layer, head_norm=HeadNorm(layer.norm))
+        layer = replace(layer, qk_norm=QKNorm(layer.norm))
     if not config.flag("use_sliding_window", False):
         layers = windowed(config, layer, lambda number: False)
     else:
@@ -41,12 +41,12 @@ def read(config: Config) -> Architecture:
 def _with_experts(config: Config, layers: tuple[LayerPlan, ...]) -> tuple[LayerPlan, ...]:
     """Experts in every layer that is not said to do without."""
     step, plain = config.whole("decoder_sparse_step", 1), config.get("mlp_only_layers", [])
-    feed, shared = experts(config, among=config.flag("norm_topk_prob", False)), layers[0].feed
+    mlp, shared = experts(config, among=config.flag("norm_topk_prob", False)), layers[0].mlp
     if config.word("model_type") == "qwen2_moe":
         assert isinstance(shared, Gated)
-        feed = replace(feed, shared=replace(shared, side="shared_"))
+        mlp = replace(mlp, shared=replace(shared, side="shared_"))
     return tuple(
-        layer if number in plain or (number + 1) % step else replace(layer, feed=feed)
+        layer if number in plain or (number + 1) % step else replace(layer, mlp=mlp)
         for number, layer in enumerate(layers)
     )
 

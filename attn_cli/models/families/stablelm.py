@@ -6,7 +6,7 @@ from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, NAME
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm
-from attn_cli.models.network.plan import HeadNorm
+from attn_cli.models.network.plan import QKNorm
 from attn_cli.models.network.weights import Names
 
 
@@ -17,7 +17,7 @@ def read(config: Config) -> Architecture:
         plain_layer(config),
         norm=norm,
         norms=("before_attention",) if parallel else ("before_attention", "before_mlp"),
-        head_norm=HeadNorm(norm, over="each") if config.flag("qk_layernorm", False) else None,
+        qk_norm=QKNorm(norm, over="each") if config.flag("qk_layernorm", False) else None,
         parallel=parallel,
     )
     return architecture(config, (layer,) * config.whole("num_hidden_layers"), {**NAMES, **HEAD_NORMS})

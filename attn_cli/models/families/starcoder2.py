@@ -6,7 +6,7 @@ from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, NAME
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Plain
+from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.weights import Names
 
 
@@ -18,7 +18,7 @@ def read(config: Config) -> Architecture:
     layer = replace(
         plain_layer(config),
         norm=Norm("layer", config.number("norm_epsilon", 1e-5)),
-        feed=Plain(activation(config.word("hidden_act"))),
+        mlp=Plain(activation(config.word("hidden_act"))),
         mask=window(config),
     )
     return architecture(config, (layer,) * config.whole("num_hidden_layers"), {**NAMES, **MLP})

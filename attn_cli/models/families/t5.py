@@ -7,10 +7,10 @@ from attn_cli.core.masks import Causal
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, activation
-from attn_cli.models.network.feed import Gated, Plain
+from attn_cli.models.network.mlp import Gated, Plain
 from attn_cli.models.network.plan import LayerPlan, Slot, StackPlan, Unembedding
 from attn_cli.models.network.relative import Buckets
-from attn_cli.models.network.weights import Names, Part
+from attn_cli.models.network.weights import Names, Packed
 
 FEEDS: Mapping[str, str] = {"t5": "relu", "mt5": "gated-gelu", "umt5": "gated-gelu"}
 
@@ -27,7 +27,7 @@ def read(config: Config) -> Architecture:
         d_v=width,
         norm=Norm("rms", config.number("layer_norm_epsilon", 1e-6)),
         norms=("before_attention", "before_mlp"),
-        feed=_feed(config),
+        mlp=_feed(config),
         scale="none",
         relative=Buckets(buckets, farthest, both_ways=True),
     )
@@ -53,19 +53,19 @@ def _feed(config: Config) -> Plain | Gated:
     return Gated(activation(name)) if gated else Plain(activation(name))
 
 
-def _names(stack: str, feed: int) -> Names:
+def _names(stack: str, mlp: int) -> Names:
     """A stack's names, its feed-forward part being the layer's part number `feed`."""
     block = f"{stack}.block.{{i}}.layer."
     other = {"encoder": "decoder", "decoder": "encoder"}[stack]
     return {
-        "embed": Part(f"{stack}.embed_tokens", others=("shared", f"{other}.embed_tokens")),
+        "embed": Packed(f"{stack}.embed_tokens", others=("shared", f"{other}.embed_tokens")),
         "before_attention": f"{block}0.layer_norm",
         **{name: f"{block}0.SelfAttention.{name}" for name in "qkvo"},
         "relative": f"{block}0.SelfAttention.relative_attention_bias",
-        "before_mlp": f"{block}{feed}.layer_norm",
-        "gate": f"{block}{feed}.DenseReluDense.wi_0",
-        "up": Part(f"{block}{feed}.DenseReluDense.wi_1", others=(f"{block}{feed}.DenseReluDense.wi",)),
-        "down": f"{block}{feed}.DenseReluDense.wo",
+        "before_mlp": f"{block}{mlp}.layer_norm",
+        "gate": f"{block}{mlp}.DenseReluDense.wi_0",
+        "up": Packed(f"{block}{mlp}.DenseReluDense.wi_1", others=(f"{block}{mlp}.DenseReluDense.wi",)),
+        "down": f"{block}{mlp}.DenseReluDense.wo",
         "final_norm": f"{stack}.final_layer_norm",
     }
 

@@ -22,7 +22,7 @@ from attn_cli.models.network.plan import LayerPlan
 
 
 @dataclass(frozen=True, eq=False)
-class Twin:
+class GgufArchitecture:
     """An architecture of llama.cpp, and the `model_type` that it is read as.
 
     `keys` are its keys and those of config.json; `more` gives those that are no mere renaming, `widths` those of how
@@ -72,44 +72,44 @@ GPT2 = {
     "context_length": "n_positions",
 }
 
-TWINS: Mapping[str, Twin] = MappingProxyType(
+TWINS: Mapping[str, GgufArchitecture] = MappingProxyType(
     {
-        twin.name: twin
-        for twin in (
-            Twin("llama", "llama", KEYS, more=values.llama, undo=unpermuted),
-            Twin("qwen2", "qwen2", KEYS),
-            Twin("qwen3", "qwen3", KEYS),
-            Twin("qwen2moe", "qwen2_moe", KEYS, more=values.qwen_moe, undo=switch_row),
-            Twin("qwen3moe", "qwen3_moe", KEYS, more=values.qwen_moe),
-            Twin("gemma", "gemma", KEYS, undo=around_zero),
-            Twin("gemma2", "gemma2", KEYS, more=values.gemma2, undo=around_zero),
-            Twin("gemma3", "gemma3_text", KEYS, more=values.gemma3, undo=around_zero),
-            Twin("phi2", "phi", LAYER_NORMED),
-            Twin("phi3", "phi3", KEYS, more=values.maybe_window),
-            Twin("olmo", "olmo", OLMO, more=values.olmo, undo=unpermuted),
-            Twin("olmo2", "olmo2", KEYS, more=values.olmo2),
-            Twin("olmoe", "olmoe", KEYS, more=values.qwen_moe),
-            Twin("granite", "granite", KEYS, more=values.multipliers, undo=unpermuted),
-            Twin("seed_oss", "seed_oss", KEYS),
-            Twin("arcee", "arcee", KEYS, undo=unpermuted),
-            Twin("smollm3", "smollm3", KEYS, undo=unpermuted),
-            Twin("glm4", "glm4", KEYS),
-            Twin(
+        architecture.name: architecture
+        for architecture in (
+            GgufArchitecture("llama", "llama", KEYS, more=values.llama, undo=unpermuted),
+            GgufArchitecture("qwen2", "qwen2", KEYS),
+            GgufArchitecture("qwen3", "qwen3", KEYS),
+            GgufArchitecture("qwen2moe", "qwen2_moe", KEYS, more=values.qwen_moe, undo=switch_row),
+            GgufArchitecture("qwen3moe", "qwen3_moe", KEYS, more=values.qwen_moe),
+            GgufArchitecture("gemma", "gemma", KEYS, undo=around_zero),
+            GgufArchitecture("gemma2", "gemma2", KEYS, more=values.gemma2, undo=around_zero),
+            GgufArchitecture("gemma3", "gemma3_text", KEYS, more=values.gemma3, undo=around_zero),
+            GgufArchitecture("phi2", "phi", LAYER_NORMED),
+            GgufArchitecture("phi3", "phi3", KEYS, more=values.maybe_window),
+            GgufArchitecture("olmo", "olmo", OLMO, more=values.olmo, undo=unpermuted),
+            GgufArchitecture("olmo2", "olmo2", KEYS, more=values.olmo2),
+            GgufArchitecture("olmoe", "olmoe", KEYS, more=values.qwen_moe),
+            GgufArchitecture("granite", "granite", KEYS, more=values.multipliers, undo=unpermuted),
+            GgufArchitecture("seed_oss", "seed_oss", KEYS),
+            GgufArchitecture("arcee", "arcee", KEYS, undo=unpermuted),
+            GgufArchitecture("smollm3", "smollm3", KEYS, undo=unpermuted),
+            GgufArchitecture("glm4", "glm4", KEYS),
+            GgufArchitecture(
                 "command-r",
                 "cohere",
                 LAYER_NORMED,
                 more=values.logit_scale,
                 shows=(("blk.0.attn_q_norm.weight", "use_qk_norm"),),
             ),
-            Twin("cohere2", "cohere2", LAYER_NORMED, more=values.cohere2),
-            Twin(
+            GgufArchitecture("cohere2", "cohere2", LAYER_NORMED, more=values.cohere2),
+            GgufArchitecture(
                 "gpt-oss",
                 "gpt_oss",
                 KEYS,
                 more=values.gpt_oss,
                 joins=(Join(("expert_gate", "expert_up"), ("ffn_gate_exps", "ffn_up_exps"), in_turns),),
             ),
-            Twin(
+            GgufArchitecture(
                 "deepseek2",
                 "deepseek_v3",
                 KEYS,
@@ -117,11 +117,11 @@ TWINS: Mapping[str, Twin] = MappingProxyType(
                 widths=values.latent_widths,
                 joins=(Join(("kv",), ("attn_k_b", "attn_v_b"), head_by_head),),
             ),
-            Twin("starcoder2", "starcoder2", STARCODER, more=values.maybe_window),
-            Twin("gptneox", "gpt_neox", LAYER_NORMED, more=values.neox, undo=grouped),
-            Twin("gpt2", "gpt2", GPT2, rotary=False),
-            Twin("bloom", "bloom", BLOOM, rotary=False, undo=grouped),
-            Twin("bert", "bert", BERT, rotary=False, causal=False),
+            GgufArchitecture("starcoder2", "starcoder2", STARCODER, more=values.maybe_window),
+            GgufArchitecture("gptneox", "gpt_neox", LAYER_NORMED, more=values.neox, undo=grouped),
+            GgufArchitecture("gpt2", "gpt2", GPT2, rotary=False),
+            GgufArchitecture("bloom", "bloom", BLOOM, rotary=False, undo=grouped),
+            GgufArchitecture("bert", "bert", BERT, rotary=False, causal=False),
         )
     }
 )

@@ -6,7 +6,7 @@ import numpy as np
 
 from attn_cli.errors import DocumentError
 from attn_cli.models.files.config import Config
-from attn_cli.models.gguf.architectures import TWINS, Twin
+from attn_cli.models.gguf.architectures import TWINS, GgufArchitecture
 from attn_cli.models.gguf.config_values import Values, refused
 from attn_cli.models.gguf.header import AGAIN, Header
 from attn_cli.models.gguf.ropes import rotary_values
@@ -20,7 +20,7 @@ HARMLESS = (
 CONVERT = "convert the model again with a current llama.cpp"
 
 
-def twin_of(header: Header) -> Twin:
+def architecture_of(header: Header) -> GgufArchitecture:
     """What the file's architecture is read as; DocumentError for one that is not read, or for no model at all."""
     kind = str(header.metadata.get("general.type", "model"))
     if kind != "model":
@@ -34,23 +34,26 @@ def twin_of(header: Header) -> Twin:
     return TWINS[name]
 
 
-def config_of(header: Header, twin: Twin) -> Config:
+def config_of(header: Header, architecture: GgufArchitecture) -> Config:
     """The config that the model's folder would have; DocumentError for a key that is not understood."""
-    begin = f"{twin.name}."
+    begin = f"{architecture.name}."
     own = {key.removeprefix(begin): value for key, value in header.metadata.items() if key.startswith(begin)}
     lists = {key: value.tolist() for key, value in own.items() if isinstance(value, np.ndarray)}
     said = Config(own | lists, header.path)
-    values: Values = {"model_type": twin.model_type, "tie_word_embeddings": "output.weight" not in header.tensors}
-    for theirs, ours in twin.keys.items():
+    values: Values = {
+        "model_type": architecture.model_type,
+        "tie_word_embeddings": "output.weight" not in header.tensors,
+    }
+    for theirs, ours in architecture.keys.items():
         value = _one(said, theirs)
         if value is not None:
             values[ours] = value
-    values |= {key: name in header.tensors for name, key in twin.shows}
-    _check_sizes(said, header, twin, values)
-    if twin.rotary:
-        values |= twin.widths(said, values)
-        values |= rotary_values(said, header, twin, values)
-    values |= twin.more(said, values)
+    values |= {key: name in header.tensors for name, key in architecture.shows}
+    _check_sizes(said, header, architecture, values)
+    if architecture.rotary:
+        values |= architecture.widths(said, values)
+        values |= rotary_values(said, header, architecture, values)
+    values |= architecture.more(said, values)
     said.refuse_unread(HARMLESS)
     return Config(values, header.path)
 
@@ -68,31 +71,32 @@ def _one(said: Config, key: str) -> Any:
     return value
 
 
-def _check_sizes(said: Config, header: Header, twin: Twin, values: Values) -> None:
+def _check_sizes(said: Config, header: Header, architecture: GgufArchitecture, values: Values) -> None:
     """Layers, heads and their width as the file says them; DocumentError where attn could only guess."""
     for key in ("block_count", "embedding_length", "attention.head_count"):
-        value = values.get(twin.keys[key])
+        value = values.get(architecture.keys[key])
         if not isinstance(value, int) or value < 1:
             raise DocumentError(
-                f"{said.where}: {twin.name}.{key}: expected a whole number from 1, found {value!r}",
+                f"{said.where}: {architecture.name}.{key}: expected a whole number from 1, found {value!r}",
                 hint=CONVERT,
             )
-    epsilons = [key for key in twin.keys if key.endswith("epsilon")]
-    if not any(twin.keys[key] in values for key in epsilons):
-        raise DocumentError(f"{said.where}: lacks {twin.name}.{epsilons[-1]}", hint=CONVERT)
-    if values[twin.keys["block_count"]] > len(header.tensors):
+    epsilons = [key for key in architecture.keys if key.endswith("epsilon")]
+    if not any(architecture.keys[key] in values for key in epsilons):
+        raise DocumentError(f"{said.where}: lacks {architecture.name}.{epsilons[-1]}", hint=CONVERT)
+    layers = values[architecture.keys["block_count"]]
+    if layers > len(header.tensors):
         raise DocumentError(
-            f"{said.where}: says {values[twin.keys['block_count']]} layers, and holds {len(header.tensors)} tensors",
+            f"{said.where}: says {layers} layers, and holds {len(header.tensors)} tensors",
             hint=AGAIN,
         )
-    heads = values[twin.keys["attention.head_count"]]
-    if said.flag("attention.causal", twin.causal) != twin.causal:
-        raise refused(said, "attention.causal", not twin.causal)
-    if twin.rotary:
+    heads = values[architecture.keys["attention.head_count"]]
+    if said.flag("attention.causal", architecture.causal) != architecture.causal:
+        raise refused(said, "attention.causal", not architecture.causal)
+    if architecture.rotary:
         values.setdefault("num_key_value_heads", heads)
         values.setdefault("rope_theta", 10000.0)
         return
-    width = values[twin.keys["embedding_length"]] // heads
+    width = values[architecture.keys["embedding_length"]] // heads
     for key in ("attention.key_length", "attention.value_length"):
         if said.whole(key, width) != width:
             raise refused(said, key, said.get(key))

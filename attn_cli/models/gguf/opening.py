@@ -6,7 +6,7 @@ from functools import partial
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.files.tensors import Tensors
-from attn_cli.models.gguf.config import config_of, twin_of
+from attn_cli.models.gguf.config import architecture_of, config_of
 from attn_cli.models.gguf.tensors import tensors_of
 from attn_cli.models.gguf.whole import whole
 
@@ -14,5 +14,5 @@ from attn_cli.models.gguf.whole import whole
 def opened(path: str) -> tuple[Config, Callable[[Family, Architecture], Tensors]]:
     """The file's config, and what gives its tensors; DocumentError for what is damaged, foreign or not understood."""
     found = whole(path)
-    twin = twin_of(found)
-    return config_of(found, twin), partial(tensors_of, found, twin)
+    architecture = architecture_of(found)
+    return config_of(found, architecture), partial(tensors_of, found, architecture)

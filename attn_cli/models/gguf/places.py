@@ -11,11 +11,11 @@ import numpy as np
 
 from attn_cli.models.family import Family
 from attn_cli.models.files.tensors import Tensor
-from attn_cli.models.gguf.architectures import Twin
+from attn_cli.models.gguf.architectures import GgufArchitecture
 from attn_cli.models.gguf.header import library
 from attn_cli.models.gguf.undo import Join, Undo
 from attn_cli.models.network.plan import StackPlan
-from attn_cli.models.network.weights import Part
+from attn_cli.models.network.weights import Packed
 from attn_cli.trace.trace import Array
 
 EXPERT = "{e}"
@@ -50,19 +50,21 @@ def _turned_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def places(
-    twin: Twin, family: Family, stack: StackPlan, tensors: Mapping[str, Tensor]
+    architecture: GgufArchitecture, family: Family, stack: StackPlan, tensors: Mapping[str, Tensor]
 ) -> Iterator[tuple[str, Stored, tuple[str, ...]]]:
     """The family's name of each tensor that is there, how the file holds it, and llama.cpp's names of that."""
     gguf = library()
     layers = len(stack.layers)
-    known = gguf.get_tensor_name_map(next(k for k, name in gguf.MODEL_ARCH_NAMES.items() if name == twin.name), layers)
+    known = gguf.get_tensor_name_map(
+        next(k for k, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture.name), layers
+    )
     for name, entry in stack.names.items():
-        part = Part(entry) if isinstance(entry, str) else entry
-        join = next((join for join in twin.joins if name in join.names), None)
+        part = Packed(entry) if isinstance(entry, str) else entry
+        join = next((join for join in architecture.joins if name in join.names), None)
         for module, layer in product((part.module, *part.others), range(layers)):
             if layer and "{i}" not in module:
                 continue
-            undo = twin.undo(name, stack.layers[layer])
+            undo = architecture.undo(name, stack.layers[layer])
             ours = [_spelled(prefix, module, layer) for prefix in family.prefixes]
             for kind, own in _kinds(part, family.prefixes[0], ours[0], layer):
                 turn = turned if part.transposed and kind == ".weight" else None
@@ -79,7 +81,7 @@ def _spelled(prefix: str, module: str, layer: int) -> str:
     return module[1:] if module.startswith("/") else prefix + module
 
 
-def _kinds(part: Part, prefix: str, ours: str, layer: int) -> Iterator[tuple[str, str]]:
+def _kinds(part: Packed, prefix: str, ours: str, layer: int) -> Iterator[tuple[str, str]]:
     """llama.cpp's ending of each tensor of a module, and the family's whole name of it."""
     if not part.raw:
         yield from ((kind, ours + kind) for kind in (".weight", ".bias"))

@@ -1,7 +1,7 @@
 """The rotary settings of a GGUF file, in keys or in tensors of divisors, as config.json spells them."""
 
 from attn_cli.models.files.config import Config
-from attn_cli.models.gguf.architectures import Twin
+from attn_cli.models.gguf.architectures import GgufArchitecture
 from attn_cli.models.gguf.config_values import Values, refused
 from attn_cli.models.gguf.header import Header
 from attn_cli.models.gguf.tensors import ROPE_TENSORS, numbers
@@ -10,10 +10,10 @@ from attn_cli.models.gguf.undo import unpermuted
 FREQS, LONG, SHORT = ROPE_TENSORS
 
 
-def rotary_values(said: Config, header: Header, twin: Twin, values: Values) -> Values:
+def rotary_values(said: Config, header: Header, architecture: GgufArchitecture, values: Values) -> Values:
     """What turns queries and keys: how much of a head, and how positions are stretched."""
     width, turned = values["head_dim"], said.whole("rope.dimension_count", values["head_dim"])
-    if turned != width and twin.undo is unpermuted:
+    if turned != width and architecture.undo is unpermuted:
         raise refused(said, "rope.dimension_count", turned)
     # Half a feature more, so that rounding cannot lose one: config.json states a share.
     found: Values = {"partial_rotary_factor": 1.0 if turned == width else (turned + 0.5) / width}

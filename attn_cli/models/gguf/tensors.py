@@ -8,7 +8,7 @@ import numpy as np
 from attn_cli.errors import DocumentError
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.tensors import Tensor, Tensors, check_rows
-from attn_cli.models.gguf.architectures import Twin
+from attn_cli.models.gguf.architectures import GgufArchitecture
 from attn_cli.models.gguf.header import AGAIN, Header, library
 from attn_cli.models.gguf.places import Stored, places
 from attn_cli.trace.trace import Array
@@ -82,12 +82,12 @@ def numbers(header: Header, name: str) -> list[float]:
     return found
 
 
-def tensors_of(header: Header, twin: Twin, family: Family, architecture: Architecture) -> Tensors:
+def tensors_of(header: Header, architecture: GgufArchitecture, family: Family, plan: Architecture) -> Tensors:
     """The file's tensors under the family's names; those that have none there keep llama.cpp's."""
-    (stack,) = architecture.stacks
+    (stack,) = plan.stacks
     left = {name: Stored((tensor,)) for name, tensor in header.tensors.items() if name not in ROPE_TENSORS}
     named: dict[str, Stored] = {}
-    for name, stored, theirs in places(twin, family, stack, header.tensors):
+    for name, stored, theirs in places(architecture, family, stack, header.tensors):
         named[name] = stored
         for one in theirs:
             left.pop(one, None)

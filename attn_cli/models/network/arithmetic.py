@@ -52,10 +52,10 @@ class Norm:
         return by_bands(lambda band: self._normed(band, weight, bias), x)
 
     def _normed(self, x: Array, weight: Array | None, bias: Array | None) -> Array:
-        centred = x - x.mean(axis=-1, keepdims=True) if self.kind == "layer" else x
-        spread = np.einsum("...i,...i->...", centred, centred)[..., np.newaxis] / x.dtype.type(x.shape[-1])
+        centered = x - x.mean(axis=-1, keepdims=True) if self.kind == "layer" else x
+        spread = np.einsum("...i,...i->...", centered, centered)[..., np.newaxis] / x.dtype.type(x.shape[-1])
         factor = 1 / np.sqrt(spread + x.dtype.type(self.eps))
-        y: Array = np.multiply(centred, factor, out=None if centred is x else centred)
+        y: Array = np.multiply(centered, factor, out=None if centered is x else centered)
         if weight is not None:
             y *= weight + 1 if self.plus_one else weight
         if bias is not None:
@@ -72,8 +72,8 @@ class Norm:
         scaled = factor if weight is None else factor * (weight.astype(np.float64) + self.plus_one)
 
         def part(parts: Array) -> Array:
-            centred = parts - parts.mean(axis=-1, keepdims=True) if self.kind == "layer" else parts
-            made: Array = centred * scaled
+            centered = parts - parts.mean(axis=-1, keepdims=True) if self.kind == "layer" else parts
+            made: Array = centered * scaled
             return made
 
         return part

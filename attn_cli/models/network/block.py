@@ -9,7 +9,7 @@ from attn_cli.core.masks import NoMask
 from attn_cli.core.ops import join_heads, split_heads
 from attn_cli.core.parts import record_parts
 from attn_cli.core.record import Record, by
-from attn_cli.core.spec import Conditions, Spec
+from attn_cli.core.spec import Extras, Spec
 from attn_cli.models.network.plan import LayerPlan
 from attn_cli.models.network.products import linear
 from attn_cli.models.network.weights import Weights
@@ -41,16 +41,16 @@ def attention(record: Record, run: Run, x: Array) -> Array:
     if run.context is not None:
         looked = record.add("X_context", looked, "X_context = what the encoder made")
     _project(record, run, x, looked)
-    if plan.head_norm is not None and not plan.head_norm.after_rotation:
+    if plan.qk_norm is not None and not plan.qk_norm.after_rotation:
         _norm_heads(record, run)
     _rotate(record, run)
-    if plan.head_norm is not None and plan.head_norm.after_rotation:
+    if plan.qk_norm is not None and plan.qk_norm.after_rotation:
         _norm_heads(record, run)
-    spec, conditions = spec_of(plan, cross=run.context is not None), _conditions(record, run)
+    spec, extras = spec_of(plan, cross=run.context is not None), _extras(record, run)
     shape = (plan.heads, len(x), len(looked))
     places = {"Q": run.queries, "K": run.keys}
-    weigh(record, spec, conditions, shape, places)
-    record_parts(record, spec, conditions, {}, places)
+    weigh(record, spec, extras, shape, places)
+    record_parts(record, spec, extras, {}, places)
     if "head_output" not in record.known:
         return x  # nobody asked for it, and nothing comes after
     joined = join_heads(record.known["head_output"])
@@ -91,26 +91,26 @@ def _project(record: Record, run: Run, x: Array, looked: Array) -> None:
         by_shape = f"{by(source)} → {by(projected)}"
         array = split_heads(projected, heads)
         formula = f"{name} = {left} · W_{name}{bias}   {by_shape}, {heads} heads of {by(array[0])}"
-        if name == "Q" and plan.tuning is not None and plan.rotary is None:
-            array, formula = plan.tuning(array, run.queries, formula)
+        if name == "Q" and plan.query_scaling is not None and plan.rotary is None:
+            array, formula = plan.query_scaling(array, run.queries, formula)
         record.add(name, array, formula)
 
 
 def _norm_heads(record: Record, run: Run) -> None:
-    head_norm = run.plan.head_norm
-    assert head_norm is not None
+    qk_norm = run.plan.qk_norm
+    assert qk_norm is not None
     for name in "QK":
         before = record.known[record.matched(name) or name]
         module = f"{run.side}{name.lower()}_norm"
-        if head_norm.over == "head":
-            normed = np.stack([run.weights.normed(head_norm.norm, module, head) for head in before])
-        elif head_norm.over == "each":
+        if qk_norm.over == "head":
+            normed = np.stack([run.weights.normed(qk_norm.norm, module, head) for head in before])
+        elif qk_norm.over == "each":
             places = map(run.weights.expert, range(len(before)))
             normed = np.stack(
-                [own.normed(head_norm.norm, module, head) for own, head in zip(places, before, strict=True)]
+                [own.normed(qk_norm.norm, module, head) for own, head in zip(places, before, strict=True)]
             )
         else:
-            normed = split_heads(run.weights.normed(head_norm.norm, module, join_heads(before)), len(before))
+            normed = split_heads(run.weights.normed(qk_norm.norm, module, join_heads(before)), len(before))
         record.add(
             f"{name}_normed", normed.astype(np.float32, copy=False), f"{name}_normed = norm({name})   {by(normed[0])}"
         )
@@ -123,12 +123,12 @@ def _rotate(record: Record, run: Run) -> None:
         before = record.matched(name) or name
         turned = run.plan.rotary(record.known[before], positions)
         formula = f"{name}_rotated = rotate({before}, position)   {by(turned[0])}"
-        if name == "Q" and run.plan.tuning is not None:
-            turned, formula = run.plan.tuning(turned, positions, formula)
+        if name == "Q" and run.plan.query_scaling is not None:
+            turned, formula = run.plan.query_scaling(turned, positions, formula)
         record.add(f"{name}_rotated", turned, formula)
 
 
-def _conditions(record: Record, run: Run) -> Conditions:
+def _extras(record: Record, run: Run) -> Extras:
     plan = run.plan
     bias, words = run.bias, ["relative bias"]
     if plan.disentangled is not None and run.context is None:
@@ -139,4 +139,4 @@ def _conditions(record: Record, run: Run) -> Conditions:
         words = ["ALiBi"] if bias is None else [*words, "ALiBi"]
         bias = away if bias is None else bias + away
     sinks = run.weights.find("sinks") if plan.sinks else None
-    return Conditions(bias=bias, bias_words=" + ".join(words), sinks=None if sinks is None else sinks.copy())
+    return Extras(bias=bias, bias_words=" + ".join(words), sinks=None if sinks is None else sinks.copy())

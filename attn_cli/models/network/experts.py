@@ -7,7 +7,7 @@ import numpy as np
 
 from attn_cli.errors import DocumentError
 from attn_cli.models.network.arithmetic import sigmoid
-from attn_cli.models.network.plan import Feed
+from attn_cli.models.network.plan import Mlp
 from attn_cli.models.network.weights import Weights
 from attn_cli.trace.trace import Array
 
@@ -96,8 +96,8 @@ class Experts:
     """
 
     route: Route
-    expert: Feed
-    shared: Feed | None = None
+    expert: Mlp
+    shared: Mlp | None = None
     before: bool = False
 
     def __call__(self, x: Array, weights: Weights) -> Array:

@@ -16,7 +16,7 @@ from attn_cli.trace.trace import Array, Layer
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class WeightSource:
     """Where weights come from: a checkpoint's tensors, and a family's names for them."""
 
     tensors: Tensors
@@ -28,7 +28,7 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class EncoderOutput:
     """What a decoder looks at: the encoder's last state (key, d_model) and its tokens."""
 
     state: Array
@@ -42,12 +42,12 @@ Keep = Collection[str] | Mapping[str, Collection[str]]
 
 
 def layers(
-    source: Source,
+    source: WeightSource,
     stack: StackPlan,
     x: Array,
     tokens: Sequence[str],
     keep: Keep,
-    looked: Looked | None = None,
+    looked: EncoderOutput | None = None,
     *,
     first: int = 0,
 ) -> Stream:
@@ -70,18 +70,18 @@ def layers(
 
 
 def _layers(
-    source: Source,
+    source: WeightSource,
     stack: StackPlan,
     x: Array,
     tokens: Sequence[str],
     keep: Keep,
-    looked: Looked | None,
+    looked: EncoderOutput | None,
     first: int,
 ) -> Stream:
     shared: dict[str, Array | None] = {}
     for number, plan in enumerate(stack.layers[first:], start=first):
         name = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
-        labels = Labels(name, number, tuple(tokens), looked.tokens if looked else ())
+        labels = LayerLabels(name, number, tuple(tokens), looked.tokens if looked else ())
         x = yield from _through(plan, source.layer(number), x, labels, keep, looked, shared)
     weights = source.layer(None)
     if stack.final_norm is not None:
@@ -90,7 +90,7 @@ def _layers(
 
 
 @dataclass(frozen=True)
-class Labels:
+class LayerLabels:
     """What a layer is called, and the tokens of its rows; `looked` are those of what it looks at, across."""
 
     name: str
@@ -103,9 +103,9 @@ def _through(
     plan: LayerPlan,
     weights: Weights,
     x: Array,
-    labels: Labels,
+    labels: LayerLabels,
     keep: Keep,
-    looked: Looked | None,
+    looked: EncoderOutput | None,
     shared: dict[str, Array | None],
 ) -> Stream:
     """The residual stream (token, d_model) through one layer."""
@@ -132,7 +132,7 @@ def _through(
         return output
 
     def fed(value: Array) -> Array:
-        made = plan.feed(value, weights)
+        made = plan.mlp(value, weights)
         check_alike(x, made, weights.named("down"))
         return made
 
@@ -158,7 +158,7 @@ def _bias(plan: LayerPlan, weights: Weights, queries: Array, shared: dict[str, A
     return shared.get("relative")
 
 
-def _layer(plan: LayerPlan, record: Record, labels: Labels, keep: Collection[str], *, cross: bool) -> Layer:
+def _layer(plan: LayerPlan, record: Record, labels: LayerLabels, keep: Collection[str], *, cross: bool) -> Layer:
     positions = "none" if cross else plan.rotary.spelled if plan.rotary else "alibi" if plan.slopes else "none"
     return Layer(
         stages=tuple(stage for stage in record.stages if stage.name in keep),

@@ -10,7 +10,7 @@ from attn_cli.core.edits import Edit
 from attn_cli.core.masks import Mask, NoMask
 from attn_cli.core.spec import ScaleRule
 from attn_cli.models.network.arithmetic import Norm, sinusoids
-from attn_cli.models.network.query_scaling import Tuning
+from attn_cli.models.network.query_scaling import QueryScaling
 from attn_cli.models.network.rotary import Rotary
 from attn_cli.models.network.weights import Names, Weights
 from attn_cli.trace.trace import Array
@@ -27,7 +27,7 @@ Slot = Literal[
 ]
 
 
-class Feed(Protocol):
+class Mlp(Protocol):
     """A layer's feed-forward part: x (token, d_model) to the same shape."""
 
     def __call__(self, x: Array, weights: Weights) -> Array: ...
@@ -52,7 +52,7 @@ class Projecting(Protocol):
 
 
 @dataclass(frozen=True)
-class HeadNorm:
+class QKNorm:
     """A norm of queries and keys: over each head's features, or over all heads; before rotation or after.
 
     Heads share their weights, unless `over` is "each".
@@ -79,16 +79,16 @@ class LayerPlan:
     d_v: int
     norm: Norm
     norms: tuple[Slot, ...]
-    feed: Feed
+    mlp: Mlp
     mask: Mask = NoMask()
     scale: ScaleRule = "sqrt"
     softcap: float | None = None
     rotary: Rotary | None = None
-    tuning: Tuning | None = None
+    query_scaling: QueryScaling | None = None
     slopes: Callable[[int], Array] | None = None
     relative: Relative | None = None
     disentangled: Disentangled | None = None
-    head_norm: HeadNorm | None = None
+    qk_norm: QKNorm | None = None
     sinks: bool = False
     clip: float | None = None
     parallel: bool = False

@@ -8,7 +8,7 @@ from attn_cli.trace.trace import Array
 
 
 @dataclass(frozen=True)
-class Tuning:
+class QueryScaling:
     """Queries times 1 + `slope` · ln(1 + ⌊(position + `ahead`) / `step`⌋) (Nakanishi 2025, arXiv 2501.19399)."""
 
     slope: float

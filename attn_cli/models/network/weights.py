@@ -17,7 +17,7 @@ Cut = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
-class Part:
+class Packed:
     """A module that holds more than one thing, or holds it another way: what to take of each of its tensors.
 
     `transposed` is for matrices stored in × out; `raw` for a tensor that stands alone, without `.weight`; `others` are
@@ -34,7 +34,7 @@ class Part:
     stacked: bool = False
 
 
-Names = dict[str, str | Part]
+Names = dict[str, str | Packed]
 """Our name → the module that holds it: `{i}` is the layer, `{e}` the expert; `/` begins a name without prefix."""
 
 _ENDINGS = {"weight": (".weight", ".gamma"), "bias": (".bias", ".beta")}
@@ -101,7 +101,7 @@ class Weights:
         entry = self.names.get(name)
         if entry is None:
             return None
-        part = Part(entry) if isinstance(entry, str) else entry
+        part = Packed(entry) if isinstance(entry, str) else entry
         for stored in self._stored(part, kind):
             if stored in self.tensors:
                 if stored not in self._held:
@@ -112,7 +112,7 @@ class Weights:
                 return array if part.cut is None else _taken(part.cut, array, stored)
         return None
 
-    def _read(self, part: Part, stored: str, slot: str) -> Array:
+    def _read(self, part: Packed, stored: str, slot: str) -> Array:
         """A tensor, or this expert's part of one; a matrix as (out, in)."""
         if part.stacked:
             one = self._one(stored)
@@ -133,7 +133,7 @@ class Weights:
     def rows(self, name: str, places: Array) -> Array:
         """Some rows of a table, such as the vectors of some tokens."""
         entry = self.names[name]
-        for stored in self._stored(Part(entry) if isinstance(entry, str) else entry, "weight"):
+        for stored in self._stored(Packed(entry) if isinstance(entry, str) else entry, "weight"):
             if stored in self.tensors:
                 return self.tensors.read(stored, stored, rows=places)
         raise DocumentError(f"the checkpoint lacks {self.named(name)}", hint="copy or download all of its files")
@@ -141,15 +141,15 @@ class Weights:
     def named(self, name: str) -> str:
         """What the checkpoint calls it, for messages."""
         entry = self.names.get(name, name)
-        stored = self._stored(Part(entry) if isinstance(entry, str) else entry, "weight")
+        stored = self._stored(Packed(entry) if isinstance(entry, str) else entry, "weight")
         return next((name for name in stored if name in self.tensors), stored[0])
 
-    def _stored(self, part: Part, kind: str) -> tuple[str, ...]:
+    def _stored(self, part: Packed, kind: str) -> tuple[str, ...]:
         return _spelled(part, kind, self.prefix, self.layer, self.number)
 
 
 @lru_cache(2**12)
-def _spelled(part: Part, kind: str, prefix: str, layer: int | None, expert: int) -> tuple[str, ...]:
+def _spelled(part: Packed, kind: str, prefix: str, layer: int | None, expert: int) -> tuple[str, ...]:
     """What a checkpoint may call a part's tensor, the likeliest first."""
     names: list[str] = []
     for module in (part.module, *part.others) if kind == "weight" or not part.raw else filter(None, [part.bias]):
@@ -172,7 +172,7 @@ def _taken(cut: Cut, array: Array, stored: str) -> Array:
 def unclaimed(tensors: Tensors, names: Collection[Names], prefix: str, harmless: Collection[str]) -> list[str]:
     """The tensors that no name of the stacks means and that are not known to change nothing (patterns)."""
     entries = [entry for some in names for entry in some.values()]
-    parts = [Part(entry) if isinstance(entry, str) else entry for entry in entries]
+    parts = [Packed(entry) if isinstance(entry, str) else entry for entry in entries]
     modules = [module for part in parts for module in (part.module, *part.others, part.bias) if module]
     raw = [module for part in parts if part.raw for module in (part.module, part.bias)]
     patterns = [
@@ -224,7 +224,7 @@ def fused(module: str, heads: int, kv_heads: int, groups: int = 1, order: str = 
     start, of = 0, sum(counts.values())
     for name in order:
         stop = start + counts[name]
-        parts[name] = Part(module, cut=grouped(groups, of, start, stop))
+        parts[name] = Packed(module, cut=grouped(groups, of, start, stop))
         start = stop
     return parts
 

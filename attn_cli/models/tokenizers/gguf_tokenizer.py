@@ -16,7 +16,7 @@ from attn_cli.models.tokenizers.tokenizer import Tokenizer, tokenizers_library
 IDS = "give --ids 5,17,3"
 
 
-class Kind(IntEnum):
+class TokenKind(IntEnum):
     """What `tokenizer.ggml.token_type` says of a token."""
 
     NORMAL = 1
@@ -28,7 +28,7 @@ class Kind(IntEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Vocabulary:
+class GgufVocabulary:
     """The tokens by their ids, what kind each is, and the rest of what the file says of its tokenizer."""
 
     path: str
@@ -36,7 +36,7 @@ class Vocabulary:
     kinds: Sequence[int]
     said: Mapping[str, Any]
 
-    def of(self, kind: Kind) -> list[int]:
+    def of(self, kind: TokenKind) -> list[int]:
         return [number for number, own in enumerate(self.kinds) if own == kind]
 
     def ends(self, *, begins: bool) -> tuple[list[int], list[int]]:
@@ -67,10 +67,10 @@ def file_tokenizer(path: str) -> Tokenizer:
         )
     try:
         kinds = said.get("token_type")
-        kinds = [Kind.NORMAL] * len(tokens) if kinds is None else [int(kind) for kind in kinds]
+        kinds = [TokenKind.NORMAL] * len(tokens) if kinds is None else [int(kind) for kind in kinds]
         if len(kinds) != len(tokens) or len(set(tokens)) != len(tokens):
             raise DocumentError(f"{path}: its tokens are not {len(tokens)} different ones, each of a kind", hint=AGAIN)
-        return MODELS[model](Vocabulary(path, tokens, kinds, said))
+        return MODELS[model](GgufVocabulary(path, tokens, kinds, said))
     except AttnError:
         raise
     except Exception as error:  # the library raises nothing more particular
@@ -79,7 +79,7 @@ def file_tokenizer(path: str) -> Tokenizer:
         ) from error
 
 
-def _byte_pairs(vocabulary: Vocabulary) -> Tokenizer:
+def _byte_pairs(vocabulary: GgufVocabulary) -> Tokenizer:
     """GPT-2's kind: bytes that merge in the order of a list, within the pieces that patterns cut."""
     name = vocabulary.said.get("pre", "default")
     if name not in CUTTINGS:
@@ -108,15 +108,15 @@ def _pair(merge: str) -> tuple[str, str]:
     return merge[:place], merge[place + 1 :]
 
 
-def _add(core: Any, library: Any, vocabulary: Vocabulary) -> None:
+def _add(core: Any, library: Any, vocabulary: GgufVocabulary) -> None:
     """Tokens that a text may hold as they are, before anything is cut."""
-    for kind, special in ((Kind.CONTROL, True), (Kind.USER_DEFINED, False)):
+    for kind, special in ((TokenKind.CONTROL, True), (TokenKind.USER_DEFINED, False)):
         tokens = [vocabulary.tokens[number] for number in vocabulary.of(kind) if vocabulary.tokens[number]]
         added = [library.AddedToken(token, normalized=False, special=special) for token in tokens]
         (core.add_special_tokens if special else core.add_tokens)(added)
 
 
-def _surround(core: Any, library: Any, vocabulary: Vocabulary, before: list[int], after: list[int]) -> None:
+def _surround(core: Any, library: Any, vocabulary: GgufVocabulary, before: list[int], after: list[int]) -> None:
     """The special tokens around a text, and around the second of two."""
     special = [
         {"id": name, "ids": ids, "tokens": [vocabulary.tokens[number] for number in ids]}
@@ -128,7 +128,7 @@ def _surround(core: Any, library: Any, vocabulary: Vocabulary, before: list[int]
     core.post_processor = library.processors.TemplateProcessing(single=one, pair=[*one, *two], special_tokens=special)
 
 
-def _scored_pieces(vocabulary: Vocabulary) -> Tokenizer:
+def _scored_pieces(vocabulary: GgufVocabulary) -> Tokenizer:
     """SentencePiece's kind: the neighbours whose whole scores best merge first, what is unknown falls into bytes."""
     said = vocabulary.said
     if said.get("remove_extra_whitespaces") or "precompiled_charsmap" in said:
@@ -136,15 +136,15 @@ def _scored_pieces(vocabulary: Vocabulary) -> Tokenizer:
     scores = said.get("scores")
     if scores is None or len(scores) != len(vocabulary.tokens):
         raise DocumentError(f"{vocabulary.path}: its tokens have no scores", hint=f"{AGAIN}, or {IDS}")
-    mergeable = {*vocabulary.of(Kind.NORMAL), *vocabulary.of(Kind.UNUSED)}
-    defaulted = Vocabulary(vocabulary.path, vocabulary.tokens, vocabulary.kinds, {**DEFAULT_IDS, **said})
+    mergeable = {*vocabulary.of(TokenKind.NORMAL), *vocabulary.of(TokenKind.UNUSED)}
+    defaulted = GgufVocabulary(vocabulary.path, vocabulary.tokens, vocabulary.kinds, {**DEFAULT_IDS, **said})
     before, after = defaulted.ends(begins=True)
     pieces = ScoredPieces(
         tokens=vocabulary.tokens,
         scores={vocabulary.tokens[number]: (float(scores[number]), number) for number in sorted(mergeable)},
-        unused=frozenset(vocabulary.of(Kind.UNUSED)),
-        whole=frozenset((*vocabulary.of(Kind.CONTROL), *vocabulary.of(Kind.USER_DEFINED))),
-        bytes_={vocabulary.tokens[number]: number for number in vocabulary.of(Kind.BYTE)},
+        unused=frozenset(vocabulary.of(TokenKind.UNUSED)),
+        whole=frozenset((*vocabulary.of(TokenKind.CONTROL), *vocabulary.of(TokenKind.USER_DEFINED))),
+        bytes_={vocabulary.tokens[number]: number for number in vocabulary.of(TokenKind.BYTE)},
         unknown=defaulted.special("unknown"),
         before=tuple(before),
         after=tuple(after),
@@ -157,10 +157,14 @@ DEFAULT_IDS = {"bos_token_id": 1, "eos_token_id": 2, "unknown_token_id": 0}
 """Those of Llama's SentencePiece model, for files that do not say them."""
 
 
-def _word_pieces(vocabulary: Vocabulary) -> Tokenizer:
+def _word_pieces(vocabulary: GgufVocabulary) -> Tokenizer:
     """BERT's kind, with pieces inside of words bare and those that begin them after ▁, as llama.cpp keeps them."""
     tokens = [
-        token if kind in (Kind.CONTROL, Kind.UNKNOWN) else token[1:] if token.startswith("▁") else f"##{token}"
+        token
+        if kind in (TokenKind.CONTROL, TokenKind.UNKNOWN)
+        else token[1:]
+        if token.startswith("▁")
+        else f"##{token}"
         for token, kind in zip(vocabulary.tokens, vocabulary.kinds, strict=True)
     ]
     begin, end, unknown = (
@@ -169,7 +173,7 @@ def _word_pieces(vocabulary: Vocabulary) -> Tokenizer:
     begin = vocabulary.special("bos", 101) if begin is None else begin
     if begin is None or end is None or unknown is None:
         raise DocumentError(f"{vocabulary.path}: its tokenizer names no [CLS], [SEP] and [UNK]", hint=IDS)
-    plain = (token for token, kind in zip(tokens, vocabulary.kinds, strict=True) if kind == Kind.NORMAL)
+    plain = (token for token, kind in zip(tokens, vocabulary.kinds, strict=True) if kind == TokenKind.NORMAL)
     lower = vocabulary.said.get(
         "normalizer.lowercase", not any(token != token.lower() for token in plain if token[:1] != "[")
     )
@@ -184,7 +188,7 @@ def _word_pieces(vocabulary: Vocabulary) -> Tokenizer:
     return Tokenizer(core, "pieces")
 
 
-MODELS: Mapping[str, Callable[[Vocabulary], Tokenizer]] = MappingProxyType(
+MODELS: Mapping[str, Callable[[GgufVocabulary], Tokenizer]] = MappingProxyType(
     {"gpt2": _byte_pairs, "llama": _scored_pieces, "bert": _word_pieces}
 )
 """`tokenizer.ggml.model` → what reads it."""

@@ -6,18 +6,21 @@ from typing import Any
 import numpy as np
 
 from attn_cli.core.attention import Projections
-from attn_cli.core.spec import Conditions, Spec
+from attn_cli.core.spec import Extras, Spec
 from attn_cli.errors import DocumentError
 from attn_cli.sources.documents.catalogue import BIASES, LATER, MATRICES, SETTINGS, Document
-from attn_cli.trace.files.checker import found, shape_words, to_array
+from attn_cli.trace.files.checker import quoted, shape_words, to_array
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array
 
 _WORDS = {True: 0.0, False: -np.inf, None: -np.inf, "-Infinity": -np.inf}
 
 
-def read_stages(document: Document, name: str, *, odd: bool = False) -> dict[str, Array]:
-    """The stages from Q on that a document holds, with a head axis where they have one; `odd` lets NaN pass."""
+def read_stages(document: Document, name: str, *, allow_nonfinite: bool = False) -> dict[str, Array]:
+    """The stages from Q on that a document holds, with a head axis where they have one.
+
+    With `allow_nonfinite`, NaN and infinities pass.
+    """
     stages: dict[str, Array] = {}
     for stage in LATER:
         if stage not in document:
@@ -25,8 +28,8 @@ def read_stages(document: Document, name: str, *, odd: bool = False) -> dict[str
         kind = STAGES[stage]
         flat = 1 if kind.columns is None else 2
         dims = (flat, flat + 1) if kind.heads else (flat,)
-        array = to_array(document[stage], f"{name}: {stage}", dims, special=odd or stage == "masked")
-        if stage == "masked" and not odd and (np.isnan(array) | np.isposinf(array)).any():
+        array = to_array(document[stage], f"{name}: {stage}", dims, special=allow_nonfinite or stage == "masked")
+        if stage == "masked" and not allow_nonfinite and (np.isnan(array) | np.isposinf(array)).any():
             raise DocumentError(f"{name}: masked: holds NaN or infinities", hint="null or −∞ hides a cell")
         stages[stage] = array[np.newaxis] if kind.heads and array.ndim == flat else array
     return stages
@@ -55,7 +58,7 @@ def read_projections(document: Document, name: str, spec: Spec) -> Projections:
     linear = document.get("projections")
     if linear not in (None, "linear"):
         raise DocumentError(
-            f"{name}: projections: expected 'linear', found {found(linear)}", hint=SETTINGS["projections"]
+            f"{name}: projections: expected 'linear', found {quoted(linear)}", hint=SETTINGS["projections"]
         )
     matrices: dict[str, Array] = {}
     for key in MATRICES:
@@ -79,7 +82,7 @@ def read_projections(document: Document, name: str, spec: Spec) -> Projections:
     return Projections(**matrices)
 
 
-def read_conditions(document: Document, name: str) -> Conditions:
+def read_extras(document: Document, name: str) -> Extras:
     """Masks as arrays, sinks, and what says where tokens stand."""
     bias, hidden = read_mask(document["attn_mask"], f"{name}: attn_mask") if "attn_mask" in document else (None, None)
     given: dict[str, Any] = {"bias": bias, "hidden": hidden}
@@ -90,7 +93,7 @@ def read_conditions(document: Document, name: str) -> Conditions:
                 if (array != np.floor(array)).any() or (array < 0).any() or (array > 2**53).any():
                     raise DocumentError(f"{name}: {key}: expected whole numbers from 0", hint="such as [0, 1, 2]")
                 given[key] = array.astype(np.int64)
-    return Conditions(**given)
+    return Extras(**given)
 
 
 def read_mask(value: Any, where: str) -> tuple[Array | None, Array | None]:
@@ -100,7 +103,7 @@ def read_mask(value: Any, where: str) -> tuple[Array | None, Array | None]:
     """
     if not isinstance(value, list | np.ndarray):
         hint = "a spelling such as causal belongs under mask, an array here"
-        raise DocumentError(f"{where}: expected a list, found {found(value)}", hint=hint)
+        raise DocumentError(f"{where}: expected a list, found {quoted(value)}", hint=hint)
     cells = value if isinstance(value, np.ndarray) else _cells(value, where)
     while cells.ndim > 2 and len(cells) == 1:
         cells = cells[0]
@@ -146,7 +149,7 @@ def _cells(value: Any, where: str) -> Array:
         for level, size in enumerate(shape):
             for place, part in enumerate(flat):
                 if not isinstance(part, list) or len(part) != size:
-                    there = len(part) if isinstance(part, list) else found(part)
+                    there = len(part) if isinstance(part, list) else quoted(part)
                     raise DocumentError(
                         f"{where}{_at(place, shape[:level])}: expected {size} cells, found {there}",
                         hint="make all rows equally long",
@@ -156,7 +159,7 @@ def _cells(value: Any, where: str) -> Array:
             whole = isinstance(cell, int) and abs(cell) < 1e308  # a longer one is no float
             if not (cell is None or whole or isinstance(cell, float) or cell == "-Infinity"):
                 raise DocumentError(
-                    f"{where}{_at(place, shape)}: expected true, false, null or a number, found {found(cell)}",
+                    f"{where}{_at(place, shape)}: expected true, false, null or a number, found {quoted(cell)}",
                     hint="true, or a number to add, where a query may look; false or null where not",
                 )
         cells = np.empty(len(flat), dtype=object)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from attn_cli.core.attention import Projections, attend
 from attn_cli.core.edits import followers
-from attn_cli.core.spec import Conditions, Spec
+from attn_cli.core.spec import Extras, Spec
 from attn_cli.errors import SpecError, UsageError
 from attn_cli.sources.seeded import embeddings, projection
 from attn_cli.sources.whatif import WhatIf
@@ -24,7 +24,7 @@ class Parameters:
     given: Mapping[str, Array]
     projections: Projections
     spec: Spec
-    conditions: Conditions = field(default_factory=Conditions)
+    extras: Extras = field(default_factory=Extras)
     context_tokens: tuple[str, ...] | None = None
     table: Mapping[str, Array] | None = None
     left_out: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class Parameters:
             self.given,
             self.projections,
             self.spec,
-            conditions=self.conditions,
+            extras=self.extras,
             context_tokens=self.context_tokens,
             keep=keep,
         )
@@ -61,7 +61,7 @@ class Parameters:
         return replace(
             self,
             given=given,
-            conditions=replace(self.conditions, edits=edits),
+            extras=replace(self.extras, edits=edits),
             left_out=("output",) if left_out else (),
         )
 

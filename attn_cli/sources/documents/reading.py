@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from attn_cli.errors import DocumentError, UsageError
-from attn_cli.sources.changes import check_can_act, fresh
+from attn_cli.sources.changes import check_can_act, still_valid
 from attn_cli.sources.documents.arrays import (
     cut_into_heads,
     head_counts,
-    read_conditions,
+    read_extras,
     read_projections,
     read_stages,
 )
@@ -21,7 +21,7 @@ from attn_cli.sources.documents.vectors import filled, look_up, read_table, read
 from attn_cli.sources.request import Request
 from attn_cli.sources.tokenizers import tokenize
 from attn_cli.trace.files.archives import kind_of, read_csv_matrix, read_npy, read_npz, read_safetensors
-from attn_cli.trace.files.checker import found, to_array
+from attn_cli.trace.files.checker import quoted, to_array
 from attn_cli.trace.files.codec import trace_from_json, trace_from_npz, trace_from_safetensors
 from attn_cli.trace.files.parsing import parse_json
 from attn_cli.trace.files.paths import unquoted
@@ -29,10 +29,10 @@ from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array, Trace
 
 
-def read_document(data: bytes, name: str, bare: str | None = None) -> Trace | Document:
+def read_document(data: bytes, name: str, matrix_stage: str | None = None) -> Trace | Document:
     """A trace, or the keys and values of a document of parameters or arrays; the content decides what it is.
 
-    A bare matrix is the stage `bare`, weights unless given.
+    A bare matrix is the stage `matrix_stage`, weights unless given.
     """
     kind = kind_of(data)
     document: Any = None
@@ -60,11 +60,13 @@ def read_document(data: bytes, name: str, bare: str | None = None) -> Trace | Do
             hint="attn schema weights says what a document holds",
         )
     if isinstance(document, list | np.ndarray):
-        return {bare or "weights": document}
+        return {matrix_stage or "weights": document}
     if not isinstance(document, dict):
-        raise DocumentError(f"{name}: holds {found(document)}, not an object", hint="start it with { and name keys")
-    if bare is not None:
-        raise UsageError(f"--as {bare} is for a bare matrix", hint=f"leave --as out: {name} names what it holds")
+        raise DocumentError(f"{name}: holds {quoted(document)}, not an object", hint="start it with { and name keys")
+    if matrix_stage is not None:
+        raise UsageError(
+            f"--as {matrix_stage} is for a bare matrix", hint=f"leave --as out: {name} names what it holds"
+        )
     return {key: value for key, value in document.items() if value is not None}
 
 
@@ -73,7 +75,7 @@ def read_parameters(request: Request, document: Document, name: str) -> Paramete
     check_keys(document, name)
     check_start(document, name)
     overrides = request.overrides()
-    stages = read_stages(document, name, odd=request.odd)
+    stages = read_stages(document, name, allow_nonfinite=request.allow_nonfinite)
     counts = head_counts(stages, document)
     own = read_spec(document, name, {}, counts)
     given = {
@@ -105,8 +107,8 @@ def read_parameters(request: Request, document: Document, name: str) -> Paramete
         request.refuse("the matrices are cut into heads already", heads=request.heads, kv_heads=request.kv_heads)
     spec = read_spec(document, name, overrides, counts)
     projections = read_projections(document, name, spec)
-    given = fresh(given, projections.given(), own, spec)
-    return Parameters(tokens, given, projections, spec, read_conditions(document, name), context, table)
+    given = still_valid(given, projections.given(), own, spec)
+    return Parameters(tokens, given, projections, spec, read_extras(document, name), context, table)
 
 
 def _labels(

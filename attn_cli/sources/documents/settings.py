@@ -7,7 +7,7 @@ from attn_cli.core.spec import Spec, parse_dtype, parse_mask, parse_positions, p
 from attn_cli.core.spelling import finite
 from attn_cli.errors import DocumentError, SpecError
 from attn_cli.sources.documents.catalogue import SETTINGS, Document
-from attn_cli.trace.files.checker import found
+from attn_cli.trace.files.checker import quoted
 
 PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "mask": parse_mask,
@@ -26,9 +26,9 @@ def read_spec(document: Document, name: str, overrides: Mapping[str, Any], count
         if key in document:
             value = document[key]
             if isinstance(value, bool) or not isinstance(value, _TYPES.get(key, (str,))):
-                raise DocumentError(f"{name}: {key}: found {found(value)}", hint=f"{key} is {SETTINGS[key]}")
+                raise DocumentError(f"{name}: {key}: found {quoted(value)}", hint=f"{key} is {SETTINGS[key]}")
             if isinstance(value, str) and finite(value) is not None:
-                raise DocumentError(f"{name}: {key}: found {found(value)}", hint="write the number without quotes")
+                raise DocumentError(f"{name}: {key}: found {quoted(value)}", hint="write the number without quotes")
             settings[key] = within(name, parse, value)
     for key in ("heads", "kv_heads", "d_k"):
         if key in document:
@@ -49,7 +49,7 @@ def read_spec(document: Document, name: str, overrides: Mapping[str, Any], count
 def _count(value: Any, where: str, meaning: str) -> int:
     whole = value.is_integer() if isinstance(value, float) else isinstance(value, int) and not isinstance(value, bool)
     if not whole or value < 1:
-        raise DocumentError(f"{where}: expected a whole number from 1, found {found(value)}", hint=meaning)
+        raise DocumentError(f"{where}: expected a whole number from 1, found {quoted(value)}", hint=meaning)
     return int(value)
 
 

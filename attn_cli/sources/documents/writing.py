@@ -11,7 +11,7 @@ import orjson
 
 from attn_cli.core.masks import MASKS
 from attn_cli.core.positions import POSITIONS
-from attn_cli.core.spec import Conditions
+from attn_cli.core.spec import Extras
 from attn_cli.core.spelling import spell
 from attn_cli.errors import AttnError
 from attn_cli.sources.documents.parameters import Parameters
@@ -78,7 +78,7 @@ def _arrays(parameters: Parameters) -> dict[str, Array]:
         for name, array in parameters.given.items()
         if not (name in words and _holds(parameters.table, words[name], array))
     }
-    return stages | parameters.projections.given() | _conditions(parameters.conditions)
+    return stages | parameters.projections.given() | _extras(parameters.extras)
 
 
 def _holds(table: Table | None, tokens: Sequence[str], vectors: Array) -> bool:
@@ -87,13 +87,13 @@ def _holds(table: Table | None, tokens: Sequence[str], vectors: Array) -> bool:
     return there and table is not None and np.array_equal(look_up(table, tokens), vectors)
 
 
-def _conditions(conditions: Conditions) -> dict[str, Array]:
+def _extras(extras: Extras) -> dict[str, Array]:
     names = ("sinks", "position_embeddings", "position_ids", "position_ids_context")
-    found = {name: getattr(conditions, name) for name in names if getattr(conditions, name) is not None}
-    if conditions.bias is None and conditions.hidden is None:
+    found = {name: getattr(extras, name) for name in names if getattr(extras, name) is not None}
+    if extras.bias is None and extras.hidden is None:
         return found
-    mask = np.zeros(()) if conditions.bias is None else conditions.bias
-    hidden = np.zeros((), bool) if conditions.hidden is None else conditions.hidden
+    mask = np.zeros(()) if extras.bias is None else extras.bias
+    hidden = np.zeros((), bool) if extras.hidden is None else extras.hidden
     return found | {"attn_mask": np.where(hidden, -np.inf, mask)}
 
 

@@ -33,7 +33,7 @@ def to_array(value: Any, where: str, dims: tuple[int, ...], *, special: bool = F
         words: Mapping[Any, float] = (WORDS | {None: -np.inf} if null else WORDS) if special else {}
         array = _from_list(value, where, dims, words)
     else:
-        _refuse(where, _form(dims), found(value))
+        _refuse(where, _form(dims), quoted(value))
     return array if array.ndim <= max(dims) else array[0]
 
 
@@ -42,7 +42,7 @@ def shape_words(array: Array) -> str:
     return _by(array.shape)
 
 
-def found(value: Any) -> str:
+def quoted(value: Any) -> str:
     """A value as an error message names it: strings in quotes and cut short, containers by their kind."""
     import json
 
@@ -62,7 +62,7 @@ def _from_array(value: Array, where: str, dims: tuple[int, ...], special: bool) 
     array = value.astype(value.dtype.newbyteorder("=") if keeps else np.float64, order="C", copy=False)
     if not special and not (fine := np.isfinite(array)).all():
         place = np.unravel_index(int(fine.argmin()), array.shape)
-        _refuse(where + _path(place), "a finite number", found(float(array[place])))
+        _refuse(where + _path(place), "a finite number", quoted(float(array[place])))
     return array
 
 
@@ -101,7 +101,7 @@ def _from_list(value: list[Any], where: str, dims: tuple[int, ...], words: Mappi
     if array.size - np.count_nonzero(np.isfinite(array)) != worded:
         cells: Any = chain.from_iterable(_rows_of(value, len(shape)))
         place, odd = next((i, n) for i, n in enumerate(cells) if type(n) is float and not np.isfinite(n))
-        _refuse(where + _path(np.unravel_index(place, shape)), "a finite number", found(odd))
+        _refuse(where + _path(np.unravel_index(place, shape)), "a finite number", quoted(odd))
     return array
 
 
@@ -121,7 +121,7 @@ def _read_words(
         except KeyError as error:
             column = next(i for i, cell in enumerate(row) if type(cell) is str and cell not in words)
             path = (*np.unravel_index(place, shape[:-1]), column) if shape[:-1] else (column,)
-            _refuse(where + _path(path), f"a number, or one of {', '.join(WORDS)}", found(row[column]), error)
+            _refuse(where + _path(path), f"a number, or one of {', '.join(WORDS)}", quoted(row[column]), error)
     return read, worded
 
 
@@ -153,7 +153,7 @@ def _refuse_cell(
     rows: Sequence[list[Any]], shape: tuple[int, ...], where: str, expected: str, kinds: set[type]
 ) -> NoReturn:
     place, cell = next((i, cell) for i, cell in enumerate(chain.from_iterable(rows)) if type(cell) not in kinds)
-    _refuse(where + _path(np.unravel_index(place, shape)), expected, found(cell))
+    _refuse(where + _path(np.unravel_index(place, shape)), expected, quoted(cell))
 
 
 def _refuse(where: str, expected: str, there: str, cause: Exception | None = None) -> NoReturn:

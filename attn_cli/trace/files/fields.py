@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn, TypeVar
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace.files.checker import found
+from attn_cli.trace.files.checker import quoted
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class Fields:
 
     def refuse(self, key: str, expected: str, there: Any) -> NoReturn:
         raise DocumentError(
-            f"{self.path}{key}: expected {expected}, found {found(there)}", hint=f"put {expected} there"
+            f"{self.path}{key}: expected {expected}, found {quoted(there)}", hint=f"put {expected} there"
         )
 
     def only(self, known: Collection[str]) -> None:

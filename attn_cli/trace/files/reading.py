@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace.files.checker import found
+from attn_cli.trace.files.checker import quoted
 from attn_cli.trace.files.describe import FORMAT, VERSION
 from attn_cli.trace.files.fields import Fields
 from attn_cli.trace.files.labels import labelled
@@ -47,9 +47,11 @@ def _check_format(document: Mapping[str, Any], name: str) -> None:
     form, version = document.get("format", FORMAT), document.get("version", VERSION)
     if form != FORMAT:
         hint = "of what attn writes, traces alone are read back: attn explain … --json"
-        raise DocumentError(f"{name}: format: expected {FORMAT!r}, found {found(form)}", hint=hint)
+        raise DocumentError(f"{name}: format: expected {FORMAT!r}, found {quoted(form)}", hint=hint)
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise DocumentError(f"{name}: version: expected {VERSION}, found {found(version)}", hint=f"put {VERSION} there")
+        raise DocumentError(
+            f"{name}: version: expected {VERSION}, found {quoted(version)}", hint=f"put {VERSION} there"
+        )
     if version > VERSION:
         message = f"{name}: trace version {version} is newer than this attn, which reads {VERSION}"
         raise DocumentError(message, hint="pip install --upgrade attn-cli")
@@ -57,14 +59,14 @@ def _check_format(document: Mapping[str, Any], name: str) -> None:
 
 def _drafts(layers: Any, name: str, place: Place) -> list[Draft]:
     if not isinstance(layers, list) or not layers:
-        there = "an empty list" if layers == [] else found(layers)
+        there = "an empty list" if layers == [] else quoted(layers)
         raise DocumentError(
             f"{name}: layers: expected a list of layers, found {there}", hint='such as [{"weights": …}]'
         )
     drafts: list[Draft] = []
     for number, layer in enumerate(layers):
         if not isinstance(layer, dict):
-            message = f"{name}: layers[{number}]: expected an object, found {found(layer)}"
+            message = f"{name}: layers[{number}]: expected an object, found {quoted(layer)}"
             raise DocumentError(message, hint='such as {"weights": [[…]]}')
         fields = Fields(layer, f"{name}: layers[{number}].")
         own = fields.word("name", f"layers.{number}")

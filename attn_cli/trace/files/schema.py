@@ -6,7 +6,7 @@ from attn_cli.trace.files.checker import WORDS
 from attn_cli.trace.files.describe import FORMAT, VERSION
 from attn_cli.trace.files.layers import IGNORED, KINDS, LABELS
 from attn_cli.trace.files.narrow import DTYPES
-from attn_cli.trace.stages import STAGES, Kind
+from attn_cli.trace.stages import STAGES, StageKind
 
 _WORD = {"type": "string", "minLength": 1}
 _TOKENS = {"type": "array", "items": {"type": "string"}}
@@ -76,7 +76,7 @@ def _layer() -> dict[str, Any]:
     }
 
 
-def _stage(name: str, kind: Kind) -> dict[str, Any]:
+def _stage(name: str, kind: StageKind) -> dict[str, Any]:
     """One list a head, one list a row; stages with heads may be the one head's matrix alone."""
     cells: dict[str, Any] = {"$ref": f"#/$defs/{'hidden' if name == 'masked' else 'number'}"}
     for _ in range(2 if kind.columns else 1):

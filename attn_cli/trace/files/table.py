@@ -5,7 +5,7 @@ from typing import NoReturn
 import numpy as np
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace.files.checker import found
+from attn_cli.trace.files.checker import quoted
 from attn_cli.trace.files.kinds import LONG_FORM
 from attn_cli.trace.files.parsing import decoded
 from attn_cli.trace.trace import Array, frozen
@@ -43,7 +43,7 @@ def read_csv_matrix(data: bytes, name: str) -> Array:
 
 def _refuse_cell(cells: list[str], line: int, is_first: bool, name: str, error: ValueError) -> NoReturn:
     column, cell = next((i, cell) for i, cell in enumerate(cells, 1) if not _is_number(cell))
-    there = found(cell.strip()) if cell.strip() else "nothing"
+    there = quoted(cell.strip()) if cell.strip() else "nothing"
     named = is_first and cell.strip(" \"'")[:1].isalpha()
     hint = "leave out the line of names: numbers alone" if named else "a matrix has a number in every cell"
     if "," in cell:

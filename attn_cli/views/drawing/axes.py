@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from attn_cli.trace.trace import Array
-from attn_cli.views.drawing.heatmap_layout import Plan
+from attn_cli.views.drawing.heatmap_layout import HeatmapLayout
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.text import cells, fit, pad
 from attn_cli.views.page import Grid
@@ -31,7 +31,7 @@ def row_labels(grid: Grid, screen: Screen) -> tuple[str, ...]:
     return tuple(f"{place:>{digits}} {name}" for place, name in enumerate(names))
 
 
-def beside(panel: Panel, plan: Plan, screen: Screen) -> Iterator[str]:
+def beside(panel: Panel, plan: HeatmapLayout, screen: Screen) -> Iterator[str]:
     """A label for each line, that of its first row; numbers alone where rows were pooled."""
     step = panel.cut[0]
     names = screen.labels(panel.grid.rows) if plan.wide else row_labels(panel.grid, screen)
@@ -41,7 +41,7 @@ def beside(panel: Panel, plan: Plan, screen: Screen) -> Iterator[str]:
         yield pad(names[row * step], plan.label - 1, right=step > 1, more=screen.signs.more) + " "
 
 
-def above(panel: Panel, start: int, end: int, plan: Plan, screen: Screen) -> str:
+def above(panel: Panel, start: int, end: int, plan: HeatmapLayout, screen: Screen) -> str:
     """What stands above columns start … end: their tokens, or the numbers of as many as have room."""
     columns, step = panel.grid.columns, panel.cut[1]
     if plan.wide and columns is not None:
@@ -55,7 +55,7 @@ def above(panel: Panel, start: int, end: int, plan: Plan, screen: Screen) -> str
     return text if len(text) <= (end - start) * plan.cell else text.rpartition(" ")[0].rstrip()
 
 
-def key(panel: Panel, plan: Plan, screen: Screen) -> str:
+def key(panel: Panel, plan: HeatmapLayout, screen: Screen) -> str:
     """Which token the number of a column stands for; empty if the rows or the columns say it."""
     columns = panel.grid.columns
     if not plan.label or plan.wide or columns is None or columns == panel.grid.rows or panel.cut[1] > 1:

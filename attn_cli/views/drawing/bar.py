@@ -6,7 +6,7 @@ import numpy as np
 
 from attn_cli.trace.trace import Array
 from attn_cli.views.drawing.boxes import Line, Piece
-from attn_cli.views.drawing.cell_painter import Brush
+from attn_cli.views.drawing.cell_painter import CellPainter
 from attn_cli.views.drawing.numbers import form_of
 from attn_cli.views.drawing.styles import FAINT, style_of
 from attn_cli.views.drawing.text import cells, wrap
@@ -15,27 +15,27 @@ CELLS = 24
 
 
 def bar_lines(
-    brush: Brush, shown: Sequence[Array], meaning: str, precision: int, number: Callable[[float], float] = float
+    painter: CellPainter, shown: Sequence[Array], meaning: str, precision: int, number: Callable[[float], float] = float
 ) -> Iterator[Line]:
     """The lowest number, the gradient with the middle one in it, the highest; then what else a cell may show.
 
     `number` turns what was painted into the number it stands for.
     """
-    screen = brush.screen
-    ends = np.array([number(end) for end in (brush.scale.low, brush.scale.middle, brush.scale.high)])
+    screen = painter.screen
+    ends = np.array([number(end) for end in (painter.scale.low, painter.scale.middle, painter.scale.high)])
     form = form_of(ends, precision)
     low, middle, high = (_short(form.write(end)) for end in ends.tolist())
-    edge = "" if screen.colour else "|"
+    edge = "" if screen.color else "|"
     room = screen.width - len(low) - len(high) - 2 - 2 * len(edge)
     size = min(CELLS, (room - len(middle) - 2) // 2 * 2)
     if size < 4:
         size, middle = max(0, min(CELLS, room)), ""
-    first, second = _gradient(brush, size)
+    first, second = _gradient(painter, size)
     line: list[Piece] = [(f"{low} {edge}", None), *first, *([(f" {middle} ", None)] if middle else []), *second]
     line.append((f"{edge} {high}", None))
     used = sum(len(text) for text, _ in line)
-    words = _words(brush, shown, meaning)
-    faint = style_of(FAINT, screen.colour)
+    words = _words(painter, shown, meaning)
+    faint = style_of(FAINT, screen.color)
     if words and used + 3 + cells(words) <= screen.width:
         yield [*line, ("   ", None), (words, faint)]
         return
@@ -44,10 +44,10 @@ def bar_lines(
         yield from ([(text, faint)] for text in wrap(words, screen.width))
 
 
-def _gradient(brush: Brush, size: int) -> tuple[list[Piece], list[Piece]]:
+def _gradient(painter: CellPainter, size: int) -> tuple[list[Piece], list[Piece]]:
     """All levels along `size` cells, in two halves."""
-    inks = [brush.levels[place * len(brush.levels) // size] for place in range(size)]
-    pieces = [(ink.sign, ink.style) for ink in inks]
+    styles = [painter.levels[place * len(painter.levels) // size] for place in range(size)]
+    pieces = [(style.sign, style.style) for style in styles]
     return pieces[: size // 2], pieces[size // 2 :]
 
 
@@ -56,10 +56,10 @@ def _short(number: str) -> str:
     return number.rstrip("0").rstrip(".") if "." in number and "e" not in number else number
 
 
-def _words(brush: Brush, shown: Sequence[Array], meaning: str) -> str:
-    parts = [brush.screen.spell(meaning)] if meaning else []
+def _words(painter: CellPainter, shown: Sequence[Array], meaning: str) -> str:
+    parts = [painter.screen.spell(meaning)] if meaning else []
     if any(np.isneginf(values).any() for values in shown):
-        parts.append(f"{brush.hidden.sign} hidden")
+        parts.append(f"{painter.hidden.sign} hidden")
     if any(np.isnan(values).any() for values in shown):
-        parts.append(f"{brush.nan.sign} not a number")
+        parts.append(f"{painter.nan.sign} not a number")
     return ", ".join(parts)

@@ -8,36 +8,36 @@ import numpy as np
 from attn_cli.trace.trace import Array
 from attn_cli.views.drawing.boxes import Line, runs
 from attn_cli.views.drawing.palette import Palette
-from attn_cli.views.drawing.scale import Scale
+from attn_cli.views.drawing.scale import ColorRange
 from attn_cli.views.drawing.screen import Screen
-from attn_cli.views.drawing.styles import BOLD, FAINT, Ink, grounds, half, style_of
+from attn_cli.views.drawing.styles import BOLD, FAINT, CellStyle, grounds, half, style_of
 
 
 @dataclass(frozen=True, repr=False)
-class Brush:
+class CellPainter:
     """The inks of the levels on a scale, and those of hidden cells and of NaN."""
 
-    scale: Scale
+    scale: ColorRange
     palette: Palette
-    levels: tuple[Ink, ...]
+    levels: tuple[CellStyle, ...]
     screen: Screen
 
     @property
-    def hidden(self) -> Ink:
-        return Ink(self.screen.signs.hidden, style_of(FAINT, self.screen.colour))
+    def hidden(self) -> CellStyle:
+        return CellStyle(self.screen.signs.hidden, style_of(FAINT, self.screen.color))
 
     @property
-    def nan(self) -> Ink:
-        return Ink("?", style_of(BOLD, self.screen.colour))
+    def nan(self) -> CellStyle:
+        return CellStyle("?", style_of(BOLD, self.screen.color))
 
     def cells(self, values: Array, width: int) -> Iterator[Line]:
         """One line for each row, each cell `width` characters wide."""
-        inks = (*self.levels, self.hidden, self.nan)
-        parted = width > 2 and self.screen.colour is None  # shades alone do not show where a wide cell ends
-        fills = [ink.sign * (width - parted) + " " * parted for ink in self.levels]
-        fills += [ink.sign.center(width) for ink in inks[len(fills) :]]
+        styles = (*self.levels, self.hidden, self.nan)
+        parted = width > 2 and self.screen.color is None  # shades alone do not show where a wide cell ends
+        fills = [style.sign * (width - parted) + " " * parted for style in self.levels]
+        fills += [style.sign.center(width) for style in styles[len(fills) :]]
         for row in self.scale.levels(values, len(self.levels)).tolist():
-            yield [(fills[code] * (end - start), inks[code].style) for start, end, code in runs(row)]
+            yield [(fills[code] * (end - start), styles[code].style) for start, end, code in runs(row)]
 
     def halves(self, values: Array) -> Iterator[Line]:
         """One line for two rows; a last row without a partner stands above nothing."""
@@ -46,16 +46,16 @@ class Brush:
             codes = np.vstack([codes, np.full((1, codes.shape[1]), len(self.levels) + 2)])
         base = len(self.levels) + 3
         pairs = codes[0::2] * base + codes[1::2]
-        inks = {pair: self._pair(*divmod(pair, base)) for pair in np.unique(pairs).tolist()}
+        styles = {pair: self._pair(*divmod(pair, base)) for pair in np.unique(pairs).tolist()}
         for row in pairs.tolist():
-            yield [(inks[pair].sign * (end - start), inks[pair].style) for start, end, pair in runs(row)]
+            yield [(styles[pair].sign * (end - start), styles[pair].style) for start, end, pair in runs(row)]
 
-    def _pair(self, upper: int, lower: int) -> Ink:
+    def _pair(self, upper: int, lower: int) -> CellStyle:
         count = len(self.levels)
         if count + 1 in (upper, lower):
             return self.nan
         if upper >= count and lower >= count:
             return self.hidden
-        colour = self.screen.colour or ""
-        colours = (*grounds(self.palette, colour), None, None, None)
-        return half(colours[upper], colours[lower], colour)
+        color = self.screen.color or ""
+        colors = (*grounds(self.palette, color), None, None, None)
+        return half(colors[upper], colors[lower], color)

@@ -19,7 +19,7 @@ THUMBS = (32, 24, 16, 12, 8, 6, 4)
 
 
 @dataclass(frozen=True, repr=False)
-class Labels:
+class LabelWidths:
     """The cells that the longest labels take: of rows, of rows with their numbers, of columns."""
 
     rows: int
@@ -28,7 +28,7 @@ class Labels:
 
 
 @dataclass(frozen=True, repr=False)
-class Plan:
+class HeatmapLayout:
     """A cell is `cell` characters wide, or half a line high (`half`); matrices larger than rows × columns are pooled.
 
     `label` is the room for row labels, 0 for none, then `title` is that for the shortest titles; `wide` cells have room
@@ -65,12 +65,12 @@ class Plan:
         return lines + bool(grid.title) + bool(self.label), self.room(width)
 
 
-def plan_for(grids: Sequence[Grid], labels: Labels, screen: Screen, *, full: bool) -> Plan:
+def plan_for(grids: Sequence[Grid], labels: LabelWidths, screen: Screen, *, full: bool) -> HeatmapLayout:
     """The first plan that shows all of the grids in a screen or two; with `full` nothing is pooled."""
     most = min(LABEL, max(4, screen.width // 4))
     label = min(labels.numbered, most) + 1
     if full:
-        return Plan(2, False, label, ENDLESS, ENDLESS)
+        return HeatmapLayout(2, False, label, ENDLESS, ENDLESS)
     halves = screen.signs.halves and not screen.shaded
     plans = [*_wide(grids, min(labels.rows, most) + 1, labels.columns, screen.width)]
     plans += _plans(grids, label, halves, screen.width)
@@ -81,32 +81,32 @@ def plan_for(grids: Sequence[Grid], labels: Labels, screen: Screen, *, full: boo
     return plans[-1]
 
 
-def _wide(grids: Sequence[Grid], label: int, names: int, width: int) -> Iterator[Plan]:
+def _wide(grids: Sequence[Grid], label: int, names: int, width: int) -> Iterator[HeatmapLayout]:
     """For one small matrix: cells as wide as the labels of its columns."""
     rows, columns = grids[0].values.shape
     cell = min(names, WIDE) + 2
     if len(grids) == 1 and label + columns * cell <= width:
-        yield Plan(cell, False, label, rows, columns, wide=True)
+        yield HeatmapLayout(cell, False, label, rows, columns, wide=True)
 
 
-def _plans(grids: Sequence[Grid], label: int, halves: bool, width: int) -> Iterator[Plan]:
+def _plans(grids: Sequence[Grid], label: int, halves: bool, width: int) -> Iterator[HeatmapLayout]:
     """Labelled cells, large and small; one pooled matrix with labels; pictures without."""
     room = max(1, width - label)
     most = max(grid.values.shape[1] for grid in grids)
     tallest = max(grid.values.shape[0] for grid in grids)
     if most * 2 <= room:
-        yield Plan(2, False, label, tallest, most)
+        yield HeatmapLayout(2, False, label, tallest, most)
     if most <= room:
-        yield Plan(1, halves, label, tallest, most)
+        yield HeatmapLayout(1, halves, label, tallest, most)
     if len(grids) == 1:
         number = min(label, len(str(tallest - 1)) + 1)
-        yield Plan(1, halves, number, 2 * (LINES - 4) if halves else LINES - 4, max(1, width - number))
+        yield HeatmapLayout(1, halves, number, 2 * (LINES - 4) if halves else LINES - 4, max(1, width - number))
     title = min(width, max(map(cells, short_titles([grid.title for grid in grids], 0))))
     for edge in THUMBS:
-        yield Plan(1, halves, 0, edge if halves else edge // 2, min(edge, width), title=title)
+        yield HeatmapLayout(1, halves, 0, edge if halves else edge // 2, min(edge, width), title=title)
 
 
-def _lines(plan: Plan, grids: Sequence[Grid], width: int) -> int:
+def _lines(plan: HeatmapLayout, grids: Sequence[Grid], width: int) -> int:
     """How many lines the grids take when they flow."""
     sizes = [plan.size(grid) for grid in grids]
     margin, between = (MARGIN, 1) if plan.label else (1, 0)

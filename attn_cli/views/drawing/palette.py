@@ -44,9 +44,9 @@ def readable_on(background: RGB) -> RGB:
     return BLACK if light / 0.05 > 1.05 / light else WHITE
 
 
-def luminance(colour: RGB) -> float:
+def luminance(color: RGB) -> float:
     """The relative luminance of an sRGB colour, as WCAG 2 defines it: 0 for black, 1 for white."""
-    red, green, blue = (c / 3294.6 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour)
+    red, green, blue = (c / 3294.6 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in color)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

@@ -10,7 +10,7 @@ from attn_cli.views.drawing.palette import level_of
 
 
 @dataclass(frozen=True, repr=False)
-class Scale:
+class ColorRange:
     """The lowest and the highest number of a range of colours."""
 
     low: float
@@ -33,15 +33,15 @@ class Scale:
         return self.low / 2 + self.high / 2
 
 
-def scale_of(arrays: Sequence[Array], *, signed: bool, centred: bool) -> Scale:
+def scale_of(arrays: Sequence[Array], *, signed: bool, centered: bool) -> ColorRange:
     """The range of the finite numbers: around 0 if centred, else from 0 unless they are signed."""
     finite = [array[np.isfinite(array)] for array in arrays]
     ends = [(float(a.min()), float(a.max())) for a in finite if a.size] or [(0.0, 0.0)]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-    if centred:
+    if centered:
         largest = max(-low, high)
-        return Scale(-largest, largest)
+        return ColorRange(-largest, largest)
     if not signed:
         low = min(0.0, low)
         high = high if high > low else low + 1.0
-    return Scale(low, high)
+    return ColorRange(low, high)

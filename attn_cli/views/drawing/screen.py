@@ -36,7 +36,7 @@ class Screen:
     """A screen of `width` cells; `colour` is Rich's name for what it can show, None for no colour."""
 
     width: int
-    colour: str | None = None
+    color: str | None = None
     encoding: str = "utf-8"
 
     @property
@@ -50,7 +50,7 @@ class Screen:
     @property
     def shaded(self) -> bool:
         """Whether a cell is told from another by a sign, not by its background alone."""
-        return self.colour not in ("truecolor", "256")
+        return self.color not in ("truecolor", "256")
 
     def spell(self, text: str) -> str:
         """Safe text in characters that the screen has, before it is measured."""

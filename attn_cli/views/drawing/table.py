@@ -9,13 +9,13 @@ import numpy as np
 from rich.style import Style
 
 from attn_cli.trace.trace import Array
-from attn_cli.views.display import Look
+from attn_cli.views.display import Display
 from attn_cli.views.drawing.boxes import Box, Line, Piece, flow, runs
 from attn_cli.views.drawing.color_scales import COLOR_SCALES
 from attn_cli.views.drawing.folding import ROWS, Fold, blocks, fold, fold_to, note_of, whole
 from attn_cli.views.drawing.numbers import Form, form_of
 from attn_cli.views.drawing.palette import palette_of
-from attn_cli.views.drawing.scale import Scale, scale_of
+from attn_cli.views.drawing.scale import ColorRange, scale_of
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.styles import BOLD, FAINT, style_of, text_styles
 from attn_cli.views.drawing.text import cells, pad, wrap
@@ -32,7 +32,7 @@ class Paint:
     """How a number is written and coloured; `styles` is empty without colour, else one for each level and two more."""
 
     form: Form
-    scale: Scale
+    scale: ColorRange
     styles: tuple[Style | None, ...]
     screen: Screen
 
@@ -75,7 +75,7 @@ class Table:
 
     def lines(self, paint: Paint) -> Iterator[Line]:
         """The header and one line for each row."""
-        signs, faint = paint.screen.signs, style_of(FAINT, paint.screen.colour)
+        signs, faint = paint.screen.signs, style_of(FAINT, paint.screen.color)
         blank = (" " * (self.label + 1), None)
         heads = map(partial(_head, more=signs.more), self.columns, self.widths)
         yield [blank, *self._parted([(head, None) for head in heads], paint)]
@@ -87,16 +87,16 @@ class Table:
                 yield [blank, *self._parted(dots, paint)]
             label = pad(self.rows[place], self.label, more=signs.more) + " "
             if self.after is None:
-                yield [(label, None), *_coloured(text, ends, levels[place], paint)]
+                yield [(label, None), *_colored(text, ends, levels[place], paint)]
             else:
                 cut = self.after
-                left = _coloured(text, ends[: cut + 1], levels[place][:cut], paint)
-                right = _coloured(text, ends[cut:], levels[place][cut:], paint)
+                left = _colored(text, ends[: cut + 1], levels[place][:cut], paint)
+                right = _colored(text, ends[cut:], levels[place][cut:], paint)
                 yield [(label, None), *left, (f" {signs.more} ", faint), *right]
 
     def _parted(self, pieces: list[Piece], paint: Paint) -> list[Piece]:
         if self.after is not None:
-            pieces.insert(self.after, (f" {paint.screen.signs.more} ", style_of(FAINT, paint.screen.colour)))
+            pieces.insert(self.after, (f" {paint.screen.signs.more} ", style_of(FAINT, paint.screen.color)))
         return pieces
 
 
@@ -110,38 +110,38 @@ class Layout:
     down: Fold
 
 
-def numbers_lines(block: Numbers, look: Look, screen: Screen) -> Iterator[Line]:
+def numbers_lines(block: Numbers, display: Display, screen: Screen) -> Iterator[Line]:
     """The lines of a block of tables: side by side where they fit, in one format and on one colour scale."""
-    layouts, paint = laid_out(block, look, screen)
-    yield from flow([_box(layout, paint, full=look.full) for layout in layouts], screen.width, GAP)
+    layouts, paint = laid_out(block, display, screen)
+    yield from flow([_box(layout, paint, full=display.full) for layout in layouts], screen.width, GAP)
 
 
-def laid_out(block: Numbers, look: Look, screen: Screen) -> tuple[list[Layout], Paint]:
+def laid_out(block: Numbers, display: Display, screen: Screen) -> tuple[list[Layout], Paint]:
     """Each grid as a table folded to the screen, and the format and colours of them all."""
-    folds = [whole(len(grid.values)) if look.full else fold(len(grid.values), ROWS) for grid in block.grids]
+    folds = [whole(len(grid.values)) if display.full else fold(len(grid.values), ROWS) for grid in block.grids]
     shown = [_rows(grid, rows) for grid, rows in zip(block.grids, folds, strict=True)]
-    colours = _coloured_by(block, shown, look)
-    paint = painted(block, shown, colours, look, screen)
-    parts = zip(block.grids, shown, colours, folds, strict=True)
-    return [_measured(grid, part, colour, down, paint, full=look.full) for grid, part, colour, down in parts], paint
+    colors = _coloured_by(block, shown, display)
+    paint = painted(block, shown, colors, display, screen)
+    parts = zip(block.grids, shown, colors, folds, strict=True)
+    return [_measured(grid, part, color, down, paint, full=display.full) for grid, part, color, down in parts], paint
 
 
-def _coloured_by(block: Numbers, shown: Sequence[Array], look: Look) -> list[Array]:
+def _coloured_by(block: Numbers, shown: Sequence[Array], display: Display) -> list[Array]:
     """What colours are made of: the numbers themselves, unless a scale for shares says else."""
     linear = any(grid.signed for grid in block.grids)
-    return COLOR_SCALES["linear" if linear else look.color_scale].painted(shown)
+    return COLOR_SCALES["linear" if linear else display.color_scale].painted(shown)
 
 
-def painted(block: Numbers, shown: Sequence[Array], colours: Sequence[Array], look: Look, screen: Screen) -> Paint:
+def painted(block: Numbers, shown: Sequence[Array], colors: Sequence[Array], display: Display, screen: Screen) -> Paint:
     """The format and the colours for all grids of a block."""
     signed = any(grid.signed for grid in block.grids)
-    palette = palette_of(look.palette, signed=signed)
-    lowest = COLOR_SCALES[look.color_scale].from_lowest and not signed
-    scale = scale_of(colours, signed=signed or lowest, centred=palette.diverging and not lowest)
-    styles: tuple[Style | None, ...] = text_styles(palette, screen.colour)
+    palette = palette_of(display.palette, signed=signed)
+    lowest = COLOR_SCALES[display.color_scale].from_lowest and not signed
+    scale = scale_of(colors, signed=signed or lowest, centered=palette.diverging and not lowest)
+    styles: tuple[Style | None, ...] = text_styles(palette, screen.color)
     if styles:
-        styles = (*styles, style_of(FAINT, screen.colour), style_of(BOLD, screen.colour))
-    return Paint(_form(shown, look.precision, screen.width), scale, styles, screen)
+        styles = (*styles, style_of(FAINT, screen.color), style_of(BOLD, screen.color))
+    return Paint(_form(shown, display.precision, screen.width), scale, styles, screen)
 
 
 def _rows(grid: Grid, down: Fold) -> Array:
@@ -167,7 +167,7 @@ def _box(layout: Layout, paint: Paint, *, full: bool) -> Box:
     lines: list[Line] = []
     sizes: list[int] = []
     for title in wrap(screen.spell(layout.grid.title), screen.width) if layout.grid.title else ():
-        lines.append([(title, style_of(BOLD, screen.colour))])
+        lines.append([(title, style_of(BOLD, screen.color))])
         sizes.append(cells(title))
     count = len(table.columns) if table.values.size else 0
     room = screen.width - table.label - 1
@@ -185,12 +185,12 @@ def _box(layout: Layout, paint: Paint, *, full: bool) -> Box:
         sizes.append(cells(empty))
     for note in filter(None, (note_of(layout.down, layout.across), layout.grid.note)):
         for text in wrap(screen.spell(note), min(screen.width, max(*sizes, NOTE))):
-            lines.append([(text, style_of(FAINT, screen.colour))])
+            lines.append([(text, style_of(FAINT, screen.color))])
             sizes.append(cells(text))
     return Box(tuple(lines), tuple(sizes))
 
 
-def _measured(grid: Grid, values: Array, colours: Array, down: Fold, paint: Paint, *, full: bool) -> Layout:
+def _measured(grid: Grid, values: Array, colors: Array, down: Fold, paint: Paint, *, full: bool) -> Layout:
     """The rows that were chosen and the columns that fit."""
     screen = paint.screen
     rows = screen.labels([grid.rows[i] for i in down.places])
@@ -204,19 +204,19 @@ def _measured(grid: Grid, values: Array, colours: Array, down: Fold, paint: Pain
         widths = [least] * count
     across = whole(count) if full else fold_to(widths, screen.width - label - 1, LEFT_OUT)
     if across.hidden:
-        values, colours = values[:, across.places], colours[:, across.places]
+        values, colors = values[:, across.places], colors[:, across.places]
         columns = tuple(columns[i] for i in across.places)
         widths = [widths[i] for i in across.places]
     after = across.first if across.hidden else None
     below = down.first if down.hidden else None
-    return Layout(grid, Table(values, colours, rows, columns, tuple(widths), label, after, below), across, down)
+    return Layout(grid, Table(values, colors, rows, columns, tuple(widths), label, after, below), across, down)
 
 
 def _head(name: str, width: int, more: str) -> str:
     return pad(name, width - 1, right=True, more=more) + " "
 
 
-def _coloured(text: str, ends: Sequence[int], levels: Sequence[int], paint: Paint) -> list[Piece]:
+def _colored(text: str, ends: Sequence[int], levels: Sequence[int], paint: Paint) -> list[Piece]:
     """A row of numbers, of which number j stands at ends[j] … ends[j + 1], in the styles of their levels."""
     if not paint.styles:
         return [(text[ends[0] : ends[-1]], None)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from attn_cli.views.display import Look
+from attn_cli.views.display import Display
 from attn_cli.views.drawing.boxes import Line
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.styles import BOLD, FAINT, style_of
@@ -15,23 +15,23 @@ LEAST = 12
 NARROW = 40
 
 
-def heading_lines(block: Heading, look: Look, screen: Screen) -> Iterator[Line]:
+def heading_lines(block: Heading, display: Display, screen: Screen) -> Iterator[Line]:
     """Bold, or underlined where there is no colour."""
     lines = list(wrap(screen.spell(block.text), screen.width, 2))
     for line in lines:
-        yield [(line, style_of(BOLD, screen.colour))]
-    if screen.colour is None:
+        yield [(line, style_of(BOLD, screen.color))]
+    if screen.color is None:
         yield [(screen.signs.rule * max(map(cells, lines)), None)]
 
 
-def prose_lines(block: Prose, look: Look, screen: Screen) -> Iterator[Line]:
+def prose_lines(block: Prose, display: Display, screen: Screen) -> Iterator[Line]:
     """Wrapped between words."""
-    style = style_of(FAINT, screen.colour) if block.faint else None
+    style = style_of(FAINT, screen.color) if block.faint else None
     for line in wrap(screen.spell(block.text), screen.width):
         yield [(line, style)]
 
 
-def equation_lines(block: Equation, look: Look, screen: Screen) -> Iterator[Line]:
+def equation_lines(block: Equation, display: Display, screen: Screen) -> Iterator[Line]:
     """Indented a little; what is wider than the screen goes on below, indented more."""
     text = screen.spell(block.text)
     indent = 2 if screen.width >= NARROW or cells(text) + 2 <= screen.width else 0
@@ -39,15 +39,15 @@ def equation_lines(block: Equation, look: Look, screen: Screen) -> Iterator[Line
         yield [(" " * indent + line, None)]
 
 
-def listing_lines(block: Listing, look: Look, screen: Screen) -> Iterator[Line]:
+def listing_lines(block: Listing, display: Display, screen: Screen) -> Iterator[Line]:
     """A header, then rows whose last cell goes on below itself where it is too long."""
     table = [tuple(map(screen.spell, row)) for row in (block.header, *block.rows)]
     widths = column_widths(table, screen.width)
     for place, row in enumerate(table):
-        style = style_of(BOLD, screen.colour) if place == 0 else None
+        style = style_of(BOLD, screen.color) if place == 0 else None
         for line in _row(row, widths, block.right, screen):
             yield [(line, style)]
-        if place == 0 and screen.colour is None:
+        if place == 0 and screen.color is None:
             yield [("  ".join(screen.signs.rule * width for width in widths), None)]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from attn_cli.analysis.check.check import Report
+from attn_cli.analysis.check.check import CheckReport
 from attn_cli.analysis.check.findings import Finding, Mark
 from attn_cli.analysis.check.recompute import Error
 from attn_cli.trace.stages import STAGES
@@ -12,12 +12,12 @@ from attn_cli.views.page import Block, Heading, Listing, Page, Prose
 from attn_cli.views.pages.provenance import provenance
 
 
-def check_page(trace: Trace, report: Report, *, again: str | None = None) -> Page:
+def check_page(trace: Trace, report: CheckReport, *, again: str | None = None) -> Page:
     """What was checked of a trace and what was found, faults first."""
     return tuple(_blocks(trace, report, again))
 
 
-def _blocks(trace: Trace, report: Report, again: str | None) -> Iterator[Block]:
+def _blocks(trace: Trace, report: CheckReport, again: str | None) -> Iterator[Block]:
     yield from provenance(trace, again)
     yield Heading(verdict(report))
     for finding in report.findings:
@@ -30,7 +30,7 @@ def _blocks(trace: Trace, report: Report, again: str | None) -> Iterator[Block]:
         yield from _errors(trace, report.errors)
 
 
-def verdict(report: Report) -> str:
+def verdict(report: CheckReport) -> str:
     """The whole report in one line."""
     what = f"{_count(len(report.checks), 'check')} on {_count(report.layers, 'layer')} × {_count(report.heads, 'head')}"
     if not report.findings:

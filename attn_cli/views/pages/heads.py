@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.analysis.heads.head_names import KINDS
-from attn_cli.analysis.heads.heads import Head, Report
+from attn_cli.analysis.heads.heads import Head, HeadsReport
 from attn_cli.analysis.heads.metric_names import Named
 from attn_cli.analysis.heads.metrics import METRICS
-from attn_cli.views.display import Look
+from attn_cli.views.display import Display
 from attn_cli.views.drawing.folding import ROWS
 from attn_cli.views.page import Block, Grid, Heading, Listing, Page, Picture, Prose
 from attn_cli.views.pages.atlas import short
@@ -46,12 +46,12 @@ class Asked:
     again: str | None
 
 
-def heads_page(report: Report, shown: Sequence[Head], asked: Asked, look: Look) -> Page:
+def heads_page(report: HeadsReport, shown: Sequence[Head], asked: Asked, display: Display) -> Page:
     """The heads in the order given, as a table, or coloured by a metric, or both."""
-    return tuple(_blocks(report, shown, asked, look))
+    return tuple(_blocks(report, shown, asked, display))
 
 
-def _blocks(report: Report, shown: Sequence[Head], asked: Asked, look: Look) -> Iterator[Block]:
+def _blocks(report: HeadsReport, shown: Sequence[Head], asked: Asked, display: Display) -> Iterator[Block]:
     yield Prose(_origin(report))
     for note in report.notes:
         yield Prose(f"note: {note}", faint=True)
@@ -69,12 +69,12 @@ def _blocks(report: Report, shown: Sequence[Head], asked: Asked, look: Look) -> 
     if asked.atlas:
         yield Prose(_tally(report.heads))
         return
-    kept = shown if look.full else shown[:ROWS]
+    kept = shown if display.full else shown[:ROWS]
     if asked.by is None:
         yield Heading(f"What {count(len(report.heads), 'head')} do{'es' * (len(report.heads) == 1)}")
-        yield _table(kept, SHORT if look.precision == Look().precision else look.precision)
+        yield _table(kept, SHORT if display.precision == Display().precision else display.precision)
     else:
-        yield _ranking(kept, asked.by, look.precision)
+        yield _ranking(kept, asked.by, display.precision)
     if len(kept) < len(shown):
         yield Prose(f"… {count(len(shown) - len(kept), 'more head')}, --full shows all", faint=True)
     if len(report.heads) > ROWS:
@@ -82,7 +82,7 @@ def _blocks(report: Report, shown: Sequence[Head], asked: Asked, look: Look) -> 
     yield from _legend(report, shown, asked)
 
 
-def _origin(report: Report) -> str:
+def _origin(report: HeadsReport) -> str:
     first = origin(report.trace)
     if len(report.lengths) == 1:
         return first
@@ -91,7 +91,7 @@ def _origin(report: Report) -> str:
     return f"{len(report.lengths)} texts of {long} · {first.partition(' · ')[2]}"
 
 
-def _atlas(report: Report, by: str) -> Picture:
+def _atlas(report: HeadsReport, by: str) -> Picture:
     """One cell for each head, layers below each other; a layer with fewer heads leaves the rest of its row out."""
     layers = list(dict.fromkeys(head.layer for head in report.heads))
     numbers = sorted({head.head for head in report.heads})
@@ -145,7 +145,7 @@ def _tally(heads: Sequence[Head]) -> str:
     return f"{count(len(heads), 'head')}: " + ", ".join(f"{number} {name}" for name, number in names)
 
 
-def _legend(report: Report, shown: Sequence[Head], asked: Asked) -> Iterator[Block]:
+def _legend(report: HeadsReport, shown: Sequence[Head], asked: Asked) -> Iterator[Block]:
     """What the figures are, what is undefined and why, and where there is more."""
     if any(head.evidence is not None for head in shown):
         yield Prose(

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf, isfinite
 from types import MappingProxyType
 
-from attn_cli.analysis.changes import Change
-from attn_cli.analysis.why import Cell, Key, Match, Row
+from attn_cli.analysis.changes import ScoreChange
+from attn_cli.analysis.why import Cell, Key, QueryKeyProduct, Row
 from attn_cli.trace.trace import Layer, Trace
-from attn_cli.views.display import Look
+from attn_cli.views.display import Display
 from attn_cli.views.drawing.text import labels
 from attn_cli.views.page import Block, Equation, Grid, Heading, Listing, Numbers, Page, Prose
 from attn_cli.views.pages.provenance import count, provenance
@@ -20,17 +20,17 @@ TERMS = 16
 Say = Callable[[float], str]
 
 
-def cell_page(trace: Trace, layer: Layer, cell: Cell, look: Look, again: str | None = None) -> Page:
+def cell_page(trace: Trace, layer: Layer, cell: Cell, display: Display, again: str | None = None) -> Page:
     """Dot product, steps, softmax and value of one cell."""
-    return tuple(_cell(trace, layer, cell, look, again))
+    return tuple(_cell(trace, layer, cell, display, again))
 
 
-def row_page(trace: Trace, row: Row, look: Look, again: str | None = None) -> Page:
+def row_page(trace: Trace, row: Row, display: Display, again: str | None = None) -> Page:
     """All keys of one query, the most attended first."""
-    say = _sayer(look.precision)
+    say = _sayer(display.precision)
     stages = list(row.keys[0].scores) if row.keys else []
     header = ("rank", "key", "token", *stages, "exp", "weight")
-    shown = row.keys if look.full else row.keys[:RANKED]
+    shown = row.keys if display.full else row.keys[:RANKED]
     rows = tuple(
         (
             str(rank),
@@ -58,16 +58,16 @@ def _left_out(keys: Sequence[Key], say: Say) -> Iterator[Block]:
         yield Prose(f"… {count(len(keys), 'more key')}{weigh}; --full shows all", faint=True)
 
 
-def _cell(trace: Trace, layer: Layer, cell: Cell, look: Look, again: str | None) -> Iterator[Block]:
-    row, key, say = cell.row, cell.key, _sayer(look.precision)
+def _cell(trace: Trace, layer: Layer, cell: Cell, display: Display, again: str | None) -> Iterator[Block]:
+    row, key, say = cell.row, cell.key, _sayer(display.precision)
     token = labels([key.token])[0]
     yield from provenance(trace, again)
-    if look.precision < PLENTY:
+    if display.precision < PLENTY:
         yield Prose(f"Shown to a few digits and carried with all: --precision {PLENTY} prints more.", faint=True)
     share = "no weight is stored" if key.weight is None else f"{100 * key.weight:.1f} % of its attention"
     yield Heading(f'{_whose(row)} → "{token}" (key {key.index}): {"hidden" if key.hidden else share}')
     if cell.match is not None:
-        yield from _match(cell.match, say, look.full)
+        yield from _match(cell.match, say, display.full)
     elif key.scores:
         stage, score = next(iter(key.scores.items()))
         yield Prose(f"The arithmetic starts with {stage}: {say(score)}. What made it is not stored.")
@@ -82,7 +82,7 @@ def _cell(trace: Trace, layer: Layer, cell: Cell, look: Look, again: str | None)
     yield from _value(layer, cell, say)
 
 
-def _match(match: Match, say: Say, full: bool) -> Iterator[Block]:
+def _match(match: QueryKeyProduct, say: Say, full: bool) -> Iterator[Block]:
     yield Heading(f"The match: {match.q} · {match.k}, feature by feature, the largest first")
     shown = match.terms if full else match.terms[:TERMS]
     rows = tuple((str(term.feature), say(term.q), say(term.k), say(term.product), say(term.total)) for term in shown)
@@ -99,7 +99,7 @@ def _match(match: Match, say: Say, full: bool) -> Iterator[Block]:
         yield Equation(f"without rotation = {say(match.unturned)}   (rotating {does})")
 
 
-def _scaled(change: Change, say: Say, layer: Layer) -> str:
+def _scaled(change: ScoreChange, say: Say, layer: Layer) -> str:
     factor = change.numbers.get("factor")
     times = "" if factor is None else f" × {factor:.10g}"
     return f"scaled = {say(change.before)}{times} = {say(change.after)}{_root(layer, factor)}"
@@ -110,14 +110,14 @@ def _root(layer: Layer, factor: float | None) -> str:
     return f"   (1/√{width})" if width and factor == width**-0.5 else ""
 
 
-def _softcapped(change: Change, say: Say, layer: Layer) -> str:
+def _softcapped(change: ScoreChange, say: Say, layer: Layer) -> str:
     cap = change.numbers.get("cap")
     if cap is None:
         return f"softcapped = {say(change.after)}"
     return f"softcapped = {cap:.10g} × tanh({say(change.before)} / {cap:.10g}) = {say(change.after)}"
 
 
-def _biased(change: Change, say: Say, layer: Layer) -> str:
+def _biased(change: ScoreChange, say: Say, layer: Layer) -> str:
     numbers = change.numbers
     slope = f" − {numbers['slope']:.10g} × {numbers['distance']:.10g}" if "slope" in numbers else ""
     bias = f" {_signed(numbers['bias'], say)}" if "bias" in numbers else ""
@@ -125,14 +125,14 @@ def _biased(change: Change, say: Say, layer: Layer) -> str:
     return f"biased = {say(change.before)}{slope}{bias} = {say(change.after)}{named}"
 
 
-def _masked(change: Change, say: Say, layer: Layer) -> str:
+def _masked(change: ScoreChange, say: Say, layer: Layer) -> str:
     if change.after == change.before:
         return f"masked = {say(change.after)}   (the query may look here)"
     cause = f"the mask {layer.settings.mask}" if layer.settings.mask != "none" else "a mask"
     return f"masked = −∞   ({cause} hides this key: it weighs exactly 0)"
 
 
-_STEPS: Mapping[str, Callable[[Change, Say, Layer], str]] = MappingProxyType(
+_STEPS: Mapping[str, Callable[[ScoreChange, Say, Layer], str]] = MappingProxyType(
     {"scaled": _scaled, "softcapped": _softcapped, "biased": _biased, "masked": _masked}
 )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from attn_cli.analysis.logits.ablation import Ablations
-from attn_cli.analysis.logits.head_writes import CONVENTION, Promoted, Writes
+from attn_cli.analysis.logits.head_writes import CONVENTION, HeadWrites, Promoted
 from attn_cli.views.drawing.text import labels
 from attn_cli.views.page import Block, Heading, Listing, Page, Prose
 from attn_cli.views.pages.atlas import short
@@ -21,12 +21,12 @@ ABLATION = (
 )
 
 
-def writes_page(found: Writes, origin: Sequence[str], *, full: bool = False, again: str | None = None) -> Page:
+def writes_page(found: HeadWrites, origin: Sequence[str], *, full: bool = False, again: str | None = None) -> Page:
     """What each head promotes and suppresses, and the parts of the likeliest token's logit."""
     return tuple(_writes(found, origin, full, again))
 
 
-def _writes(found: Writes, origin: Sequence[str], full: bool, again: str | None) -> Iterator[Block]:
+def _writes(found: HeadWrites, origin: Sequence[str], full: bool, again: str | None) -> Iterator[Block]:
     yield from _top(origin, again)
     yield Heading("What each head adds to the logits at the last position")
     top = _named(found.token)

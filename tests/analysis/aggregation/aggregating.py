@@ -3,7 +3,7 @@
 import numpy as np
 
 from attn_cli.analysis.aggregation.gathering import Chosen
-from attn_cli.core.output_matrix import Writing
+from attn_cli.core.output_matrix import HeadOutputMatrix
 from attn_cli.trace.trace import Array, Layer, Settings, Stage
 
 
@@ -28,7 +28,7 @@ def layer_of(index: int = 0, kv_heads: int | None = None, **stages: Array) -> La
 def chosen(*layers: Layer, matrix: Array | None = None, heads: tuple[int, ...] | None = None) -> Chosen:
     """All heads of these layers, or some, which write through W_O (head, d_v, d_out)."""
     own = tuple(heads or layer.head_index for layer in layers)
-    return Chosen("it", layers, own, lambda _: None if matrix is None else Writing(matrix))
+    return Chosen("it", layers, own, lambda _: None if matrix is None else HeadOutputMatrix(matrix))
 
 
 def drawn(rng: np.random.Generator, heads: int, queries: int, keys: int) -> Array:

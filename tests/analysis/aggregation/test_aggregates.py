@@ -15,7 +15,7 @@ from attn_cli.analysis.aggregation.flow import MOST_TOKENS, flow
 from attn_cli.analysis.aggregation.norms import norm, value_norm
 from attn_cli.analysis.aggregation.rollout import rollout
 from attn_cli.analysis.aggregation.spreads import largest, mean
-from attn_cli.core.output_matrix import Writing
+from attn_cli.core.output_matrix import HeadOutputMatrix
 from attn_cli.errors import SelectionError
 from attn_cli.models.explain import run_model
 from attn_cli.models.model import open_model
@@ -131,7 +131,9 @@ def test_contribution_by_hand() -> None:
 def test_contribution_is_not_told_where_a_norm_stands_between() -> None:
     layer = layer_of(weights=FIRST, V=np.ones((1, 2, 2)), residual=np.ones((2, 2)), output=np.ones((2, 2)))
     asked = chosen(layer)
-    normed = type(asked)("contribution", asked.layers, asked.heads, lambda _: Writing(np.eye(2)[None], normed=True))
+    normed = type(asked)(
+        "contribution", asked.layers, asked.heads, lambda _: HeadOutputMatrix(np.eye(2)[None], normed=True)
+    )
     with pytest.raises(SelectionError, match="norms what attention adds"):
         contribution(normed)
 
@@ -217,6 +219,6 @@ def test_what_cannot_be_aggregated_is_said() -> None:
 def test_norm_says_where_a_norm_follows() -> None:
     asked = chosen(layer_of(weights=FIRST, V=np.ones((1, 2, 2))))
     for normed in (True, False):
-        writing = Writing(np.eye(2)[np.newaxis], normed=normed)
+        writing = HeadOutputMatrix(np.eye(2)[np.newaxis], normed=normed)
         remarks = norm(type(asked)("norm", asked.layers, asked.heads, lambda _, w=writing: w)).remarks
         assert bool(remarks) == normed

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attn_cli.analysis.check.check import Report, check
+from attn_cli.analysis.check.check import CheckReport, check
 from attn_cli.analysis.check.document import check_document
 from attn_cli.analysis.check.kinds import KINDS
 from attn_cli.analysis.check.precision import precisions
@@ -28,7 +28,7 @@ def codes(document: Any, **declared: Any) -> list[str]:
     return [finding.code for finding in report(document, **declared).findings]
 
 
-def report(document: Any, **declared: Any) -> Report:
+def report(document: Any, **declared: Any) -> CheckReport:
     recompute = declared.pop("recompute", False)
     return check(read_dump(json.dumps(document).encode(), "dump.json"), declared, recompute=recompute)
 
@@ -223,13 +223,13 @@ def test_sinks_and_biases_of_a_trace_are_recomputed_from_what_they_left() -> Non
     from attn_cli.core.attention import attend
     from attn_cli.core.masks import Sliding
     from attn_cli.core.positions import Alibi
-    from attn_cli.core.spec import Conditions, Spec
+    from attn_cli.core.spec import Extras, Spec
     from attn_cli.trace.trace import Trace
 
     spec = Spec(2, 2, mask=Sliding(3), positions=Alibi(), softcap=4.0, dtype="float32")
-    conditions = Conditions(bias=RNG.normal(size=(5, 5)), sinks=np.array([0.5, -2.0]))
+    extras = Extras(bias=RNG.normal(size=(5, 5)), sinks=np.array([0.5, -2.0]))
     tokens = tuple("abcde")
-    layer = attend(tokens, {"Q": Q, "K": K, "V": V}, None, spec, conditions=conditions)
+    layer = attend(tokens, {"Q": Q, "K": K, "V": V}, None, spec, extras=extras)
     found = check(Trace(tokens, (layer,), {"kind": "arrays"}), recompute=True)
     assert found.errors is not None
     assert {"biased", "masked", "weights", "sink_weight", "output"} <= {error.stage for error in found.errors}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attn_cli.analysis.check.check import Report, check
+from attn_cli.analysis.check.check import CheckReport, check
 from attn_cli.analysis.check.reading import read_dump
 from attn_cli.core.attention import attend
 from attn_cli.core.masks import Causal
@@ -95,7 +95,7 @@ def dumped(stages: Stages, names: tuple[str, ...], settings: Mapping[str, Any]) 
     return write_npz(arrays | {f"layers.0.{key}": np.array(value) for key, value in settings.items()})
 
 
-def report(plan: Plan, names: tuple[str, ...], **settings: Any) -> Report:
+def report(plan: Plan, names: tuple[str, ...], **settings: Any) -> CheckReport:
     whole = {"mask": "causal", "heads": plan.heads, "kv_heads": plan.groups} | settings
     return check(read_dump(dumped(plan.stages(), names, whole), "dump.npz"))
 
@@ -107,7 +107,7 @@ def changed(plan: Plan, **methods: Callable[..., Array]) -> Plan:
     return plan
 
 
-def faults(found: Report) -> list[tuple[str, str]]:
+def faults(found: CheckReport) -> list[tuple[str, str]]:
     return [(f.code, f.worst.stage) for f in found.findings if f.severity == "fault"]
 
 

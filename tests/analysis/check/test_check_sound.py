@@ -13,7 +13,7 @@ from attn_cli.analysis.check.reading import read_dump
 from attn_cli.core.attention import Projections, attend
 from attn_cli.core.masks import Causal, Chunked, Local, Mask, NoMask, Prefix, Sliding
 from attn_cli.core.positions import Alibi, NoPositions, Positions, Rope, Sinusoidal
-from attn_cli.core.spec import Conditions, Spec
+from attn_cli.core.spec import Extras, Spec
 from attn_cli.trace.files.archives import write_npz
 from attn_cli.trace.files.codec import trace_to_json, trace_to_npz, trace_to_safetensors
 from attn_cli.trace.trace import Array, Layer, Trace
@@ -68,7 +68,7 @@ def layers(draw: st.DrawFn, *, apart: bool = True) -> Layer:
         given_,
         projections,
         spec,
-        conditions=Conditions(bias=bias, hidden=hidden, sinks=sinks),
+        extras=Extras(bias=bias, hidden=hidden, sinks=sinks),
         context_tokens=context,
     )
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from attn_cli.analysis.logits.ablation import ablations
-from attn_cli.analysis.logits.logit_attribution import direct
+from attn_cli.analysis.logits.logit_attribution import logit_attribution
 from attn_cli.errors import SelectionError
 from attn_cli.models.next_token import log_shares, shift
-from attn_cli.models.request import ModelRequest, opened
+from attn_cli.models.request import ModelRequest, open_request
 from attn_cli.sources.whatif import WhatIf
 from tests.parity.models.cases import TARGET, Case, cases
 from tests.parity.models.test_models import FIGURES
@@ -39,21 +39,21 @@ def asked(case: Case, folder: Path, what_if: WhatIf | None = None) -> ModelReque
 @pytest.mark.parametrize("name", CASES)
 def test_the_parts_add_up_to_every_logit_or_the_model_is_refused(name: str, tmp_path: Path) -> None:
     request = asked(CASES[name], tmp_path / name)
-    model, text, target = opened(request)
+    model, text, target = open_request(request)
     sums = {"attention_sum", "cross_sum", "mlp_sum"}
     if model.architecture.unembedding is None or any(
         sums & set(plan.norms) for plan in model.architecture.stacks[-1].layers
     ):
         with pytest.raises(SelectionError):
-            direct(model, text, target)
+            logit_attribution(model, text, target)
         return
-    found = direct(model, text, target)
+    found = logit_attribution(model, text, target)
     scale = abs(found.logits).max()
     total = sum(found.unembed(part.vector[np.newaxis])[0] for part in found.parts) + found.bias
     np.testing.assert_allclose(total / scale, found.logits / scale, atol=2e-5)
     last = [part for part in found.parts if part.head is not None][-1]
     off = asked(CASES[name], tmp_path / name, WhatIf(without_heads=(f"{last.layer}.{last.head}",)))
-    silenced = {part.name: part.vector for part in direct(*opened(off)).parts}
+    silenced = {part.name: part.vector for part in logit_attribution(*open_request(off)).parts}
     np.testing.assert_allclose(silenced[last.name], 0, atol=1e-6)
 
 
@@ -71,7 +71,7 @@ def test_a_run_from_a_layer_on_is_the_whole_run(name: str, tmp_path: Path) -> No
 
 def logs(request: ModelRequest) -> Any:
     """The log-probabilities of the next token after a whole run."""
-    model, text, target = opened(request)
+    model, text, target = open_request(request)
     stream = model.stream(text.ids, text.tokens, (), target.ids, target.tokens)
     while True:
         try:

@@ -11,7 +11,7 @@ from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.disentangled import Positional
-from attn_cli.models.network.feed import Gated, Plain
+from attn_cli.models.network.mlp import Gated, Plain
 
 USUAL = {
     "architectures": ["SomeForMaskedLM"],
@@ -280,8 +280,8 @@ def test_a_saved_switch_counts_more_than_the_tie_it_came_from() -> None:
 
 
 def test_the_feed_of_t5_is_plain_and_that_of_later_ones_gated() -> None:
-    feeds = [read(*said).stacks[0].layers[0].feed for said in (("t5",), ("t5", FLAN), ("umt5",))]
-    assert [type(feed) for feed in feeds] == [Plain, Gated, Gated]
+    feeds = [read(*said).stacks[0].layers[0].mlp for said in (("t5",), ("t5", FLAN), ("umt5",))]
+    assert [type(mlp) for mlp in feeds] == [Plain, Gated, Gated]
 
 
 def test_the_encoder_of_t5_alone_is_one_stack() -> None:

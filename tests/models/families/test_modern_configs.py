@@ -13,9 +13,9 @@ from attn_cli.models.family import Architecture
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.experts import Best, Experts
-from attn_cli.models.network.feed import Gated
+from attn_cli.models.network.mlp import Gated
 from attn_cli.models.network.plan import LayerPlan
-from attn_cli.models.network.query_scaling import Tuning
+from attn_cli.models.network.query_scaling import QueryScaling
 
 LLAMA = {
     "architectures": ["SomeForCausalLM"],
@@ -313,20 +313,20 @@ def test_smollm3_leaves_every_fourth_layer_without_positions() -> None:
 
 def test_the_unrotated_layers_of_llama_4_let_queries_grow_and_norm_none() -> None:
     turned, still = (layers("llama4_text", LLAMA4)[number] for number in (0, 3))
-    assert (turned.tuning, still.rotary, still.head_norm) == (None, None, None)
-    assert still.tuning == Tuning(0.1, 8192, ahead=1)
-    assert turned.head_norm is not None
-    assert [isinstance(layer.feed, Experts) for layer in layers("llama4_text", LLAMA4)] == [False, True] * 4
+    assert (turned.query_scaling, still.rotary, still.qk_norm) == (None, None, None)
+    assert still.query_scaling == QueryScaling(0.1, 8192, ahead=1)
+    assert turned.qk_norm is not None
+    assert [isinstance(layer.mlp, Experts) for layer in layers("llama4_text", LLAMA4)] == [False, True] * 4
     even = layers("llama4_text", LLAMA4 | {"attn_temperature_tuning": False, "use_qk_norm": False})
-    assert {(layer.tuning, layer.head_norm) for layer in even} == {(None, None)}
+    assert {(layer.query_scaling, layer.qk_norm) for layer in even} == {(None, None)}
 
 
 def test_queries_grow_where_they_stand_far_enough_and_say_so() -> None:
     q = np.ones((1, 5, 3), np.float32)
-    same, formula = Tuning(0.1, 8, ahead=1)(q, np.arange(5), "Q = X · W_Q   5×7 → 5×3")
+    same, formula = QueryScaling(0.1, 8, ahead=1)(q, np.arange(5), "Q = X · W_Q   5×7 → 5×3")
     assert same is q
     assert formula == "Q = X · W_Q   5×7 → 5×3"
-    grown, formula = Tuning(0.5, 2, ahead=1)(q, np.arange(5), "Q = X · W_Q   5×7 → 5×3")
+    grown, formula = QueryScaling(0.5, 2, ahead=1)(q, np.arange(5), "Q = X · W_Q   5×7 → 5×3")
     np.testing.assert_allclose(grown[0, :, 0], 1 + 0.5 * np.log([1, 2, 2, 3, 3]), rtol=1e-6)
     assert formula == "Q = X · W_Q · (1 + 0.5 · ln(1 + ⌊(position + 1) / 2⌋))   5×7 → 5×3"
 
@@ -340,8 +340,8 @@ def test_mistral_3_with_images_is_of_the_kind_that_its_text_says() -> None:
         return found
 
     assert stack(sliding_window=512).mask == WINDOW
-    assert stack(model_type="mistral", sliding_window=None).tuning is None
-    assert stack(model_type="ministral3", **MINISTRAL3).tuning == Tuning(0.1, 64)
+    assert stack(model_type="mistral", sliding_window=None).query_scaling is None
+    assert stack(model_type="ministral3", **MINISTRAL3).query_scaling == QueryScaling(0.1, 64)
     with pytest.raises(DocumentError, match="model_type is 'qwen2'"):
         stack(model_type="qwen2")
 
@@ -356,8 +356,8 @@ def test_exaone_has_names_of_its_own_for_what_others_name_otherwise() -> None:
     config.refuse_unread(family.harmless_keys)
     layer = layers[0]
     assert (len(layers), layer.norm.eps) == (3, 1e-4)
-    assert isinstance(layer.feed, Gated)
-    assert layer.feed.act is activation("relu")
+    assert isinstance(layer.mlp, Gated)
+    assert layer.mlp.act is activation("relu")
 
 
 def test_exaone_4_rotates_where_it_looks_through_a_window_or_has_none() -> None:
@@ -366,9 +366,9 @@ def test_exaone_4_rotates_where_it_looks_through_a_window_or_has_none() -> None:
 
 
 def test_granite_4_has_experts_or_the_shared_one_alone_and_may_not_rotate() -> None:
-    assert not isinstance(layers("granitemoehybrid", GRANITE4)[0].feed, Experts)
+    assert not isinstance(layers("granitemoehybrid", GRANITE4)[0].mlp, Experts)
     some = GRANITE4 | {"num_experts_per_tok": 3, "num_local_experts": 7, "position_embedding_type": "nope"}
-    assert isinstance(layers("granitemoehybrid", some)[0].feed, Experts)
+    assert isinstance(layers("granitemoehybrid", some)[0].mlp, Experts)
     assert layers("granitemoehybrid", some)[0].rotary is None
 
 
@@ -389,8 +389,8 @@ def test_softcaps_that_are_null_on_purpose_stay_away() -> None:
 
 def test_layers_without_experts_are_those_that_the_config_names() -> None:
     found = layers("qwen3_moe", QWEN_EXPERTS | {"decoder_sparse_step": 2, "mlp_only_layers": [5]})
-    assert [isinstance(layer.feed, Experts) for layer in found] == [False, True, False, True, False, False, False, True]
-    experts = found[1].feed
+    assert [isinstance(layer.mlp, Experts) for layer in found] == [False, True, False, True, False, False, False, True]
+    experts = found[1].mlp
     assert isinstance(experts, Experts)
     assert experts.route == Best(3, among=True)
 
@@ -444,5 +444,5 @@ def test_what_a_family_assumes_gives_way_to_the_file_even_to_its_null() -> None:
 
 def test_plans_of_one_window_differ_in_nothing_else() -> None:
     local, full = layers("gpt_oss", GPT_OSS)[2:4]
-    assert local.feed is full.feed
+    assert local.mlp is full.mlp
     assert replace(local, mask=full.mask).scale == full.scale

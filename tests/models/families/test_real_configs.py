@@ -67,7 +67,7 @@ def words(plan: LayerPlan) -> str:
         "relative": plan.relative is not None,
         "disentangled": plan.disentangled is not None,
         "latent": plan.projecting is not None,
-        "normed": plan.head_norm is not None,
+        "normed": plan.qk_norm is not None,
         "sinks": plan.sinks,
         softcap: bool(softcap),
         "cross": plan.cross,
@@ -76,7 +76,7 @@ def words(plan: LayerPlan) -> str:
     heads = f"{plan.heads}/{plan.kv_heads}×{plan.d_k}"
     norm = f"{plan.norm.kind} {plan.norm.eps:g}{' +1' if plan.norm.plus_one else ''} {'|'.join(plan.norms)}"
     acts = [f"+{word}" for word, there in more.items() if there]
-    return " ".join([heads, spell(plan.mask, MASKS), positions, scale, *acts, f"[{norm}]", type(plan.feed).__name__])
+    return " ".join([heads, spell(plan.mask, MASKS), positions, scale, *acts, f"[{norm}]", type(plan.mlp).__name__])
 
 
 def reads(found: Architecture) -> list[str]:

@@ -41,12 +41,12 @@ def test_between_opening_and_reading(
 ) -> None:
     name, file = made(tmp_path)
 
-    def opened(model: str) -> Model:
+    def open_request(model: str) -> Model:
         found = open_model(model)
         os.truncate(file, left)
         return found
 
-    monkeypatch.setattr(request, "open_model", opened)
+    monkeypatch.setattr(request, "open_model", open_request)
     code = run(["heatmap", "-m", str(name), "--ids", "3,5,4"])
     output = capsysbinary.readouterr()
     assert (code, output.out, len(output.err.splitlines())) == (1, b"", 2)

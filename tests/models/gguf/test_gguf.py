@@ -14,7 +14,7 @@ import pytest
 from attn_cli.cli.boundary import run
 from attn_cli.errors import AttnError, DocumentError
 from attn_cli.models.describe import describe
-from attn_cli.models.hub import found
+from attn_cli.models.hub import resolved
 from attn_cli.models.model import Model, open_model
 from attn_cli.trace.trace import Layer
 from tests.parity.models.cases import TEXTS, cases
@@ -253,7 +253,7 @@ def test_a_foreign_file_is_said_in_two_lines(
 
 def test_a_file_that_is_not_there_is_never_looked_for_on_the_hub() -> None:
     with pytest.raises(DocumentError, match="no such file"):
-        found("llama.gguf")
+        resolved("llama.gguf")
 
 
 def test_without_the_package_its_command_is_said(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ from attn_cli.models.families.phimoe import InTurn
 from attn_cli.models.files.tensors import Tensors
 from attn_cli.models.network.arithmetic import silu
 from attn_cli.models.network.experts import Best, Experts, Sigmoids, highest
-from attn_cli.models.network.feed import Clamped, Gated
-from attn_cli.models.network.weights import Names, Part, Weights, every, unclaimed
+from attn_cli.models.network.mlp import Clamped, Gated
+from attn_cli.models.network.weights import Names, Packed, Weights, every, unclaimed
 from attn_cli.trace.trace import Array
 
 NAMES: Names = {
@@ -59,7 +59,7 @@ def test_shares_are_those_of_the_best_of_all_or_add_up_among_them() -> None:
 def test_sigmoids_choose_within_the_best_groups_by_what_they_are_after_correction() -> None:
     # Sigmoids 0.8 0.5 | 0.6 0.6 | 0.2 0.9; the correction lifts the second group, and within it the second.
     logits = np.log(np.array([[4, 1, 1.5, 1.5, 0.25, 9]], np.float32))
-    weights = Weights(Held({"lift": np.array([0, 0, 0.3, 0.4, 0, 0])}), {"correction": Part("lift", raw=True)}, "")
+    weights = Weights(Held({"lift": np.array([0, 0, 0.3, 0.4, 0, 0])}), {"correction": Packed("lift", raw=True)}, "")
     one = Sigmoids(1, groups=3, kept=1, among=False, factor=2.0)(logits, weights)
     np.testing.assert_allclose(one, [[0, 0, 0, 1.2, 0, 0]], rtol=1e-6)
     three = Sigmoids(3, groups=3, kept=2, factor=2.0)(logits, weights)
@@ -153,8 +153,8 @@ def stacked() -> Held:
 
 def test_one_expert_is_cut_out_of_a_tensor_that_holds_all_with_its_bias() -> None:
     part: Names = {
-        "gate": Part("both", cut=every(2, 0), transposed=True, raw=True, bias="both_bias", stacked=True),
-        "up": Part("both", cut=every(2, 1), transposed=True, raw=True, bias="both_bias", stacked=True),
+        "gate": Packed("both", cut=every(2, 0), transposed=True, raw=True, bias="both_bias", stacked=True),
+        "up": Packed("both", cut=every(2, 1), transposed=True, raw=True, bias="both_bias", stacked=True),
     }
     tensors, x = stacked(), drawn(7, 5, seed=2)
     weights = Weights(tensors, part, "").expert(1)

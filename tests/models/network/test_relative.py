@@ -10,7 +10,7 @@ from attn_cli.models.network.arithmetic import Norm, sinusoids
 from attn_cli.models.network.disentangled import Positional
 from attn_cli.models.network.plan import StackPlan
 from attn_cli.models.network.relative import Buckets
-from attn_cli.models.network.weights import Part, Weights, unclaimed
+from attn_cli.models.network.weights import Packed, Weights, unclaimed
 
 
 def stored(folder: Path, **arrays: np.ndarray) -> Tensors:
@@ -101,7 +101,7 @@ def test_padding_takes_no_position() -> None:
 
 
 def test_tied_weights_are_found_under_any_of_their_names(tmp_path: Path) -> None:
-    names = {"embed": Part("encoder.embed", others=("shared", "decoder.embed"))}
+    names = {"embed": Packed("encoder.embed", others=("shared", "decoder.embed"))}
     tensors = stored(tmp_path, shared__weight=np.eye(3), other__weight=np.eye(2))
     weights = Weights(tensors, names, "")
     np.testing.assert_array_equal(weights.rows("embed", np.array([2])), [[0, 0, 1]])

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from attn_cli.models.network.weights import Part, fused, grouped
+from attn_cli.models.network.weights import Packed, fused, grouped
 
 ROWS = np.arange(1, 25)[:, np.newaxis] * np.ones(5)
 
 
 def taken(names: object, name: str) -> list[int]:
     part = names[name]  # type: ignore[index]
-    assert isinstance(part, Part)
+    assert isinstance(part, Packed)
     assert part.cut is not None
     return [int(row[0]) for row in part.cut(ROWS)]
 

@@ -18,7 +18,7 @@ import transformers
 from torch.overrides import TorchFunctionMode
 
 from tests.parity.models.cases import ROWS, TARGET, TEXTS, Case, cases
-from tests.parity.models.scores import centred
+from tests.parity.models.scores import centered
 from tests.parity.models.weights import write_folder
 
 FIGURES = Path(__file__).parent / "figures"
@@ -111,7 +111,7 @@ def run(case: Case, folder: str, ids: list[int], dtype: torch.dtype) -> dict[str
     for place, raw in enumerate(softmaxes.scores):
         scores = without_sinks(raw, sinks[place]) if sinks else raw
         scores = np.where(scores > HIDDEN, scores, -np.inf)
-        found[f"scores.{place}"] = centred(scores) if case.shifted else scores
+        found[f"scores.{place}"] = centered(scores) if case.shifted else scores
     states = {"": "hidden_states"}
     if case.target:
         states = {"encoder.": "encoder_hidden_states", "decoder.": "decoder_hidden_states"}

@@ -12,7 +12,7 @@ import pytest
 from attn_cli.models.model import Model, open_model
 from attn_cli.trace.trace import Layer
 from tests.parity.models.cases import ROWS, TARGET, TEXTS, Case, cases
-from tests.parity.models.scores import centred
+from tests.parity.models.scores import centered
 from tests.parity.models.weights import write_folder
 
 FIGURES = Path(__file__).parent / "figures"
@@ -67,7 +67,7 @@ def pairs(
         parts = layer.name.split(".")
         stack = "cross." if parts[-1] == "cross" else f"{parts[0]}." if parts[0] != "layers" else ""
         scores = layer[[stage.name for stage in layer.stages if stage.name in SCORES][-1]]
-        yield "scores", f"{text}.scores.{place}", centred(scores) if case.shifted else scores
+        yield "scores", f"{text}.scores.{place}", centered(scores) if case.shifted else scores
         yield "weights", f"{text}.{stack}weights.{layer.index}", layer["weights"]
         if layer.kind == "self":
             yield "states", f"{text}.{stack}state.{layer.index}", layer["residual"]

@@ -21,7 +21,7 @@ from tests.parity.models.weights import write_folder
 STRETCHED = "stretched pair by pair"
 REFUSED = {
     **dict.fromkeys(("llama-3.1", "llama-yarn", "llama-longrope", "phi3-longrope", "gpt-oss"), STRETCHED),
-    **dict.fromkeys(("qwen3", "olmo2", "gemma3", "stablelm-12b", "cohere-qk-norm"), UNSAID["head_norm"]),
+    **dict.fromkeys(("qwen3", "olmo2", "gemma3", "stablelm-12b", "cohere-qk-norm"), UNSAID["qk_norm"]),
     "deepseek-v3": UNSAID["projecting"],
     "deberta-v3": UNSAID["disentangled"],
     "mpt-clipped": UNSAID["clip"],

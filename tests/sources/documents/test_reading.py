@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from attn_cli.core.attention import Projections, attend
-from attn_cli.core.spec import Conditions, Spec, parse_mask, parse_positions
+from attn_cli.core.spec import Extras, Spec, parse_mask, parse_positions
 from attn_cli.trace.trace import Array
 from tests.sources.documents.files import (
     CONTAINERS,
@@ -68,7 +68,7 @@ def test_every_setting_acts(container: str, tmp_path: Path) -> None:
         {"X": vectors(document)},
         projections_of(document),
         Spec(6, 2, parse_mask("sliding:3"), parse_positions("rope:50,dim=2"), 0.25, 0.5, "float32"),
-        conditions=Conditions(
+        extras=Extras(
             bias=None if mask is None else np.where(np.isinf(mask), 0, mask),
             hidden=None if mask is None else np.isinf(mask),
             sinks=document["sinks"],
@@ -180,7 +180,7 @@ def test_a_bare_matrix_is_weights_unless_it_is_said_to_be_scores(suffix: str, tm
     assert [stage.name for stage in layer.stages] == ["weights"]
     np.testing.assert_array_equal(layer["weights"], weights[np.newaxis])
     assert layer.query_tokens == ("0", "1", "2")
-    layer = trace_of(data, tmp_path, bare="scores", scale="none", text="a b c").layers[0]
+    layer = trace_of(data, tmp_path, matrix_stage="scores", scale="none", text="a b c").layers[0]
     np.testing.assert_array_equal(layer["scores"], weights[np.newaxis])
     np.testing.assert_allclose(layer["weights"].sum(axis=2), np.ones((1, 3)), rtol=1e-15)
     assert layer.query_tokens == ("a", "b", "c")

@@ -50,8 +50,8 @@ def check(found: Parameters, expected: Parameters) -> None:
 def everything(parameters: Parameters) -> Mapping[str, Any]:
     """All arrays by name, the vectors of the table by their tokens."""
     table = {f"embeddings.{token}": vector for token, vector in (parameters.table or {}).items()}
-    conditions = {name: array for name, array in vars(parameters.conditions).items() if array is not None}
-    return {**parameters.given, **parameters.projections.given(), **table, **conditions}
+    extras = {name: array for name, array in vars(parameters.extras).items() if array is not None}
+    return {**parameters.given, **parameters.projections.given(), **table, **extras}
 
 
 def random(**options: Any) -> Parameters:

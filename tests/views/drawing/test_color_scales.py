@@ -1,9 +1,9 @@
-"""How shares become colours, and that numbers stay what they are."""
+"""How shares become colors, and that numbers stay what they are."""
 
 import numpy as np
 import pytest
 
-from attn_cli.views.display import Look
+from attn_cli.views.display import Display
 from attn_cli.views.drawing.color_scales import COLOR_SCALES
 from attn_cli.views.page import Grid, Picture
 from tests.views.screens import screen
@@ -32,31 +32,31 @@ def test_a_logarithm_is_below_the_largest_of_all_matrices_and_hidden_stays_hidde
 
 
 @pytest.mark.parametrize("name", COLOR_SCALES)
-@pytest.mark.parametrize("colour", ["truecolor", None])
-def test_colours_follow_the_scale_and_numbers_do_not(name: str, colour: str | None) -> None:
-    shown = screen(PICTURE, colour=colour, look=Look(color_scale=name))
+@pytest.mark.parametrize("color", ["truecolor", None])
+def test_colours_follow_the_scale_and_numbers_do_not(name: str, color: str | None) -> None:
+    shown = screen(PICTURE, color=color, display=Display(color_scale=name))
     assert COLOR_SCALES[name].meaning in shown
-    numbers = screen(PICTURE, look=Look(color_scale=name, numbers=True))
+    numbers = screen(PICTURE, display=Display(color_scale=name, numbers=True))
     assert numbers.splitlines()[1].split() == ["a", "0.90", "0.10", "0.00"]
-    coloured = [
-        screen(PICTURE, colour="truecolor", look=Look(color_scale=way, numbers=True)) for way in (name, "linear")
+    colored = [
+        screen(PICTURE, color="truecolor", display=Display(color_scale=way, numbers=True)) for way in (name, "linear")
     ]
-    assert (coloured[0] == coloured[1]) == (name == "linear")
+    assert (colored[0] == colored[1]) == (name == "linear")
 
 
 def test_the_colour_bar_of_a_logarithm_shows_numbers() -> None:
-    bar = screen(PICTURE, look=Look(color_scale="log")).splitlines()[-2]
+    bar = screen(PICTURE, display=Display(color_scale="log")).splitlines()[-2]
     assert bar.startswith("0.0001 |")
     assert bar.endswith("| 0.9")
 
 
 def test_small_shares_are_seen_in_a_row_of_their_own_or_by_rank() -> None:
-    linear = screen(PICTURE, look=Look(color_scale="linear")).splitlines()[2]
+    linear = screen(PICTURE, display=Display(color_scale="linear")).splitlines()[2]
     assert linear == "b"
     for name in ("log", "row", "rank"):
-        assert screen(PICTURE, look=Look(color_scale=name)).splitlines()[2] != "b", name
+        assert screen(PICTURE, display=Display(color_scale=name)).splitlines()[2] != "b", name
 
 
 def test_signed_numbers_keep_their_colours() -> None:
     signed = Picture((Grid(SHARES - 0.5, ("a", "b"), ("x", "y", "z")),))
-    assert screen(signed, colour="256", look=Look(color_scale="log")) == screen(signed, colour="256")
+    assert screen(signed, color="256", display=Display(color_scale="log")) == screen(signed, color="256")

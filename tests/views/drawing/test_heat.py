@@ -1,11 +1,11 @@
-"""Pictures: cells by hand, labels, pooling, small multiples, the colour bar."""
+"""Pictures: cells by hand, labels, pooling, small multiples, the color bar."""
 
 import re
 
 import numpy as np
 import pytest
 
-from attn_cli.views.display import Look
+from attn_cli.views.display import Display
 from attn_cli.views.drawing.text import cells
 from attn_cli.views.drawing.titles import short_titles
 from attn_cli.views.page import Grid, Picture
@@ -32,7 +32,7 @@ def test_a_picture_without_colour_by_hand() -> None:
 
 @pytest.mark.parametrize("system", ["truecolor", "256"])
 def test_a_picture_in_colour_has_the_darkest_and_the_brightest_level(system: str) -> None:
-    text = screen(Picture((square([[1, 0], [0, 1]]),)), colour=system)
+    text = screen(Picture((square([[1, 0], [0, 1]]),)), color=system)
     cells_ = re.findall(r"\x1b\[48;[\d;]+m {3}\x1b\[0m", text.split("\n\n")[0])
     assert len(cells_) == 4
     assert cells_[0] == cells_[3] != cells_[1] == cells_[2]
@@ -53,14 +53,14 @@ def test_columns_that_are_other_tokens_have_a_key() -> None:
 def test_a_matrix_larger_than_the_screen_is_pooled_and_says_so() -> None:
     values = np.kron(np.eye(50), np.ones((10, 10)))
     names = tuple(map(str, range(500)))
-    for colour in ("truecolor", None):
-        text = screen(Picture((Grid(values, names, names, signed=False),)), width=80, colour=colour)
+    for color in ("truecolor", None):
+        text = screen(Picture((Grid(values, names, names, signed=False),)), width=80, color=color)
         assert re.search(r"each cell is the mean of \d+ × \d+, --full shows all", plain(text))
         assert text.count("\n") < 55
 
 
 def test_full_pools_nothing() -> None:
-    text = screen(Picture((grid(100, 100, signed=False),)), look=Look(full=True))
+    text = screen(Picture((grid(100, 100, signed=False),)), display=Display(full=True))
     assert "mean" not in text
     assert text.count("word99") == 3
 
@@ -69,7 +69,7 @@ def test_144_heads_flow_on_one_screen() -> None:
     heads = Picture(
         tuple(grid(16, 16, seed=n, title=f"layers.{n // 12} head {n % 12}", signed=False) for n in range(144))
     )
-    lines = plain(screen(heads, colour="truecolor")).split("\n")
+    lines = plain(screen(heads, color="truecolor")).split("\n")
     assert len(lines) <= 62
     assert lines[0].split() == [f"0.{head}" for head in range(11)]
     assert "0.0 is layers.0 head 0" in "\n".join(lines)
@@ -97,7 +97,7 @@ def test_all_heads_share_one_scale_and_one_bar() -> None:
 def test_half_blocks_show_two_rows_a_line() -> None:
     values = np.zeros((3, 40))
     values[0], values[1, 1:], values[2, 2] = 1, -np.inf, np.nan
-    text = screen(Picture((Grid(values, ("a", "b", "c"), None, signed=False),)), colour="truecolor", width=60)
+    text = screen(Picture((Grid(values, ("a", "b", "c"), None, signed=False),)), color="truecolor", width=60)
     lines = plain(text).split("\n")
     assert lines[1] == "a " + "▀" * 40
     assert lines[2] == "c " + "▀▀?" + "▀" * 37
@@ -106,14 +106,14 @@ def test_half_blocks_show_two_rows_a_line() -> None:
 
 def test_numbers_in_cells_have_two_digits_unless_asked_for_others() -> None:
     picture = Picture((square([[0.123456, 0.5], [1, 0]]),))
-    assert "0.12 " in screen(picture, look=Look(numbers=True))
-    assert "0.123456" in screen(picture, look=Look(numbers=True, precision=6))
+    assert "0.12 " in screen(picture, display=Display(numbers=True))
+    assert "0.123456" in screen(picture, display=Display(numbers=True, precision=6))
 
 
 def test_a_sequential_palette_spans_signed_numbers_from_the_smallest() -> None:
     picture = Picture((square([[-1, 3], [0, 0]], signed=True),))
-    for look, lowest in ((Look(palette="viridis"), "-1"), (Look(), "-3")):
-        assert plain(screen(picture, look=look, colour="truecolor")).split("\n")[-2].split()[0] == lowest
+    for display, lowest in ((Display(palette="viridis"), "-1"), (Display(), "-3")):
+        assert plain(screen(picture, display=display, color="truecolor")).split("\n")[-2].split()[0] == lowest
 
 
 def test_a_few_signed_numbers_without_colour_are_numbers() -> None:
@@ -123,10 +123,10 @@ def test_a_few_signed_numbers_without_colour_are_numbers() -> None:
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
-@pytest.mark.parametrize("colour", ["truecolor", "standard", None])
-def test_cells_begin_in_the_same_column_in_every_row(width: int, colour: str | None) -> None:
+@pytest.mark.parametrize("color", ["truecolor", "standard", None])
+def test_cells_begin_in_the_same_column_in_every_row(width: int, color: str | None) -> None:
     names = ("漢字", "שלום", "👨‍👩‍👧", "e\u0301", "\x1b[31m", "x" * 40)
     values = np.where(np.eye(6, dtype=bool), np.nan, 1.0)
-    lines = plain(screen(Picture((Grid(values, names, None, signed=False),)), width=width, colour=colour)).split("\n")
+    lines = plain(screen(Picture((Grid(values, names, None, signed=False),)), width=width, color=color)).split("\n")
     marks = [cells(line[: line.index("?")]) for line in lines[1:7]]
     assert len(set(np.diff(marks).tolist())) == 1

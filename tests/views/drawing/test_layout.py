@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from attn_cli.views.drawing.boxes import Box, flow, runs
 from attn_cli.views.drawing.folding import Fold, blocks, fold, fold_to, note_of, whole
 from attn_cli.views.drawing.pooling import blocks_for, pooled
-from attn_cli.views.drawing.scale import Scale, scale_of
+from attn_cli.views.drawing.scale import ColorRange, scale_of
 
 
 def test_the_first_and_the_last_rows_are_shown() -> None:
@@ -87,14 +87,14 @@ def test_a_square_block_keeps_diagonals_straight(shape: tuple[int, int], blocks_
 
 def test_a_scale_begins_at_zero_or_has_it_in_the_middle() -> None:
     values = [np.array([[0.2, 0.6, np.nan, -np.inf, np.inf]])]
-    assert scale_of(values, signed=False, centred=False) == Scale(0, 0.6)
-    assert scale_of(values, signed=True, centred=True) == Scale(-0.6, 0.6)
-    assert scale_of(values, signed=True, centred=False) == Scale(0.2, 0.6)
-    assert scale_of([np.zeros((2, 2))], signed=False, centred=False) == Scale(0, 1)
+    assert scale_of(values, signed=False, centered=False) == ColorRange(0, 0.6)
+    assert scale_of(values, signed=True, centered=True) == ColorRange(-0.6, 0.6)
+    assert scale_of(values, signed=True, centered=False) == ColorRange(0.2, 0.6)
+    assert scale_of([np.zeros((2, 2))], signed=False, centered=False) == ColorRange(0, 1)
 
 
 def test_levels_tell_hidden_cells_and_nan_from_numbers() -> None:
     values = np.array([[0, 0.5, 1, -np.inf, np.nan, np.inf]])
-    assert Scale(0, 1).levels(values, 4).tolist() == [[0, 2, 3, 4, 5, 3]]
-    assert Scale(0, 0).levels(np.zeros((1, 1)), 5).tolist() == [[2]]
-    assert Scale(-1e308, 1e308).levels(np.array([[-1e308, 1e308]]), 4).tolist() == [[0, 3]]
+    assert ColorRange(0, 1).levels(values, 4).tolist() == [[0, 2, 3, 4, 5, 3]]
+    assert ColorRange(0, 0).levels(np.zeros((1, 1)), 5).tolist() == [[2]]
+    assert ColorRange(-1e308, 1e308).levels(np.array([[-1e308, 1e308]]), 4).tolist() == [[0, 3]]

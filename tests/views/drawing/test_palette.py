@@ -13,12 +13,12 @@ def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
 
 @pytest.mark.parametrize("name", [name for name, palette in PALETTES.items() if not palette.diverging])
 def test_a_sequential_palette_grows_lighter_with_every_level(name: str) -> None:
-    assert np.all(np.diff([luminance(colour) for colour in PALETTES[name].levels]) > 0)
+    assert np.all(np.diff([luminance(color) for color in PALETTES[name].levels]) > 0)
 
 
 def test_the_diverging_palette_is_lightest_in_the_middle_and_dark_at_both_ends() -> None:
     levels = PALETTES["diverging"].levels
-    light = [luminance(colour) for colour in levels]
+    light = [luminance(color) for color in levels]
     assert light.index(max(light)) == len(levels) // 2
     assert len(levels) % 2 == 1
     assert max(light[0], light[-1]) < 0.15

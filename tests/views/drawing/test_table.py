@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from attn_cli.views.display import Look
+from attn_cli.views.display import Display
 from attn_cli.views.page import Grid, Numbers
 from tests.views.screens import grid, plain, screen
 
@@ -47,7 +47,7 @@ def test_a_tall_table_shows_its_first_and_last_rows() -> None:
 
 def test_full_prints_every_number_in_blocks_of_columns() -> None:
     shown = grid(30, 64)
-    text = screen(Numbers((shown,)), look=Look(full=True))
+    text = screen(Numbers((shown,)), display=Display(full=True))
     assert "…" not in text
     assert "⋮" not in text
     found = [float(number) for number in re.findall(r"-?\d\.\d{4}", text)]
@@ -65,18 +65,18 @@ def test_heads_stand_side_by_side_where_they_fit() -> None:
 def test_all_heads_have_one_format_and_one_scale_of_colours() -> None:
     small, large = np.full((1, 1), 0.5), np.full((1, 1), 1000.0)
     heads = tuple(Grid(values, ("a",), None, signed=False) for values in (small, large))
-    line = plain(screen(Numbers(heads), colour="truecolor")).split("\n")[1]
+    line = plain(screen(Numbers(heads), color="truecolor")).split("\n")[1]
     assert re.findall(r"a +[\d.]+", line) == ["a     0.5000", "a  1000.0000"]
-    text = screen(Numbers(heads), colour="truecolor")
+    text = screen(Numbers(heads), color="truecolor")
     assert "48;2;68;1;84m" in text
     assert "48;2;253;231;36m" in text
 
 
 def test_signed_numbers_are_coloured_around_0() -> None:
     values = np.array([[-1.0, 0.0, 0.5]])
-    text = screen(Numbers((Grid(values, ("a",), None),)), colour="truecolor")
-    colours = re.findall(r"48;2;(\d+);(\d+);(\d+)m *-?[\d.]+", text)
-    blue, middle, red = [tuple(map(int, colour)) for colour in colours]
+    text = screen(Numbers((Grid(values, ("a",), None),)), color="truecolor")
+    colors = re.findall(r"48;2;(\d+);(\d+);(\d+)m *-?[\d.]+", text)
+    blue, middle, red = [tuple(map(int, color)) for color in colors]
     assert blue[2] > blue[0]
     assert min(middle) > 220
     assert red[0] > red[2]
