@@ -1,14 +1,31 @@
 """The Typer app: the commands, in the order of its help, each in the file of its name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
 
 from attn_cli.cli.help import HelpfulCommand, HelpfulGroup
 
-COMMANDS = ("explain", "heatmap", "why", "heads", "compare", "check", "model", "init", "schema")
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "explain": "stages",
+        "heatmap": "display",
+        "why": "stages",
+        "heads": "heads",
+        "compare": "compare",
+        "check": "check",
+        "model": "checkpoints",
+        "init": "documents",
+        "schema": "documents",
+        "manual": "",
+    }
+)
+"""Every command, and the page of the manual that describes it; "" for the list of pages."""
+
+EPILOG = "attn COMMAND --help lists options; attn manual explains. A sentence that begins with - needs -- before it."
 
 
 def app_of(commands: Iterable[str] = COMMANDS) -> typer.Typer:
@@ -16,14 +33,15 @@ def app_of(commands: Iterable[str] = COMMANDS) -> typer.Typer:
     app = typer.Typer(
         name="attn",
         cls=HelpfulGroup,
-        epilog="attn COMMAND --help says more. A sentence that begins with - needs -- before it.",
+        epilog=EPILOG,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name in commands:
         module = import_module(f"attn_cli.cli.commands.{name}")
-        app.command(name=name, cls=HelpfulCommand, epilog=getattr(module, "EPILOG", None))(module.command)
+        epilog = [getattr(module, "EPILOG", None), f"Manual: attn manual {COMMANDS[name]}".strip()]
+        app.command(name=name, cls=HelpfulCommand, epilog="\n\n".join(filter(None, epilog)))(module.command)
     app.callback(invoke_without_command=True)(attn)
     return app
 

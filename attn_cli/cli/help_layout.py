@@ -41,9 +41,9 @@ def _lines(command: Any, groups: Groups, screen: Screen) -> Iterator[str]:
             yield ""
             yield from wrap(f"{heading}:", screen.width)
             yield from _table([(name, screen.spell(meaning)) for name, meaning in rows], screen.width)
-    if command.epilog:
+    for paragraph in filter(None, str(command.epilog or "").split("\n\n")):
         yield ""
-        yield from wrap(command.epilog, screen.width)
+        yield from wrap(paragraph, screen.width)
 
 
 def _table(rows: Rows, wide: int) -> Iterator[str]:

@@ -19,6 +19,7 @@ from attn_cli.cli.results import FORMATS
 from attn_cli.core.masks import MASKS
 from attn_cli.core.positions import POSITIONS
 from attn_cli.core.spelling import forms
+from attn_cli.manual import TOPICS, summary
 from attn_cli.models.families import FAMILIES
 from attn_cli.sources.documents.catalogue import BIASES, CONDITIONS, INPUTS, LATER, MATRICES, SETTINGS
 from attn_cli.sources.tokenizers import TOKENIZERS
@@ -30,56 +31,24 @@ from tests.readme.shell import ROOT
 READING_ORDER = (
     "attn_cli/trace/stages.py",
     "attn_cli/trace/trace.py",
-    "attn_cli/core/ops.py",
     "attn_cli/core/masks.py",
-    "attn_cli/core/positions.py",
     "attn_cli/core/steps.py",
     "attn_cli/core/spec.py",
-    "attn_cli/core/spelling.py",
     "attn_cli/core/attention.py",
-    "attn_cli/core/projecting.py",
-    "attn_cli/core/scoring.py",
-    "attn_cli/core/parts.py",
-    "attn_cli/core/edits.py",
-    "attn_cli/sources/tokenizers.py",
-    "attn_cli/sources/seeded.py",
-    "attn_cli/sources/documents/catalogue.py",
-    "attn_cli/sources/documents/reading.py",
-    "attn_cli/sources/restart.py",
-    "attn_cli/sources/whatif.py",
     "attn_cli/sources/explain.py",
+    "attn_cli/sources/documents/reading.py",
     "attn_cli/models/family.py",
-    "attn_cli/models/network/plan.py",
     "attn_cli/models/families/gpt2.py",
     "attn_cli/models/network/forward.py",
-    "attn_cli/models/whatif.py",
-    "attn_cli/analysis/logits/logit_attribution.py",
-    "attn_cli/trace/files/codec.py",
-    "attn_cli/trace/files/checker.py",
     "attn_cli/analysis/why.py",
-    "attn_cli/analysis/compare.py",
-    "attn_cli/analysis/heads/observed.py",
     "attn_cli/analysis/heads/metrics.py",
-    "attn_cli/analysis/heads/head_names.py",
-    "attn_cli/analysis/heads/heads.py",
-    "attn_cli/analysis/aggregation/aggregates.py",
-    "attn_cli/analysis/dropping.py",
-    "attn_cli/analysis/check/check.py",
-    "attn_cli/analysis/check/kinds.py",
-    "attn_cli/views/page.py",
     "attn_cli/views/pages/explain.py",
-    "attn_cli/views/drawing/heat.py",
-    "attn_cli/views/terminal.py",
-    "attn_cli/views/markdown.py",
-    "attn_cli/views/notebook.py",
-    "attn_cli/cli/app.py",
-    "attn_cli/cli/options.py",
     "attn_cli/cli/commands/explain.py",
-    "attn_cli/cli/results.py",
-    "attn_cli/cli/boundary.py",
-    "attn_cli/errors.py",
 )
-"""The files that carry the whole, in the order in which they explain each other; what they use stands beside them."""
+"""The 15 files that carry the whole, in the order in which they explain each other."""
+
+LAYERS = ("errors", "trace", "core", "sources", "models", "analysis", "views", "cli")
+"""The folders of the package in the order in which they may import each other."""
 
 SENTENCE = "It's 25 °C at 8!"
 
@@ -109,6 +78,12 @@ def changes() -> str:
         name = option.default if isinstance(option.default, str) else f"--{field.name.replace('_', '-')}"
         rows.append((f"`{name} {option.metavar}`", option.help))
     return table(("option", "what it changes"), rows)
+
+
+def topics() -> str:
+    """The pages of the manual, linked from the README."""
+    rows = [(f"[`attn manual {topic}`](attn_cli/manual/{topic}.md)", summary(topic)) for topic in TOPICS]
+    return table(("page", "what it answers"), rows)
 
 
 def stages() -> str:
@@ -249,6 +224,21 @@ def reading() -> str:
     return table(("file", "what it is"), rows)
 
 
+def rooms() -> str:
+    """Every folder of the package, with the sentence its `__init__.py` begins with."""
+    rows = []
+    for layer in LAYERS:
+        top = ROOT / "attn_cli" / layer
+        for init in [top.with_suffix(".py")] if layer == "errors" else sorted(top.rglob("__init__.py")):
+            name = (
+                init.relative_to(ROOT / "attn_cli") if layer == "errors" else init.parent.relative_to(ROOT / "attn_cli")
+            )
+            rows.append(
+                (f"`{name.as_posix()}`", _sentence(ast.get_docstring(ast.parse(init.read_text(encoding="utf-8")))))
+            )
+    return table(("folder", "what it holds"), rows)
+
+
 def _sentence(text: str | None) -> str:
     """The first paragraph of a docstring, on one line."""
     return " ".join(inspect.cleandoc(text or "").partition("\n\n")[0].split())
@@ -259,6 +249,7 @@ TABLES: Mapping[str, Callable[[], str]] = MappingProxyType(
         function.__name__: function
         for function in (
             commands,
+            topics,
             changes,
             stages,
             parts,
@@ -280,6 +271,7 @@ TABLES: Mapping[str, Callable[[], str]] = MappingProxyType(
             checks,
             conventions,
             reading,
+            rooms,
         )
     }
 )

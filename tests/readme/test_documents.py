@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from attn_cli.manual import TOPICS
 from tests.readme.blocks import Block, blocks_of, commands_of, headings_of, matches, rewritten
 from tests.readme.shell import ROOT, program, typed
 from tests.readme.tables import TABLES, marked, replaced
 
-DOCUMENTS = ("README.md", "samples/README.md")
+MANUAL = tuple(f"attn_cli/manual/{topic}.md" for topic in TOPICS)
+DOCUMENTS = ("README.md", "samples/README.md", *MANUAL)
 PROGRAMS = ("jq",)
 """Programs that a block may use and a machine may lack."""
 
