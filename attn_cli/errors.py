@@ -1,5 +1,7 @@
 """What can go wrong, each error with what is wrong and what to do about it."""
 
+from collections.abc import Iterable
+
 
 class AttnError(Exception):
     """The input is wrong: `message` says what and where, `hint` what to type or change."""
@@ -28,3 +30,15 @@ class DocumentError(AttnError):
 
 class SelectionError(AttnError):
     """A layer, head, stage or token that is not there."""
+
+
+def did_you_mean(typed: str, names: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """The beginning of a hint, `did you mean 'causal'? `, or nothing where no name is near to what was typed.
+
+    A name that differs in upper and lower case alone is nearer than any other.
+    """
+    from difflib import get_close_matches  # only errors need it
+
+    known = list(names)
+    near = [name for name in known if name.lower() == typed.lower()] or get_close_matches(typed, known, 1, cutoff)
+    return f"did you mean {near[0]!r}? " if near else ""

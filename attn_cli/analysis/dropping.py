@@ -11,6 +11,8 @@ from attn_cli.errors import SelectionError
 from attn_cli.trace.trace import Array, Layer, Stage, Trace, frozen
 
 NAMED = 6
+GROUPS = ("first", "special")
+"""Keys that --drop takes by what they are, beside tokens."""
 
 
 @dataclass(frozen=True, eq=False)

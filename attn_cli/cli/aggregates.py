@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attn_cli.cli.checkpoints import model_request
+from attn_cli.cli.choices import require
 from attn_cli.cli.inputs import request_of
 from attn_cli.cli.options import (
     CheckpointOptions,
@@ -111,8 +112,7 @@ def _refuse_data(show: ShowOptions, option: str) -> None:
 def _method(name: str) -> "Method":
     from attn_cli.analysis.aggregation.aggregates import METHODS
 
-    if name not in METHODS:
-        raise UsageError(f"--aggregate: there is no {name!r}", hint=f"choose one of {', '.join(METHODS)}")
+    require("--aggregate", name, "aggregations")
     return METHODS[name]
 
 

@@ -25,7 +25,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 )
 """Every command, and the page of the manual that describes it; "" for the list of pages."""
 
-EPILOG = "attn COMMAND --help lists options; attn manual explains. A sentence that begins with - needs -- before it."
+EPILOG = "attn COMMAND --help lists options; attn manual explains. A text that begins with - needs -- before it."
 
 
 def app_of(commands: Iterable[str] = COMMANDS) -> typer.Typer:
@@ -50,7 +50,7 @@ def attn(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """See what self-attention does to a sentence, with real numbers, in a terminal.
+    """Inspect attention in a terminal: every stage, with real numbers.
 
     attn explain "Transformers are amazing"
     attn heatmap "Transformers are amazing"

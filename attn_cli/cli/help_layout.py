@@ -1,10 +1,11 @@
-"""How help is laid out: as wide as its terminal, names beside what they mean."""
+"""The layout of help: as wide as the terminal, names beside what they mean."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from attn_cli.cli.help import examples
+from attn_cli.cli.choices import filled
 from attn_cli.cli.output import width
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.text import cells, wrap
@@ -15,39 +16,48 @@ COLUMN = 25
 INDENT = 2
 
 Rows = Sequence[tuple[str, str]]
-Groups = Mapping[str, Rows]
 
 
-def write(command: Any, ctx: Any, formatter: Any, groups: Groups) -> None:
+@dataclass(frozen=True)
+class HelpText:
+    """What the help of a command says below its usage; `groups` are names with their meanings, by heading."""
+
+    paragraphs: Sequence[str]
+    examples: Sequence[str]
+    groups: Mapping[str, Rows]
+    epilog: str
+
+
+def write(text: HelpText, formatter: Any, usage: Callable[[], None]) -> None:
+    """Write the usage and the rest to Typer's formatter, fitted to standard output."""
     screen = Screen(min(WIDEST, width(sys.stdout)), encoding=getattr(sys.stdout, "encoding", None) or "utf-8")
     formatter.width = screen.width
-    command.format_usage(ctx, formatter)
-    for line in _lines(command, groups, screen):
+    usage()
+    for line in _lines(text, screen):
         formatter.write(line + "\n")
 
 
-def _lines(command: Any, groups: Groups, screen: Screen) -> Iterator[str]:
-    for paragraph in str(command.help or "").split("\n\n"):
-        if not paragraph.startswith("attn "):
-            yield ""
-            yield from wrap(screen.spell(" ".join(paragraph.split())), screen.width)
-    if typed := examples(command):
+def _lines(text: HelpText, screen: Screen) -> Iterator[str]:
+    for paragraph in text.paragraphs:
+        yield ""
+        yield from wrap(screen.spell(paragraph), screen.width)
+    if text.examples:
         yield ""
         yield "Examples:"
-        for line in typed:
-            yield from _indented(wrap(line, screen.width - INDENT, INDENT))
-    for heading, rows in groups.items():
+        for example in text.examples:
+            yield from _indented(wrap(example, screen.width - INDENT, INDENT))
+    for heading, rows in text.groups.items():
         if rows:
             yield ""
             yield from wrap(f"{heading}:", screen.width)
-            yield from _table([(name, screen.spell(meaning)) for name, meaning in rows], screen.width)
-    for paragraph in filter(None, str(command.epilog or "").split("\n\n")):
+            yield from _table([(name, screen.spell(filled(meaning))) for name, meaning in rows], screen.width)
+    for paragraph in filter(None, text.epilog.split("\n\n")):
         yield ""
         yield from wrap(paragraph, screen.width)
 
 
 def _table(rows: Rows, wide: int) -> Iterator[str]:
-    """Names and what they mean side by side, or one below the other where the screen is narrow."""
+    """Names and their meanings side by side, or one below the other on a narrow screen."""
     column = COLUMN if rows[0][0].startswith("-") else max(cells(name) for name, _ in rows)
     start = INDENT + (column + INDENT if wide >= NARROW else INDENT)
     for name, meaning in rows:

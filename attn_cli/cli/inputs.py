@@ -5,13 +5,13 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from attn_cli.cli.checkpoints import UNCHANGED, model_request, what_if_of
+from attn_cli.cli.choices import require
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, SourceOptions, WhatIfOptions
 from attn_cli.errors import SelectionError, UsageError
 from attn_cli.sources.documents.files import read_text
 from attn_cli.sources.explain import ALL_STAGES, run
 from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.request import Request
-from attn_cli.sources.tokenizers import TOKENIZERS
 from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Layer, Trace
 
@@ -22,16 +22,9 @@ def request_of(source: SourceOptions, change: WhatIfOptions = UNCHANGED) -> Requ
     """What to run attention on; standard input is read for `-` alone."""
     if source.text == "-" and source.weights == "-":
         raise UsageError("TEXT and -w cannot both be standard input", hint="put one of them in a file")
-    if source.tokenizer is not None and source.tokenizer not in TOKENIZERS:
-        raise UsageError(
-            f"--tokenizer: there is no {source.tokenizer!r}", hint=f"choose one of {', '.join(TOKENIZERS)}"
-        )
-    if source.matrix_stage not in (None, "weights", "scores"):
-        raise UsageError(f"--as: {source.matrix_stage!r} is not weights or scores", hint="--as scores, or leave it out")
-    if source.unknown not in (None, "random", "zero"):
-        raise UsageError(
-            f"--unknown: {source.unknown!r} is not random or zero", hint="--unknown random, or --unknown zero"
-        )
+    require("--tokenizer", source.tokenizer, "tokenizers")
+    require("--as", source.matrix_stage, "matrix_stages")
+    require("--unknown", source.unknown, "unknown")
     text = read_text() if source.text == "-" else source.text
     return Request(**vars(source) | {"text": text, "what_if": what_if_of(change)})
 

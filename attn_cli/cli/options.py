@@ -1,32 +1,51 @@
-"""The options that commands share, each declared once, grouped by what they are for."""
+"""The options that commands share, each declared once, in groups that the help prints under their docstrings.
+
+`{masks}` in a help text stands for the values of that table (`cli/choices.py`).
+"""
 
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
+from attn_cli.cli.choices import completing
 from attn_cli.cli.number_types import MOST, any_whole, whole
 
-Text = Annotated[
-    str | None,
-    typer.Argument(metavar="[TEXT]", help="The sentence; - reads it from standard input.", show_default=False),
-]
+COMMON = ("weights", "model", "heads", "mask", "layer", "head", "stage", "format", "output")
+"""The options that the help of a command prints first, in this order."""
 
 COUNT = whole(1, MOST)
 
-
-def _complete(values: str) -> list[str]:
-    return values.split()
+Text = Annotated[
+    str | None, typer.Argument(metavar="[TEXT]", help="The text; - reads it from standard input.", show_default=False)
+]
+MatrixStage = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="STAGE",
+        help="What a bare matrix holds: {matrix_stages}. Default: weights.",
+        autocompletion=completing("matrix_stages"),
+    ),
+]
+Color = Annotated[
+    str,
+    typer.Option(
+        metavar="WHEN",
+        envvar="ATTN_COLOR",
+        show_envvar=False,
+        show_default=False,
+        help="When to use color: {colors}. Default: auto.",
+        autocompletion=completing("colors"),
+    ),
+]
 
 
 @dataclass(frozen=True, repr=False)
 class InputOptions:
-    """Where the input comes from"""
+    """Input"""
 
     text: Text = None
-    context: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Cross-attention: TEXT asks, this text is looked at.")
-    ] = None
     weights: Annotated[
         str | None,
         typer.Option(
@@ -35,87 +54,108 @@ class InputOptions:
             "--input",
             "-i",
             metavar="FILE",
-            help="A document: parameters, arrays or a trace, in JSON, NPZ, NPY, CSV or safetensors; - is stdin.",
+            help="A document: parameters, arrays or a trace, as JSON, NPZ, NPY, CSV or safetensors; - reads JSON from "
+            "standard input.",
         ),
     ] = None
-    matrix_stage: Annotated[
+    context: Annotated[
         str | None,
-        typer.Option("--as", metavar="STAGE", help="What a bare matrix is: weights (the default) or scores."),
+        typer.Option(metavar="TEXT", help="Cross-attention: TEXT gives the queries, this text the keys and values."),
     ] = None
+    matrix_stage: MatrixStage = None
     tokenizer: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="word (the default), whitespace, char or byte.",
-            autocompletion=lambda: _complete("word whitespace char byte"),
+            help="How TEXT is cut into tokens: {tokenizers}. Default: word.",
+            autocompletion=completing("tokenizers"),
         ),
     ] = None
     unknown: Annotated[
-        str | None, typer.Option(metavar="random|zero", help="A vector for tokens that the document has none for.")
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help="How to embed tokens missing from the document: {unknown}.",
+            autocompletion=completing("unknown"),
+        ),
     ] = None
     seed: Annotated[
-        int | None,
-        typer.Option(metavar="N", parser=any_whole, help="What random numbers are drawn from; 0 unless set."),
+        int | None, typer.Option(metavar="N", parser=any_whole, help="Seed of the random numbers. Default: 0.")
     ] = None
 
 
 @dataclass(frozen=True, repr=False)
 class SourceOptions(InputOptions):
-    """How attention is computed"""
+    """Attention"""
 
-    dim: Annotated[
-        int | None, typer.Option(metavar="N", parser=COUNT, help="d_model, the width of an embedding; 4 unless set.")
-    ] = None
-    heads: Annotated[
-        int | None, typer.Option(metavar="N", parser=COUNT, help="How many query heads; 1 unless set.")
-    ] = None
+    heads: Annotated[int | None, typer.Option(metavar="N", parser=COUNT, help="Number of query heads. Default: 1.")] = (
+        None
+    )
     kv_heads: Annotated[
-        int | None, typer.Option(metavar="N", parser=COUNT, help="How many key/value heads they share.")
+        int | None,
+        typer.Option(metavar="N", parser=COUNT, help="Number of key/value heads, shared by groups of query heads."),
+    ] = None
+    dim: Annotated[
+        int | None, typer.Option(metavar="N", parser=COUNT, help="d_model, the width of an embedding. Default: 4.")
     ] = None
     head_dim: Annotated[
-        int | None, typer.Option(metavar="N", parser=COUNT, help="The width of a head; d_model / heads unless set.")
+        int | None, typer.Option(metavar="N", parser=COUNT, help="The width of a head. Default: d_model / heads.")
     ] = None
     mask: Annotated[
         str | None,
-        typer.Option(
-            metavar="MASK",
-            help="none, causal, causal:start, sliding:W, local:W, prefix:P or chunked:S.",
-            autocompletion=lambda: _complete("none causal causal:start sliding: local: prefix: chunked:"),
-        ),
+        typer.Option(metavar="MASK", help="Which keys a query sees: {masks}.", autocompletion=completing("masks")),
     ] = None
     positions: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME",
-            help="none, sinusoidal, rope[:BASE] or alibi.",
-            autocompletion=lambda: _complete("none sinusoidal rope rope: alibi"),
+            metavar="NAME", help="How positions are encoded: {positions}.", autocompletion=completing("positions")
         ),
     ] = None
     scale: Annotated[
-        str | None, typer.Option(metavar="SCALE", help="sqrt (1/√d_k, the default), none or a number.")
+        str | None,
+        typer.Option(
+            metavar="SCALE",
+            help="What scores are multiplied by: a number, {scales}. Default: sqrt, that is 1/√d_k.",
+            autocompletion=completing("scales"),
+        ),
     ] = None
-    softcap: Annotated[str | None, typer.Option(metavar="NUMBER", help="Squeeze scores into ± NUMBER.")] = None
+    softcap: Annotated[str | None, typer.Option(metavar="NUMBER", help="Squash scores into ± NUMBER, with tanh.")] = (
+        None
+    )
     dtype: Annotated[
-        str | None, typer.Option(metavar="DTYPE", help="The arithmetic: float64 (the default), float32 or float16.")
+        str | None,
+        typer.Option(
+            metavar="DTYPE",
+            help="The precision of the arithmetic: {dtypes}. Default: float64.",
+            autocompletion=completing("dtypes"),
+        ),
     ] = None
 
 
 @dataclass(frozen=True, repr=False)
 class CheckpointOptions:
-    """A real model instead"""
+    """Checkpoints"""
 
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", metavar="PATH", help="A checkpoint: a folder, a GGUF file or a hub name."),
+        typer.Option("--model", "-m", metavar="PATH", help="A checkpoint: a folder, a GGUF file or a name on the hub."),
     ] = None
     ids: Annotated[str | None, typer.Option(metavar="IDS", help="Token ids instead of TEXT, such as 101,7592.")] = None
     pair: Annotated[str | None, typer.Option(metavar="TEXT", help="The second text of a sentence pair.")] = None
-    target: Annotated[str | None, typer.Option(metavar="TEXT", help="What the decoder is given.")] = None
+    target: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The decoder's text, for an encoder-decoder model.")
+    ] = None
     target_ids: Annotated[str | None, typer.Option(metavar="IDS", help="Token ids instead of --target.")] = None
-    words: Annotated[bool, typer.Option("--words", help="Merge pieces: keys summed, queries averaged.")] = False
-    raw_tokens: Annotated[bool, typer.Option("--raw-tokens", help="Tokens in the model's own spelling.")] = False
-    no_special: Annotated[bool, typer.Option("--no-special", help="No special tokens around TEXT.")] = False
-    next: Annotated[int | None, typer.Option(metavar="N", parser=COUNT, help="Add the N likeliest next tokens.")] = None
+    words: Annotated[
+        bool, typer.Option("--words", help="Merge sub-word tokens into words: keys summed, queries averaged.")
+    ] = False
+    raw_tokens: Annotated[
+        bool, typer.Option("--raw-tokens", help="Show tokens as the model's vocabulary spells them.")
+    ] = False
+    no_special: Annotated[bool, typer.Option("--no-special", help="Add no special tokens to TEXT.")] = False
+    next: Annotated[int | None, typer.Option(metavar="N", parser=COUNT, help="Add the N most likely next tokens.")] = (
+        None
+    )
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,68 +163,68 @@ class WhatIfOptions:
     """What if"""
 
     without_token: Annotated[
-        list[str] | None, typer.Option(metavar="TOKEN", help="The text without this token, wherever it stands.")
+        list[str] | None, typer.Option(metavar="TOKEN", help="Leave out this token, wherever it occurs in the text.")
     ] = None
     without_head: Annotated[
-        list[str] | None, typer.Option(metavar="L.H", help="Switch a head off: 5.1 is head 1 of layer 5.")
+        list[str] | None, typer.Option(metavar="L.H", help="Zero-ablate a head: 5.1 is head 1 of layer 5.")
     ] = None
     temperature: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="Divide scores before softmax; below 1 sharpens.")
+        str | None, typer.Option(metavar="NUMBER", help="Divide scores by this before softmax; below 1 sharpens.")
     ] = None
     put: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PLACE=NUMBER", help="Set a cell or row: weights[0][2]=0.5.")
+        list[str] | None, typer.Option("--set", metavar="CELL=NUMBER", help="Set a cell or row: weights[0][2]=0.5.")
     ] = None
 
 
 @dataclass(frozen=True, repr=False)
 class SelectOptions:
-    """What of it to show"""
+    """Selection"""
 
+    layer: Annotated[
+        str | None, typer.Option(metavar="LAYERS", help="Layers: 0, -1, 0-3, 0,5, encoder.3, decoder.0.cross or all.")
+    ] = None
+    head: Annotated[str | None, typer.Option(metavar="HEADS", help="Query heads: 0, -1, 0-3, 0,5 or all.")] = None
     stage: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAMES",
-            help="Stages such as Q,scores,weights; parts; or all.",
-            autocompletion=lambda: _complete("X Q K V scores scaled masked weights head_output output parts all"),
+            metavar="NAMES", help="Stages, separated by commas: {stages}.", autocompletion=completing("stages")
         ),
     ] = None
-    head: Annotated[str | None, typer.Option(metavar="HEADS", help="Query heads: 0, -1, 0-3, 0,5 or all.")] = None
-    layer: Annotated[str | None, typer.Option(metavar="LAYERS", help="Layers, or encoder.3, decoder.0.cross.")] = None
 
 
 @dataclass(frozen=True, repr=False)
 class PictureOptions:
-    """What to make of many heads, and of keys that swamp the others"""
+    """Heatmaps"""
 
     aggregate: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="All chosen heads as one matrix: mean, max, rollout, flow, value-norm, norm, effective, contribution.",
-            autocompletion=lambda: _complete("mean max rollout flow value-norm norm effective contribution"),
+            help="Combine the chosen heads into one matrix: {aggregations}.",
+            autocompletion=completing("aggregations"),
         ),
     ] = None
     drop: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="first|special|TOKEN",
-            help="Leave keys out of the picture, renormalise the rest; may be repeated.",
-            autocompletion=lambda: _complete("first special"),
+            metavar="KEY",
+            help="Leave keys out and rescale the rest of each row: a token, {dropped}. May be repeated.",
+            autocompletion=completing("dropped"),
         ),
     ] = None
     color_scale: Annotated[
         str | None,
         typer.Option(
-            metavar="linear|log|row|rank",
-            help="How shares become colours: by size, logarithm, share of the row's largest, or rank.",
-            autocompletion=lambda: _complete("linear log row rank"),
+            metavar="NAME",
+            help="How weights become colors: {color_scales}. Default: linear.",
+            autocompletion=completing("color_scales"),
         ),
     ] = None
 
 
 @dataclass(frozen=True, repr=False)
 class ShowOptions:
-    """How to show it, and where"""
+    """Output"""
 
     format: Annotated[
         str | None,
@@ -192,8 +232,8 @@ class ShowOptions:
             "--format",
             "-f",
             metavar="FORMAT",
-            help="terminal, json, npz, safetensors, csv or markdown.",
-            autocompletion=lambda: _complete("terminal json npz safetensors csv markdown"),
+            help="The format of the result: {formats}.",
+            autocompletion=completing("formats"),
         ),
     ] = None
     json: Annotated[bool, typer.Option("--json", help="The same as -f json.")] = False
@@ -208,7 +248,7 @@ class ShowOptions:
             envvar="ATTN_PRECISION",
             show_envvar=False,
             show_default=False,
-            help="Digits after the point, on screen only; 4 unless set.",
+            help="Digits after the point, on screen only. Default: 4.",
         ),
     ] = 4
     palette: Annotated[
@@ -217,19 +257,10 @@ class ShowOptions:
             metavar="NAME",
             envvar="ATTN_PALETTE",
             show_envvar=False,
-            help="viridis, cividis, diverging or gray.",
-            autocompletion=lambda: _complete("viridis cividis diverging gray"),
+            help="The colors of heatmaps: {palettes}.",
+            autocompletion=completing("palettes"),
         ),
     ] = None
-    color: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|always|never",
-            envvar="ATTN_COLOR",
-            show_envvar=False,
-            show_default=False,
-            help="Whether to colour; auto unless set.",
-        ),
-    ] = "auto"
-    full: Annotated[bool, typer.Option("--full", help="Fold nothing.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes on standard error.")] = False
+    color: Color = "auto"
+    full: Annotated[bool, typer.Option("--full", help="Show everything, however large.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no messages on standard error.")] = False

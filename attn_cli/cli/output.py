@@ -21,6 +21,8 @@ _HINTS = {
     errno.ENAMETOOLONG: "choose a shorter name",
 }
 
+COLORS = ("auto", "always", "never")
+
 
 def write_file(path: str, data: bytes) -> None:
     """Write a file, all of it or nothing: a link keeps its target, a file its permissions; AttnError if that fails."""

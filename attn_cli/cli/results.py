@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from attn_cli.cli.choices import require
 from attn_cli.cli.options import ShowOptions
 from attn_cli.cli.output import color_system, width, write_file, write_stdout
 from attn_cli.errors import UsageError
@@ -142,8 +143,7 @@ def format_of(asked: str | None, json: bool, path: str | None) -> str:
             raise UsageError(f"--json and -f {asked} contradict each other", hint="give one of them")
         return "json"
     if asked is not None:
-        if asked not in FORMATS:
-            raise UsageError(f"--format: there is no {asked!r}", hint=f"choose one of {', '.join(FORMATS)}")
+        require("--format", asked, "formats")
         return asked
     if path is None:
         return "terminal"
@@ -159,20 +159,9 @@ def format_of(asked: str | None, json: bool, path: str | None) -> str:
 
 def display_of(show: ShowOptions, *, numbers: bool = False, color_scale: str | None = None) -> Display:
     """How the reader wants it, checked."""
-    if show.palette is not None:
-        from attn_cli.views.drawing.palette import PALETTES
-
-        if show.palette not in PALETTES:
-            raise UsageError(f"--palette: there is no {show.palette!r}", hint=f"choose one of {', '.join(PALETTES)}")
-    if show.color not in ("auto", "always", "never"):
-        raise UsageError(f"--color: {show.color!r} is not auto, always or never", hint="--color never switches it off")
-    if color_scale is not None:
-        from attn_cli.views.drawing.color_scales import COLOR_SCALES
-
-        if color_scale not in COLOR_SCALES:
-            raise UsageError(
-                f"--color-scale: there is no {color_scale!r}", hint=f"choose one of {', '.join(COLOR_SCALES)}"
-            )
+    require("--palette", show.palette, "palettes")
+    require("--color", show.color, "colors")
+    require("--color-scale", color_scale, "color_scales")
     return Display(show.precision, show.palette, show.full, numbers, color_scale or "linear")
 
 

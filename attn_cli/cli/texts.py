@@ -26,7 +26,7 @@ def traces_of(
 
 def nothing_to_look_at(source: SourceOptions, checkpoint: CheckpointOptions, texts: str | None) -> bool:
     """Whether no text, document or checkpoint is named."""
-    return (source, checkpoint, texts) == (SourceOptions(), CheckpointOptions(), None)
+    return (source, checkpoint, texts) == (type(source)(), CheckpointOptions(), None)
 
 
 def _lines(source: SourceOptions, texts: str | None) -> list[str]:

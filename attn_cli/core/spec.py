@@ -12,6 +12,7 @@ from attn_cli.errors import SpecError
 from attn_cli.trace.trace import Array, Settings
 
 DTYPES = ("float64", "float32", "float16")
+SCALE_RULES = ("sqrt", "none")
 ScaleRule = float | Literal["sqrt", "none"]
 
 

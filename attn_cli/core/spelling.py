@@ -20,6 +20,19 @@ def forms(table: Table) -> tuple[str, ...]:
     )
 
 
+def completions(table: Table) -> tuple[str, ...]:
+    """The beginnings that a shell completes to: `causal`, `causal:start`, and `sliding:` for a number to follow."""
+    offered: list[str] = []
+    for name, kind in table.items():
+        slots = fields(kind)
+        if all(slot.default is not MISSING for slot in slots):
+            offered.append(name)
+        if slots:
+            values = get_args(hint) if get_origin(hint := get_type_hints(kind)[slots[0].name]) is Literal else ("",)
+            offered += [f"{name}:{value}" for value in values if value != slots[0].default]
+    return tuple(offered)
+
+
 def parse(text: str, table: Table, what: str) -> Any:
     """The variant that a spelling means; SpecError where the name, a field or its value is not known."""
     name, colon, rest = text.strip().partition(":")

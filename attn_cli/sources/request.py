@@ -7,6 +7,11 @@ from attn_cli.errors import AttnError, UsageError
 from attn_cli.sources.documents.settings import PARSERS
 from attn_cli.sources.whatif import WhatIf
 
+UNKNOWN = ("random", "zero")
+"""How to embed tokens that a document has no vector for."""
+MATRIX_STAGES = ("weights", "scores")
+"""The stages that a bare matrix may hold."""
+
 
 @dataclass(frozen=True, repr=False)
 class Request:

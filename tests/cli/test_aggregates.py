@@ -66,7 +66,7 @@ def test_a_trace_on_standard_input_is_read_once_and_keeps_what_it_can(call: Attn
 
 LONG = ",".join(["1"] * 33)
 REFUSED = [
-    ((*KNOWN, "--aggregate", "sum"), 2, "there is no 'sum'", "rollout"),
+    ((*KNOWN, "--aggregate", "sum"), 2, "there is no aggregation 'sum'", "rollout"),
     (("-m", SAMPLE, "--ids", LONG, "--aggregate", "flow"), 1, "up to 32 tokens, and this text has 33", "rollout"),
     ((*KNOWN, "--aggregate", "mean", "--stage", "Q"), 2, "--stage cannot act here", "leave --stage out"),
     ((*KNOWN, "--aggregate", "norm", "--words"), 2, "--words cannot act here", "leave --words out"),
@@ -79,7 +79,7 @@ REFUSED = [
     ((*KNOWN, "--drop", "first", "--json"), 2, "--drop cannot act here", "--aggregate"),
     (("a b", "--drop", "first", "--stage", "scores"), 2, "act on weights", "--stage weights"),
     (("a b", "--drop", "first", "--stage", "scores,weights"), 2, "weights alone", "leave"),
-    (("a b", "--color-scale", "square"), 2, "there is no 'square'", "linear, log, row, rank"),
+    (("a b", "--color-scale", "square"), 2, "there is no color scale 'square'", "linear, log, row, rank"),
 ]
 
 

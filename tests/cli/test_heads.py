@@ -150,7 +150,7 @@ REFUSED = [
     (("one",), 1, "one token"),
     (("",), 1, "empty"),
     ((), 1, "there is no text"),
-    ((TEXT, "--by", "entorpy"), 2, "did you mean entropy?"),
+    ((TEXT, "--by", "entorpy"), 2, "did you mean 'entropy'?"),
     ((TEXT, "--explain", "nothing"), 2, "there is no metric"),
     ((TEXT, "--threshold", "previous_token=2"), 2, "0 to 1"),
     ((TEXT, "--threshold", "previous=0.4"), 2, "names no kind"),

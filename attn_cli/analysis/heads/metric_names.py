@@ -1,11 +1,10 @@
 """Metrics as users name them: one measure, or a pattern for all of its measures; all; or the names of heads."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from attn_cli.analysis.heads.head_names import KINDS
 from attn_cli.analysis.heads.metrics import METRICS
-from attn_cli.errors import UsageError
+from attn_cli.errors import UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -16,16 +15,19 @@ class Named:
     kinds: tuple[str, ...]
 
 
+def stems() -> tuple[str, ...]:
+    """The names of metrics, each pattern once: `previous_token` for its three measures."""
+    return tuple(dict.fromkeys(metric.partition(".")[0] for metric in METRICS))
+
+
 def metric_named(name: str) -> str:
     """A metric by its name; a pattern's alone means its `.diag`. UsageError where there is none."""
     if name in METRICS:
         return name
     if f"{name}.diag" in METRICS:
         return f"{name}.diag"
-    stems = list(dict.fromkeys(metric.partition(".")[0] for metric in METRICS))
-    near = get_close_matches(name, [*METRICS, *stems], n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise UsageError(f"there is no metric {name!r}", hint=f"{hint}metrics are {', '.join(stems)}")
+    hint = did_you_mean(name, [*METRICS, *stems()])
+    raise UsageError(f"there is no metric {name!r}", hint=f"{hint}metrics are {', '.join(stems())}")
 
 
 def definitions_named(name: str) -> Named:

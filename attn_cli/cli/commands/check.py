@@ -5,35 +5,55 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.cli.choices import completing, require
 from attn_cli.cli.option_groups import grouped
-from attn_cli.cli.options import ShowOptions
+from attn_cli.cli.options import MatrixStage, ShowOptions
 from attn_cli.errors import UsageError
 
 File = Annotated[
     str | None,
-    typer.Argument(metavar="[FILE]", help="A document, a trace or a matrix; - is stdin.", show_default=False),
+    typer.Argument(
+        metavar="[FILE]", help="A document, a trace or a matrix; - reads JSON from standard input.", show_default=False
+    ),
 ]
-_WHAT = "What the dump should be, whatever it says itself; nothing stored is changed. "
 
 
 @dataclass(frozen=True)
 class Dumped:
-    """The dump, and what is declared of it"""
+    """How the attention should have been computed"""
 
     file: File = None
     weights: Annotated[
         str | None, typer.Option("--weights", "-w", "--input", "-i", metavar="FILE", help="Another way to name FILE.")
     ] = None
-    matrix_stage: Annotated[
+    matrix_stage: MatrixStage = None
+    mask: Annotated[
         str | None,
-        typer.Option("--as", metavar="STAGE", help="What a bare matrix is: weights (the default) or scores."),
+        typer.Option(
+            metavar="MASK",
+            help="The mask that was meant, whatever the file says: {masks}.",
+            autocompletion=completing("masks"),
+        ),
     ] = None
-    mask: Annotated[str | None, typer.Option(metavar="MASK", help=_WHAT + "none, causal, sliding:W, …")] = None
-    positions: Annotated[str | None, typer.Option(metavar="NAME", help="Likewise: none, rope[:BASE], alibi.")] = None
-    scale: Annotated[str | None, typer.Option(metavar="SCALE", help="Likewise: sqrt (1/√d_k), none or a number.")] = (
-        None
-    )
-    softcap: Annotated[str | None, typer.Option(metavar="NUMBER", help="Likewise: a number, or none.")] = None
+    positions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The position encoding that was meant: {positions}.",
+            autocompletion=completing("positions"),
+        ),
+    ] = None
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCALE",
+            help="The scale that was meant: a number, {scales}. sqrt is 1/√d_k.",
+            autocompletion=completing("scales"),
+        ),
+    ] = None
+    softcap: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="The softcap that was meant: a number, or none.")
+    ] = None
 
 
 def _path(dumped: Dumped) -> str:
@@ -41,8 +61,7 @@ def _path(dumped: Dumped) -> str:
     if (dumped.file is None) == (dumped.weights is None):
         what = "there is no FILE" if dumped.file is None else "FILE and -w name two files"
         raise UsageError(what, hint="attn check dump.npz")
-    if dumped.matrix_stage not in (None, "weights", "scores"):
-        raise UsageError(f"--as: {dumped.matrix_stage!r} is not weights or scores", hint="--as scores, or leave it out")
+    require("--as", dumped.matrix_stage, "matrix_stages")
     return dumped.file or dumped.weights or ""
 
 
@@ -51,12 +70,13 @@ def command(
     dumped: Dumped,
     show: ShowOptions,
     recompute: Annotated[
-        bool, typer.Option("--recompute", help="Compute all again in float64; print the largest error of each stage.")
+        bool, typer.Option("--recompute", help="Recompute every stage in float64 and print its largest error.")
     ] = False,
 ) -> int:
-    """Say whether the attention in a file is sound.
+    """Check whether the attention in a file is sound.
 
-    Row sums, masks, scale, heads and NaN are looked at; exit 3 if there is a fault.
+    Compares row sums, masks, scale, heads and NaN with how attention should be computed. Exits with 3 if there is a
+    fault.
 
     attn check trace.npz
     attn check dump.npz --mask causal --recompute

@@ -5,47 +5,61 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.cli.choices import completing
 from attn_cli.cli.number_types import distance
 from attn_cli.cli.option_groups import grouped
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, ShowOptions, SourceOptions, WhatIfOptions
 
-OneSide = Annotated[
+FirstRun = Annotated[
     str | None,
-    typer.Argument(metavar="A", help="A text, or a document's path; - is a document on stdin.", show_default=False),
+    typer.Argument(
+        metavar="A",
+        help="A text, or the path of a document; - reads a document from standard input.",
+        show_default=False,
+    ),
 ]
 
 
 @dataclass(frozen=True)
-class Sides(SourceOptions):
-    """The source of A; the options hold for both sides."""
+class FirstSource(SourceOptions):
+    """The source of A; its options hold for B too"""
 
-    text: OneSide = None
+    text: FirstRun = None
 
 
 @grouped
 def command(
-    source: Sides,
+    source: FirstSource,
     checkpoint: CheckpointOptions,
     change: WhatIfOptions,
     choice: SelectOptions,
     show: ShowOptions,
     other: Annotated[
-        str | None, typer.Argument(metavar="[B]", help="Another one; left out where an option says what changes.")
+        str | None,
+        typer.Argument(
+            metavar="[B]", help="The second text or document. Omit it when --with or a what-if option defines B."
+        ),
     ] = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--with", metavar="NAME=VALUE", help="Of B alone: mask=causal, model=PATH, layer=1, head=2 …"),
+        typer.Option(
+            "--with",
+            metavar="NAME=VALUE",
+            help="Change a setting for B alone: mask=causal, model=PATH, layer=1. NAME is {settings}.",
+            autocompletion=completing("settings"),
+        ),
     ] = None,
     tolerance: Annotated[
         float,
         typer.Option(
-            metavar="NUMBER", parser=distance, show_default=False, help="Differences up to this are none; 0 unless set."
+            metavar="NUMBER", parser=distance, show_default=False, help="Ignore differences up to this. Default: 0."
         ),
     ] = 0.0,
 ) -> int:
-    """Say where two runs differ: texts, documents, models, layers, heads.
+    """Show where two runs differ: texts, documents, models, layers, heads.
 
-    Exit 3 if they differ by more than --tolerance. A lone what-if option compares the run before and after it.
+    Exits with 3 if they differ by more than --tolerance. With a what-if option and no B, the run is compared with and
+    without the change.
 
     attn compare "The cat sat" "The dog sat"
     attn compare "The cat sat" --with mask=causal

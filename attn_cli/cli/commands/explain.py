@@ -30,7 +30,8 @@ def command(
 ) -> None:
     """Show every stage of attention, with formulas, numbers and words.
 
-    Without a document the numbers are random, from --seed: the pattern shows how attention works.
+    Without a document or a model the numbers are random, from --seed: they show how attention works, not what a
+    trained model would do.
 
     attn explain "Transformers are amazing"
     attn explain "The cat sat on the mat" --mask causal --heads 2

@@ -5,44 +5,70 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.cli.choices import completing
 from attn_cli.cli.option_groups import grouped
 from attn_cli.cli.options import COUNT, CheckpointOptions, SelectOptions, ShowOptions, SourceOptions
+
+TextOrLines = Annotated[
+    str | None,
+    typer.Argument(metavar="[TEXT]", help="The text; - reads standard input, one text per line.", show_default=False),
+]
+
+
+@dataclass(frozen=True)
+class Texts(SourceOptions):
+    """The texts; results of several are averaged"""
+
+    text: TextOrLines = None
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What to measure"""
+    """Metrics"""
 
     by: Annotated[
         str | None,
-        typer.Option(metavar="METRIC", help="Rank and colour the heads by a metric such as entropy; or by ablation."),
+        typer.Option(
+            metavar="METRIC", help="Rank and color heads by a metric: {metrics}.", autocompletion=completing("metrics")
+        ),
     ] = None
-    atlas: Annotated[bool, typer.Option("--atlas", help="Layers × heads coloured by --by, entropy unless set.")] = False
+    atlas: Annotated[bool, typer.Option("--atlas", help="Draw layers × heads, colored by --by. Default: entropy.")] = (
+        False
+    )
     explain: Annotated[
         str | None,
-        typer.Option(metavar="METRIC", help="Say what a metric is, and who defined it; all; or names, of heads."),
+        typer.Option(
+            metavar="METRIC",
+            help="Explain a metric of --by and cite its source; all for every metric, names for the head types.",
+            autocompletion=completing("definitions"),
+        ),
     ] = None
     threshold: Annotated[
         list[str] | None,
-        typer.Option(metavar="KIND=NUMBER", help="What a name takes, 0 to 1, such as previous_token=0.5."),
+        typer.Option(
+            metavar="TYPE=NUMBER",
+            help="The evidence that a head type needs, from 0 to 1: previous_token=0.5. TYPE is {head_types}.",
+            autocompletion=completing("head_types"),
+        ),
     ] = None
     texts: Annotated[
-        str | None, typer.Option(metavar="FILE", help="One text a line; figures are averaged. TEXT - reads a pipe so.")
+        str | None, typer.Option(metavar="FILE", help="A file with one text per line; results are averaged.")
     ] = None
     repeat: Annotated[
         int | None,
-        typer.Option(metavar="N", parser=COUNT, help="N random tokens said twice, from --seed, instead of TEXT."),
+        typer.Option(metavar="N", parser=COUNT, help="Instead of TEXT: N random tokens, from --seed, repeated once."),
     ] = None
     writes: Annotated[
-        bool, typer.Option("--writes", help="The tokens that each head promotes and suppresses at the last position.")
+        bool,
+        typer.Option("--writes", help="Show the tokens that each head promotes and suppresses at the last position."),
     ] = False
 
 
 @grouped
 def command(
-    source: SourceOptions, checkpoint: CheckpointOptions, measured: Measured, choice: SelectOptions, show: ShowOptions
+    measured: Measured, source: Texts, checkpoint: CheckpointOptions, choice: SelectOptions, show: ShowOptions
 ) -> None:
-    """Say what each head does: a name, and metrics such as entropy.
+    """Show what each head does: its type, and metrics such as entropy.
 
     attn heads -m ./gpt2 "The keys to the old door"
     attn heads -m ./gpt2 --repeat 50 --by induction

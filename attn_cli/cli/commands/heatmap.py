@@ -28,7 +28,7 @@ def command(
     show: ShowOptions,
     numbers: Annotated[bool, typer.Option("--numbers", help="Print the value in each cell.")] = False,
 ) -> None:
-    """Draw one stage as a heatmap, the weights unless --stage says else.
+    """Draw one stage as a heatmap, by default the weights.
 
     attn heatmap "Transformers are amazing"
     attn heatmap "The cat sat on the mat" --mask causal --heads 2

@@ -1,4 +1,4 @@
-"""`attn init`: write the parameters of a run, to edit and to feed back."""
+"""`attn init`: write the parameters of a run, for the user to edit and run again."""
 
 import os
 from typing import TYPE_CHECKING, Annotated
@@ -19,16 +19,18 @@ def command(
     source: SourceOptions,
     checkpoint: CheckpointOptions,
     layer: Annotated[
-        str | None, typer.Option(metavar="LAYER", help="Of a checkpoint: one layer, or encoder.3, decoder.0.cross.")
+        str | None, typer.Option(metavar="LAYER", help="With -m: one layer, such as 5, encoder.3 or decoder.0.cross.")
     ] = None,
-    head: Annotated[str | None, typer.Option(metavar="HEADS", help="Of a checkpoint: some heads of the layer.")] = None,
+    head: Annotated[
+        str | None, typer.Option(metavar="HEADS", help="With -m: heads of that layer, such as 1 or 0-3. Default: all.")
+    ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="A .json, .npz or .safetensors file.")
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write a .json, .npz or .safetensors file.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes on standard error.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no messages on standard error.")] = False,
 ) -> None:
-    """Write the parameters of a run or layer, to edit and feed back.
+    """Write the parameters of a run or layer to a file, for you to edit.
 
     attn init "The cat sat" -o weights.json
     attn explain -w weights.json

@@ -5,46 +5,35 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attn_cli.cli.choices import completing, require
 from attn_cli.cli.option_groups import grouped
+from attn_cli.cli.options import Color
 from attn_cli.errors import AttnError, UsageError
 
 if TYPE_CHECKING:
     from attn_cli.views.drawing.screen import Screen
 
 
-def _topics() -> list[str]:
-    from attn_cli.manual import TOPICS
-
-    return list(TOPICS)
-
-
 @dataclass(frozen=True)
 class ManualOptions:
-    """Options"""
+    """Common options"""
 
     topic: Annotated[
         str | None,
-        typer.Argument(metavar="[TOPIC]", help="A topic, or a command.", show_default=False, autocompletion=_topics),
+        typer.Argument(
+            metavar="[TOPIC]", help="A topic, or a command.", show_default=False, autocompletion=completing("topics")
+        ),
     ] = None
     word: Annotated[
         str | None, typer.Option("--find", metavar="WORD", help="Print the lines of all pages that hold WORD.")
     ] = None
     format: Annotated[
         str | None,
-        typer.Option("--format", "-f", metavar="terminal|markdown", help="terminal (the default), or raw Markdown."),
+        typer.Option("--format", "-f", metavar="FORMAT", help="terminal, or markdown for the page as it is written."),
     ] = None
-    color: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|always|never",
-            envvar="ATTN_COLOR",
-            show_envvar=False,
-            show_default=False,
-            help="Whether to color; auto unless set.",
-        ),
-    ] = "auto"
+    color: Color = "auto"
     no_pager: Annotated[
-        bool, typer.Option("--no-pager", help="Print all at once; else $ATTN_PAGER, $PAGER or less pages long output.")
+        bool, typer.Option("--no-pager", help="Print all at once, not through $ATTN_PAGER, $PAGER or less.")
     ] = False
 
 
@@ -66,10 +55,7 @@ def command(options: ManualOptions) -> None:
         raise UsageError("TOPIC and --find are both given", hint="--find searches all pages: leave TOPIC out")
     if options.format not in (None, "terminal", "markdown"):
         raise UsageError(f"--format: there is no {options.format!r}", hint="choose terminal or markdown")
-    if options.color not in ("auto", "always", "never"):
-        raise UsageError(
-            f"--color: {options.color!r} is not auto, always or never", hint="--color never switches it off"
-        )
+    require("--color", options.color, "colors")
     encoding = sys.stdout.encoding or "utf-8"
     screen = Screen(width(sys.stdout), color_system(options.color, sys.stdout), encoding)
     raw = options.format == "markdown"

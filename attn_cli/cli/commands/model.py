@@ -8,15 +8,17 @@ from attn_cli.cli.option_groups import grouped
 from attn_cli.cli.options import ShowOptions
 from attn_cli.models.families import FAMILIES
 
-EPILOG = f"Computed are the model types {', '.join(sorted(FAMILIES))}."
+EPILOG = f"attn computes these model types: {', '.join(sorted(FAMILIES))}."
 
 
 @grouped
 def command(
     show: ShowOptions,
-    model: Annotated[str, typer.Argument(metavar="DIR", help="A checkpoint: a folder, a GGUF file or a hub name.")],
+    model: Annotated[
+        str, typer.Argument(metavar="DIR", help="A checkpoint: a folder, a GGUF file or a name on the hub.")
+    ],
 ) -> None:
-    """Say what a checkpoint is: family, layers, heads, masks, size.
+    """Describe a checkpoint: family, layers, heads, masks, size.
 
     attn model ./gpt2
     attn model ./gpt2 --json

@@ -1,11 +1,35 @@
 """`attn schema`: the JSON Schema of a document."""
 
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any
 
 import typer
 
+from attn_cli.cli.choices import completing, require
 
-def command(name: Annotated[str, typer.Argument(metavar="weights|trace", help="Which document.")]) -> None:
+
+def _weights() -> Any:
+    from attn_cli.sources.documents.schema import weights_schema
+
+    return weights_schema()
+
+
+def _trace() -> Any:
+    from attn_cli.trace.files.schema import trace_schema
+
+    return trace_schema()
+
+
+SCHEMAS: Mapping[str, Callable[[], Any]] = MappingProxyType({"weights": _weights, "trace": _trace})
+
+
+def command(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The document: {schemas}.", autocompletion=completing("schemas")),
+    ],
+) -> None:
     """Print the JSON Schema of a document: weights, or trace.
 
     attn schema weights > weights.schema.json
@@ -14,11 +38,6 @@ def command(name: Annotated[str, typer.Argument(metavar="weights|trace", help="W
     import json
 
     from attn_cli.cli.output import write_stdout
-    from attn_cli.errors import UsageError
-    from attn_cli.sources.documents.schema import weights_schema
-    from attn_cli.trace.files.schema import trace_schema
 
-    schemas = {"weights": weights_schema, "trace": trace_schema}
-    if name not in schemas:
-        raise UsageError(f"there is no schema {name!r}", hint=f"choose one of {', '.join(schemas)}")
-    write_stdout((json.dumps(schemas[name](), indent=2, ensure_ascii=False) + "\n").encode())
+    require("NAME", name, "schemas")
+    write_stdout((json.dumps(SCHEMAS[name](), indent=2, ensure_ascii=False) + "\n").encode())

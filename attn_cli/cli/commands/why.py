@@ -1,4 +1,4 @@
-"""`attn why`: the arithmetic of one cell, or of one row."""
+"""`attn why`: the arithmetic of one cell, or the ranking of one row."""
 
 from typing import Annotated
 
@@ -14,12 +14,14 @@ def command(
     checkpoint: CheckpointOptions,
     choice: SelectOptions,
     show: ShowOptions,
-    query: Annotated[str, typer.Option(metavar="TOKEN", help="The token that looks: a token, token#2, or an index.")],
+    query: Annotated[
+        str, typer.Option(metavar="TOKEN", help="The query: a token, token#2 for its second occurrence, or an index.")
+    ],
     key: Annotated[
-        str | None, typer.Option(metavar="TOKEN", help="The token that is looked at; all without it.")
+        str | None, typer.Option(metavar="TOKEN", help="The key, spelled likewise. Without it all keys are ranked.")
     ] = None,
 ) -> None:
-    """Do the arithmetic of one cell, or rank all keys of one query.
+    """Show the arithmetic of one cell, or rank all keys of one query.
 
     attn why "Transformers are amazing" --query are --key amazing
     attn why "Transformers are amazing" --query are
