@@ -13,7 +13,7 @@ from tests.readme.shell import ROOT, program, typed
 from tests.readme.tables import TABLES, marked, replaced
 
 MANUAL = tuple(f"attn_cli/manual/{topic}.md" for topic in TOPICS)
-DOCUMENTS = ("README.md", "samples/README.md", *MANUAL)
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "samples/README.md", *MANUAL)
 PROGRAMS = ("jq",)
 """Programs that a block may use and a machine may lack."""
 
