@@ -32,7 +32,7 @@ _NEXT: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "head_output": ("output",),
     }
 )
-_HINT = "such as weights[0][2]=0.5, or a whole row: weights[0]=[0.2,0.3,0.5]"
+_HINT = "such as weights[0][2]=0.5, or a whole row: weights[0]=[0.2,0.3,0.5] (attn manual what-if)"
 
 
 class Edit(Protocol):

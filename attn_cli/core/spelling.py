@@ -36,7 +36,7 @@ def completions(table: Table) -> tuple[str, ...]:
 def parse(text: str, table: Table, what: str) -> Any:
     """The variant that a spelling means; SpecError where the name, a field or its value is not known."""
     name, colon, rest = text.strip().partition(":")
-    hint = f"a {what} is one of {', '.join(forms(table))}"
+    hint = f"a {what} is one of {', '.join(forms(table))} (attn manual masks)"
     if name not in table:
         near = get_close_matches(name, table, n=1)
         raise SpecError(f"unknown {what} {text!r}" + (f", did you mean {near[0]!r}?" if near else ""), hint=hint)

@@ -43,7 +43,7 @@ def test_no_line_of_a_page_is_wider_than_the_screen(call: Attn, topic: str, colu
         assert ("\x1b[" in ran.out) is bool(env)
         lines = COLOURS.sub("", ran.out).replace(MARK, "").split("\n")
         assert max(map(cells, lines)) <= columns
-        assert "\n\n\n" not in ran.out
+        assert ("\n\n\n" in ran.out) <= ("\n\n\n" in read_page(topic))
 
 
 def test_a_page_says_all_that_its_file_says(call: Attn) -> None:
@@ -51,7 +51,7 @@ def test_a_page_says_all_that_its_file_says(call: Attn) -> None:
     for topic in TOPICS:
         shown = set(re.findall(r"\w+", call("manual", topic, env={"COLUMNS": "400"}).out))
         written = re.sub(r"<!--.*?-->|\]\([^)]*\)|^```.*|&lt;", " ", read_page(topic), flags=re.MULTILINE)
-        assert set(re.findall(r"\w+", written)) <= shown
+        assert set(re.findall(r"\w+", written.replace("`", ""))) <= shown
 
 
 @pytest.mark.parametrize("topic", TOPICS)

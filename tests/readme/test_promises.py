@@ -111,3 +111,14 @@ def test_the_readme_is_short() -> None:
 @pytest.mark.parametrize("topic", TOPICS)
 def test_a_page_of_the_manual_is_neither_a_note_nor_a_book(topic: str) -> None:
     assert 40 < len((ROOT / f"attn_cli/manual/{topic}.md").read_text(encoding="utf-8").splitlines()) <= 200
+
+
+def test_every_page_that_a_message_names_exists() -> None:
+    """Pages are named in hints and notes, spread over the code."""
+    named = {
+        (path.name, topic)
+        for path in (ROOT / "attn_cli").rglob("*.py")
+        for topic in re.findall(r"attn manual ([a-z][\w-]*)", path.read_text(encoding="utf-8"))
+    }
+    assert {topic for _, topic in named} - {"explains", "lists"} <= set(TOPICS)
+    assert {"spelling.py", "catalogue.py", "check.py", "metric_names.py"} <= {name for name, _ in named}

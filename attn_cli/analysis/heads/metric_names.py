@@ -27,7 +27,7 @@ def metric_named(name: str) -> str:
     if f"{name}.diag" in METRICS:
         return f"{name}.diag"
     hint = did_you_mean(name, [*METRICS, *stems()])
-    raise UsageError(f"there is no metric {name!r}", hint=f"{hint}metrics are {', '.join(stems())}")
+    raise UsageError(f"there is no metric {name!r}", hint=f"{hint}metrics are {', '.join(stems())} (attn manual heads)")
 
 
 def definitions_named(name: str) -> Named:

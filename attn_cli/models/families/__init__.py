@@ -118,7 +118,7 @@ def family_of(model_type: str, where: str) -> "Family":
         from difflib import get_close_matches
 
         near = get_close_matches(model_type, FAMILIES, n=1)
-        hint = f"the nearest it computes is {near[0]!r}" if near else f"it computes {', '.join(FAMILIES)}"
+        hint = (f"the nearest it computes is {near[0]!r}; " if near else "") + "attn manual checkpoints lists them"
         raise DocumentError(f"{where}: model_type {model_type!r} is not one that attn computes", hint=hint)
     family: Family = import_module(f"attn_cli.models.families.{FAMILIES[model_type]}").FAMILY
     return family

@@ -72,7 +72,7 @@ def check_keys(document: Document, name: str) -> None:
             near = [known for known in KEYS if known.lower() == key.lower()] or get_close_matches(key, KEYS, n=1)
             raise DocumentError(
                 f"{name}: unknown key {key!r}",
-                hint=f"did you mean {near[0]!r}?" if near else f"known: {', '.join(KEYS)}",
+                hint=f"{f'did you mean {near[0]!r}? ' if near else ''}attn manual documents lists all keys",
             )
 
 
@@ -90,7 +90,8 @@ def check_start(document: Document, name: str) -> None:
         stages = {"Q", "K", "V"} & set(document)
         what = f"lacks {'K' if 'Q' in document else 'Q'}" if stages else "holds nothing that attention could start from"
         raise DocumentError(
-            f"{name}: {what}", hint="give embeddings or X with W_Q, W_K and W_V; or Q and K; or scores; or weights"
+            f"{name}: {what}",
+            hint="give embeddings or X with W_Q, W_K, W_V; or Q and K; or scores; or weights (attn manual documents)",
         )
     if not embedded:
         raise DocumentError(f"{name}: lacks embeddings or X", hint="give each token a vector in embeddings")

@@ -44,7 +44,8 @@ _SIGNS = str.maketrans("•─…", "*-~")
 _LETTERS = str.maketrans(
     {
         "α": "alpha", "ε": "epsilon", "λ": "lambda", "Â": "A^", "‖": "||", "⌊": "floor(", "⌋": ")", "°": "deg",
-        "⁻": "^-", "⁵": "5", "─": "-", "░": ".", "▒": ":", "▓": "+", "█": "#", "◄": "<",
+        "⁻": "^-", "⁵": "5", "─": "-", "░": ".", "▒": ":", "▓": "+", "█": "#", "◄": "<", "►": ">", "Ġ": "G",
+        **dict.fromkeys("┌┐└┘├┤┬┴┼", "+"), "│": "|",
     }
 )  # fmt: skip
 """How signs of the manual are spelled in ASCII that Screen leaves alone, since a token may be one of them."""
@@ -87,8 +88,9 @@ class _Code(CodeBlock):
         room = console.width - indent
         for line in lines:
             typed = line.startswith("$ ")
-            columns = self.lexer_name == "console" and not typed and (GAP * " " in line.strip() or " " not in line)
-            for part in [fit(line, room, "…")] if columns or not line else wrap(line, room, 4):
+            columns = not line or GAP * " " in line.strip() or " " not in line
+            cut = columns and not typed and self.lexer_name in ("console", "text")
+            for part in [fit(line, room)] if cut else wrap(line, room, 4):
                 yield Segment(" " * indent + part, Style(bold=typed))
                 yield Segment.line()
 

@@ -25,6 +25,8 @@ def _blocks(trace: Trace, report: CheckReport, again: str | None) -> Iterator[Bl
         rows += [("cause", finding.cause), ("fix", finding.fix), ("code", finding.code)]
         yield Listing((finding.severity, finding.what), tuple(row for row in rows if row[1]))
     yield Prose(f"checked: {'; '.join(report.checks)}", faint=True)
+    if report.findings:
+        yield Prose("attn manual check explains the findings", faint=True)
     if report.errors is not None:
         yield Heading("Everything again in float64: the largest error of each stage")
         yield from _errors(trace, report.errors)
