@@ -6,24 +6,24 @@ import sys
 
 
 def main() -> None:
-    """Run the command line and exit with its code; `--version` before any slow import, 130 if interrupted."""
+    """Run the command line and exit with its code: 130 if interrupted. `--version` imports nothing slow."""
     try:
-        if sys.argv[1:] == ["--version"] and _said_version():
+        if sys.argv[1:] in (["--version"], ["-V"]) and _printed_version():
             return
-        # One thread: for matrices of this size, more of them only cost time to start.
+        # One thread: for matrices of this size, more threads only take time to start.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        # What is imported stays: looking through it for garbage again and again takes longer than the attention itself.
+        # Imported modules stay: searching them for garbage again and again takes longer than the attention itself.
         gc.set_threshold(100_000)
         from attn_cli.cli.boundary import run
 
-        # Everything is written: to take all modules apart would take longer than the attention itself.
+        # Everything is written: tearing down all modules would take longer than the attention itself.
         os._exit(run(sys.argv[1:]))
     except KeyboardInterrupt:
         _interrupted()
 
 
-def _said_version() -> bool:
-    """Print the version; False if that fails, for the boundary to fail likewise and say why."""
+def _printed_version() -> bool:
+    """Print the version; False if that fails, so that the boundary fails likewise and explains it."""
     from attn_cli import __version__
 
     try:
@@ -34,7 +34,7 @@ def _said_version() -> bool:
 
 
 def _interrupted() -> None:
-    """Exit with 130; what is still unwritten is not wanted any more."""
+    """Exit with 130, discarding what is still unwritten."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.stderr.write("attn: interrupted")

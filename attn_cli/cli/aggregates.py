@@ -1,4 +1,4 @@
-"""--aggregate, --drop and --color-scale: from options to what a picture shows."""
+"""--aggregate, --drop and --color-scale: from options to the matrix that a heatmap shows."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ def deliver_aggregate(
     *,
     tables: bool = False,
 ) -> None:
-    """The chosen layers and heads as one matrix: on screen a picture, with `tables` its numbers too."""
+    """Print the chosen layers and heads as one matrix: a heatmap, with `tables` also its numbers."""
     from attn_cli.analysis.aggregation.aggregates import aggregate
     from attn_cli.analysis.aggregation.document import aggregate_csv, aggregate_document
     from attn_cli.analysis.dropping import without
@@ -47,41 +47,41 @@ def deliver_aggregate(
     name = picturing.aggregate or ""
     method = _method(name)
     if choice.stage is not None:
-        raise UsageError("--stage cannot act here: --aggregate makes its matrix of weights", hint="leave --stage out")
+        raise UsageError("--stage cannot act here: --aggregate combines weights", hint="leave --stage out")
     if method.signed and (picturing.drop or _colored(picturing)):
         option = "--drop" if picturing.drop else "--color-scale"
         raise UsageError(f"{option} cannot act here: {name} has numbers below 0", hint=f"leave {option} out")
     trace, writes = _gathered(source, checkpoint, change, choice, method, name)
-    found = aggregate(trace, name, writes, choice.head)
+    combined = aggregate(trace, name, writes, choice.head)
     if _colored(picturing):
         _refuse_data(show, "--color-scale")
-    shown = shown_of(trace, found.heads, whole=_colored(picturing) and not picturing.drop)
+    shown = shown_of(trace, combined.heads, whole=_colored(picturing) and not picturing.drop)
     special = special_tokens(trace)
-    dropped = without(found.matrix, found.keys, picturing.drop, special) if picturing.drop else None
+    dropped = without(combined.matrix, combined.keys, picturing.drop, special) if picturing.drop else None
     deliver(
         Result(
-            lambda: aggregate_page(shown, found, dropped, tables=tables, again=again()),
+            lambda: aggregate_page(shown, combined, dropped, tables=tables, again=again()),
             display,
             show,
-            document=lambda: aggregate_document(trace, found, dropped),
-            table=lambda: aggregate_csv(found, dropped),
+            document=lambda: aggregate_document(trace, combined, dropped),
+            table=lambda: aggregate_csv(combined, dropped),
         )
     )
 
 
 def shown_of(trace: Trace, heads: Sequence[Sequence[int]], *, whole: bool) -> Trace:
-    """The trace with the heads alone that were aggregated, for its provenance; `whole` says that no key is left out."""
+    """The trace with only the heads that were combined, for its provenance; `whole` notes that no key is left out."""
     from dataclasses import replace
 
     from attn_cli.analysis.dropping import nothing_dropped
 
-    layers = (layer.select(own, ("weights",)) for layer, own in zip(trace.layers, heads, strict=True))
+    layers = (layer.select(chosen, ("weights",)) for layer, chosen in zip(trace.layers, heads, strict=True))
     shown = replace(trace, layers=tuple(layers))
     return nothing_dropped(shown) if whole else shown
 
 
 def pictured(trace: Trace, picturing: PictureOptions, show: ShowOptions, *, alone: bool = False) -> Trace:
-    """The trace whose weights are to be drawn, without the keys that --drop names; `alone` if nothing else is drawn."""
+    """The trace to draw, without the keys that --drop names; `alone` where nothing but its weights can be drawn."""
     if not picturing.drop and not _colored(picturing):
         return trace
     _refuse_data(show, "--drop" if picturing.drop else "--color-scale")
@@ -100,11 +100,11 @@ def _colored(picturing: PictureOptions) -> bool:
 
 
 def _refuse_data(show: ShowOptions, option: str) -> None:
-    """UsageError where no picture is drawn."""
+    """Raise UsageError where the format draws no heatmap."""
     if format_of(show.format, show.json, show.output) not in ("terminal", "markdown"):
         more = "; with --aggregate, --drop acts on data too" if option == "--drop" else ""
         raise UsageError(
-            f"{option} cannot act here: it is for pictures, and data hold all numbers as they are",
+            f"{option} cannot act here: it changes heatmaps, and data formats hold the numbers unchanged",
             hint=f"leave {option} out{more}",
         )
 
@@ -124,23 +124,21 @@ def _gathered(
     method: "Method",
     name: str,
 ) -> tuple[Trace, "OutputMatrixOf"]:
-    """The chosen layers with all their heads and the stages that the method needs, and how they write."""
+    """The chosen layers with all their heads and the stages that the method needs, and their output matrices."""
     from dataclasses import replace
 
     if (request := model_request(source, checkpoint, change)) is not None:
         from attn_cli.models.explain import run_model
-        from attn_cli.models.hub import resolved
-        from attn_cli.models.model import open_model
         from attn_cli.models.output_matrix import writes_of_model
 
         if request.words and method.needs != ("weights",):
             raise UsageError(f"--words cannot act here: {name} needs more than weights", hint="leave --words out")
         trace = run_model(request, layers=choice.layer, stages=method.needs)
-        return trace, writes_of_model(open_model(resolved(request.model)))
+        return trace, writes_of_model(request.opened.model)
     from attn_cli.sources.output_matrix import writes_of
 
-    asked = request_of(source, change)
-    held = read(asked)
-    trace = traced(asked, held)
+    text_request = request_of(source, change)
+    document = read(text_request)
+    trace = traced(text_request, document)
     wanted = chosen_layers(choice.layer, [layer.name for layer in trace.layers])
-    return replace(trace, layers=tuple(layer for layer in trace.layers if layer.name in wanted)), writes_of(held)
+    return replace(trace, layers=tuple(layer for layer in trace.layers if layer.name in wanted)), writes_of(document)

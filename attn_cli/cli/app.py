@@ -29,7 +29,7 @@ EPILOG = "attn COMMAND --help lists options; attn manual explains. A text that b
 
 
 def app_of(commands: Iterable[str] = COMMANDS) -> typer.Typer:
-    """The app with some of its commands: to build all of them takes longer than to run one."""
+    """The app with some of its commands; building all of them takes longer than running one."""
     app = typer.Typer(
         name="attn",
         cls=HelpfulGroup,
@@ -48,7 +48,7 @@ def app_of(commands: Iterable[str] = COMMANDS) -> typer.Typer:
 
 def attn(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
 ) -> None:
     """Inspect attention in a terminal: every stage, with real numbers.
 

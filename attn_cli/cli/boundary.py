@@ -1,4 +1,4 @@
-"""The one place where a run ends: exit codes, and errors in two lines."""
+"""The boundary of the program: exit codes, and errors as two lines."""
 
 import errno
 import os
@@ -42,7 +42,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _call(arguments: list[str]) -> int:
-    """Call the app; what Typer turns into its own exits is turned back into what it was."""
+    """Call the app and return its exit code; raise the errors that Typer turns into exits of its own."""
     from typer.main import get_command
 
     from attn_cli.cli.app import COMMANDS, app_of
@@ -64,7 +64,7 @@ def _call(arguments: list[str]) -> int:
 
 
 def _usage(error: typer.TyperException, arguments: list[str]) -> tuple[str, str]:
-    """What is wrong with the command line, in Typer's words, and what to type instead."""
+    """The message for a wrong command line, in Typer's words, and a hint at what to type instead."""
     context: Any = getattr(error, "ctx", None)
     named = next((argument for argument in arguments if not argument.startswith("-")), "")
     path = context.command_path if context else f"attn {named}".rstrip()
@@ -86,36 +86,36 @@ def _usage(error: typer.TyperException, arguments: list[str]) -> tuple[str, str]
 
 
 def _output_failed(error: OSError) -> int:
-    """Standard output is full or closed; a reader that has left is no error."""
-    if error.filename is not None:  # a file's error, which the code that reads or writes it should have explained
+    """The exit code where standard output is full or closed; a reader that closed the pipe is no error."""
+    if error.filename is not None:  # an error of a file, which the code that reads or writes it should have explained
         return _internal(error)
     with suppress(OSError, ValueError, AttributeError):
-        # What is still unwritten goes nowhere, or Python would fail once more when it leaves.
+        # Discard what is still unwritten, or Python would fail once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if error.errno == errno.EPIPE:
         return 0
-    return _complain(f"cannot write standard output: {error.strerror}", "write to another place, with -o FILE", 1)
+    return _complain(f"cannot write standard output: {error.strerror}", "write to a file with -o FILE", 1)
 
 
 def _internal(error: Exception) -> int:
-    """A bug of ours: one line, or the traceback for who asks for it."""
+    """Report a bug of ours in one line, or with its traceback where ATTN_DEBUG is set."""
     if os.environ.get("ATTN_DEBUG", "0") not in ("", "0"):
         import traceback
 
-        _say(traceback.format_exc().rstrip())
+        _print_error(traceback.format_exc().rstrip())
     else:
         what = safe(f"{type(error).__name__}: {error}")
-        _say(f"attn: internal error: {what} (ATTN_DEBUG=1 shows the traceback)")
+        _print_error(f"attn: internal error: {what} (ATTN_DEBUG=1 shows the traceback)")
     return 70
 
 
 def _complain(message: str, hint: str, code: int) -> int:
-    _say(f"attn: {safe(message)}\n  hint: {safe(hint)}")
+    _print_error(f"attn: {safe(message)}\n  hint: {safe(hint)}")
     return code
 
 
-def _say(text: str) -> None:
-    """A line on standard error; nothing can be done if that is closed or full."""
+def _print_error(text: str) -> None:
+    """Print on standard error, if it is neither closed nor full."""
     if sys.stderr is not None:
         with suppress(OSError):
             print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""From the options of a checkpoint to what is run on it."""
+"""From the options of a checkpoint to the request that runs it."""
 
 from dataclasses import fields
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ _OPTIONS = {"raw_tokens": "raw-tokens", "no_special": "no-special", "weights": "
 
 
 def what_if_of(change: WhatIfOptions, mask: str | None = None) -> WhatIf:
-    """The options of a change as a value; `mask` is one that takes the place of a checkpoint's own."""
+    """The changes that the options ask for; `mask` replaces a checkpoint's own masks."""
     return WhatIf(
         without_tokens=tuple(change.without_token or ()),
         without_heads=tuple(change.without_head or ()),
@@ -30,7 +30,10 @@ def what_if_of(change: WhatIfOptions, mask: str | None = None) -> WhatIf:
 def model_request(
     source: SourceOptions, checkpoint: CheckpointOptions, change: WhatIfOptions = UNCHANGED
 ) -> "ModelRequest | None":
-    """What to run a checkpoint on, None where none is named; UsageError for an option that has nothing to act on."""
+    """The request for the checkpoint of -m, which is not opened yet; None without -m.
+
+    UsageError for the first option that cannot act with, or without, a checkpoint.
+    """
     if checkpoint.model is None:
         refuse_options(checkpoint, CheckpointOptions(), "there is no checkpoint (-m)", ("model",))
         return None
@@ -53,7 +56,7 @@ def model_request(
 
 
 def weights_alone(checkpoint: CheckpointOptions, choice: SelectOptions, show: ShowOptions) -> bool:
-    """Whether a checkpoint shows the weights of many heads: until one is chosen, and in data."""
+    """Whether a checkpoint's result is the weights of many heads: in data, and until one head is chosen."""
     from attn_cli.cli.results import format_of
 
     if checkpoint.model is None:
@@ -62,10 +65,10 @@ def weights_alone(checkpoint: CheckpointOptions, choice: SelectOptions, show: Sh
     return data or checkpoint.words or choice.layer is None or choice.head is None
 
 
-def refuse_options(given: object, without: object, why: str, beside: tuple[str, ...]) -> None:
-    """UsageError for the first option that is not as it is without being typed."""
+def refuse_options(given: object, without: object, why: str, allowed: tuple[str, ...]) -> None:
+    """Raise UsageError for the first option that differs from its default and is not allowed."""
     for field in fields(given):  # type: ignore[arg-type]
-        if field.name not in beside and getattr(given, field.name) != getattr(without, field.name):
+        if field.name not in allowed and getattr(given, field.name) != getattr(without, field.name):
             option = _OPTIONS.get(field.name, field.name.replace("_", "-"))
             spelled = f"-{option}" if len(option) == 1 else f"--{option}"
             raise UsageError(f"{spelled} cannot act here: {why}", hint=f"leave {spelled} out")

@@ -1,4 +1,4 @@
-"""From options to a trace."""
+"""From options to the trace that they ask for."""
 
 import os
 from collections.abc import Collection
@@ -19,7 +19,7 @@ SUFFIXES = (".json", ".npz", ".npy", ".csv", ".safetensors")
 
 
 def request_of(source: SourceOptions, change: WhatIfOptions = UNCHANGED) -> Request:
-    """What to run attention on; standard input is read for `-` alone."""
+    """The request for a text or document; only a TEXT `-` reads standard input."""
     if source.text == "-" and source.weights == "-":
         raise UsageError("TEXT and -w cannot both be standard input", hint="put one of them in a file")
     require("--tokenizer", source.tokenizer, "tokenizers")
@@ -36,7 +36,7 @@ def trace_of(
     default: tuple[str, ...] | None = None,
     change: WhatIfOptions = UNCHANGED,
 ) -> Trace:
-    """The trace that the options ask for; `default` names the stages where --stage does not."""
+    """The trace that the options ask for; `default` are its stages without --stage."""
     stages = stages_of(choice, default)
     if (request := model_request(source, checkpoint, change)) is not None:
         from attn_cli.models.explain import run_model
@@ -46,28 +46,31 @@ def trace_of(
 
 
 def stages_of(choice: SelectOptions, default: tuple[str, ...] | None = None) -> tuple[str, ...] | None:
-    """The stages that --stage names, None for all."""
-    named = [name.strip() for names in choice.stage or [] for name in names.split(",")]
-    named = [name for asked in named for name in (PARTS if asked == "parts" else (asked,))]
-    return None if "all" in named else tuple(named) or default
+    """The stages that --stage names, `default` where it is not given, None for all of them."""
+    typed = [name.strip() for names in choice.stage or [] for name in names.split(",")]
+    stages = [stage for name in typed for stage in (PARTS if name == "parts" else (name,))]
+    return None if "all" in stages else tuple(stages) or default
 
 
-def is_document(named: str) -> bool:
-    """Whether this is a document's path and not a text: it is there, or it ends like one."""
-    return named == "-" or os.path.exists(named) or os.path.splitext(named)[1].lower() in SUFFIXES
+def is_document(text: str) -> bool:
+    """Whether this is the path of a document, not a text: the file exists, or the name ends like one."""
+    return text == "-" or os.path.exists(text) or os.path.splitext(text)[1].lower() in SUFFIXES
 
 
 def chosen_of(request: Request, choice: SelectOptions, stages: Collection[str] | None) -> Trace:
-    """The trace of a text or document: the layers, heads and stages that are chosen."""
+    """The trace of a text or document, with the chosen layers, heads and stages alone."""
     trace = run(request, heads=choice.head, stages=stages)
     wanted = chosen_layers(choice.layer, [layer.name for layer in trace.layers])
     return replace(trace, layers=tuple(layer for layer in trace.layers if layer.name in wanted))
 
 
 def one_head(source: SourceOptions, checkpoint: CheckpointOptions, choice: SelectOptions) -> tuple[Trace, Layer, int]:
-    """The trace with every stage there is, and one layer and head of it: those chosen, else the first, with a note."""
+    """The trace with all its stages, one of its layers, and one head of that.
+
+    Without --layer or --head it is the first, and a note says so; a checkpoint needs both.
+    """
     if choice.stage is not None:
-        raise UsageError("--stage cannot act here: the arithmetic of a cell takes all stages", hint="leave --stage out")
+        raise UsageError("--stage cannot act here: the arithmetic of a cell needs all stages", hint="leave --stage out")
     if (request := model_request(source, checkpoint)) is not None:
         if choice.layer is None or choice.head is None:
             raise UsageError("a checkpoint has many heads", hint="choose one with --layer and --head")
@@ -81,7 +84,7 @@ def one_head(source: SourceOptions, checkpoint: CheckpointOptions, choice: Selec
     for chosen, count, what in counts:
         if chosen is not None and count > 1:
             raise SelectionError(
-                f"--{what} {chosen} are {count} {what}s, and one is explained at a time", hint="choose one"
+                f"--{what} {chosen} names {count} {what}s, and this command explains one", hint=f"choose one {what}"
             )
         if chosen is None and count > 1:
             first = layer.name if what == "layer" else f"head {layer.head_index[0]}"

@@ -1,4 +1,4 @@
-"""`attn heads --by ablation` and `--writes`: what heads do to the next token, from options to what is printed."""
+"""`attn heads --by ablation` and `--writes`: the effect of heads on the next token, from options to output."""
 
 import sys
 from collections.abc import Callable
@@ -13,23 +13,23 @@ from attn_cli.views.page import Page
 Progress = Callable[[int, int], None]
 
 
-def deliver_expecting(
+def deliver_next_token(
     source: SourceOptions, checkpoint: CheckpointOptions, choice: SelectOptions, show: ShowOptions, measured: object
 ) -> None:
-    """What is asked for of the next token: what heads write, else what is lost without them.
+    """Print what each head writes into the logits, or with --by ablation the effect of its zero ablation.
 
-    `measured` are the command's own options, of which no others can act here.
+    `measured` are the command's own options; only `by` and `writes` can act here.
     """
     writing = bool(getattr(measured, "writes", False))
     option = "--writes" if writing else "--by ablation"
     refuse_options(measured, type(measured)(), f"{option} is about the next token", ("by", "writes"))
     if writing and getattr(measured, "by", None) is not None:
-        raise UsageError("--by cannot act here: --writes has an order of its own", hint="leave --by out")
+        raise UsageError("--by cannot act here: --writes has its own order", hint="leave --by out")
     if choice.stage is not None:
         raise UsageError(f"--stage cannot act here: {option} is about the next token", hint="leave --stage out")
     request = model_request(source, checkpoint)
     if request is None:
-        raise UsageError(f"{option} is about the next token, and there is no model that predicts one", hint="give -m")
+        raise UsageError(f"{option} is about the next token, which takes a model", hint="name one with -m")
     (_deliver_writes if writing else _deliver_ablations)(request, checkpoint, choice, show)
 
 
@@ -41,12 +41,12 @@ def _deliver_ablations(
     from attn_cli.views.pages.writes import ablations_page
 
     display = display_of(show)
-    found = ablations(request, layers=choice.layer, heads=choice.head, progress=progress(quiet=show.quiet))
+    measured = ablations(request, layers=choice.layer, heads=choice.head, progress=progress(quiet=show.quiet))
 
     def page() -> Page:
-        return ablations_page(found, _origin(request), full=show.full, again=again())
+        return ablations_page(measured, _origin(request), full=show.full, again=again())
 
-    deliver(Result(page, display, show, document=lambda: ablations_document(found, request.text, request.model)))
+    deliver(Result(page, display, show, document=lambda: ablations_document(measured, request.text, request.model)))
 
 
 def _deliver_writes(
@@ -57,12 +57,12 @@ def _deliver_writes(
     from attn_cli.views.pages.writes import writes_page
 
     display = display_of(show)
-    found = writes(request, layers=choice.layer, heads=choice.head, count=checkpoint.next or 5)
+    written = writes(request, layers=choice.layer, heads=choice.head, count=checkpoint.next or 5)
 
     def page() -> Page:
-        return writes_page(found, _origin(request), full=show.full, again=again())
+        return writes_page(written, _origin(request), full=show.full, again=again())
 
-    deliver(Result(page, display, show, document=lambda: writes_document(found, request.text, request.model)))
+    deliver(Result(page, display, show, document=lambda: writes_document(written, request.text, request.model)))
 
 
 def _origin(request: ModelRequest) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ def _origin(request: ModelRequest) -> tuple[str, ...]:
 
 
 def progress(*, quiet: bool) -> Progress:
-    """A bar on standard error that goes away, where that is a terminal; else nothing."""
+    """A progress bar on standard error, erased at the end; where that is no terminal, nothing."""
     stream = sys.stderr
     if quiet or stream is None or not stream.isatty():
         return lambda done, count: None

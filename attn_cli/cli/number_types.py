@@ -1,4 +1,4 @@
-"""Numbers as they are typed: what Python takes beyond them (1_000, nan, 1e400) is refused."""
+"""Parsers for numbers in options; they refuse what only Python takes for one (1_000, nan, 1e400)."""
 
 import math
 import re
@@ -10,7 +10,7 @@ MOST = 65_536
 
 
 def whole(low: int, high: int) -> Callable[[object], int]:
-    """A parser for whole numbers in a range."""
+    """A parser for whole numbers from `low` to `high`."""
 
     def parsed(typed: object) -> int:
         text = str(typed).strip()
@@ -22,7 +22,7 @@ def whole(low: int, high: int) -> Callable[[object], int]:
 
 
 def any_whole(typed: object) -> int:
-    """Any whole number."""
+    """Parse a whole number, negative or not."""
     text = str(typed).strip()
     if re.fullmatch(r"-?[0-9]{1,4000}", text):
         return int(text)
@@ -30,7 +30,7 @@ def any_whole(typed: object) -> int:
 
 
 def distance(typed: object) -> float:
-    """A finite number from 0."""
+    """Parse a finite number that is not negative."""
     text = str(typed).strip()
     try:
         number = float(text) if "_" not in text else math.nan

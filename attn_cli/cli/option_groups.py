@@ -1,4 +1,4 @@
-"""Commands that take groups of options as dataclasses."""
+"""Groups of options: dataclasses that Typer sees as single options and a command gets whole."""
 
 import inspect
 from collections.abc import Callable
@@ -10,10 +10,10 @@ Returned = TypeVar("Returned")
 
 
 def grouped(function: Callable[..., Returned]) -> Callable[..., Returned]:
-    """Let Typer see the fields of a command's dataclasses as its parameters, and hand the command the dataclasses.
+    """The command for Typer: its parameters are the fields of the dataclasses that `function` takes.
 
-    A field is `name: Annotated[type, typer.Option(...)] = default`; no two may share a name. In the help it stands
-    under the docstring of the dataclass that declares it.
+    A field is `name: Annotated[type, typer.Option(...)] = default`; no two may share a name. The docstring of the
+    dataclass that declares it is its heading in the help.
     """
     groups: dict[str, Any] = {}
     headings: dict[str, str] = {}
@@ -39,13 +39,13 @@ def grouped(function: Callable[..., Returned]) -> Callable[..., Returned]:
         return function(**built, **rest)
 
     command.headings = headings  # type: ignore[attr-defined]
-    # Typer reads the one for the names and defaults, the other for the types.
+    # Typer reads names and defaults from the signature, types from the annotations.
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command
 
 
 def _heading(group: Any, name: str) -> str:
-    """The docstring of the first of a dataclass's bases that has a field."""
+    """The docstring of the base class that declares a field."""
     declares = next(base for base in reversed(group.__mro__) if name in inspect.get_annotations(base))
     return (declares.__doc__ or "").rstrip(".")

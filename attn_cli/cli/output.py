@@ -1,4 +1,4 @@
-"""Where results go: files that are whole or not there, standard output, and what its terminal can show."""
+"""Writing results: files whole or not at all, standard output, and the width and colors of its terminal."""
 
 import errno
 import os
@@ -25,13 +25,13 @@ COLORS = ("auto", "always", "never")
 
 
 def write_file(path: str, data: bytes) -> None:
-    """Write a file, all of it or nothing: a link keeps its target, a file its permissions; AttnError if that fails."""
+    """Write a file whole or not at all, keeping links and permissions; AttnError if that fails."""
     try:
         target = os.path.realpath(path)
         mode = _mode(target)
         if not os.path.basename(path) or (mode and stat.S_ISDIR(mode)):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if mode and not stat.S_ISREG(mode):  # a pipe or a device, which nothing can take the place of
+        if mode and not stat.S_ISREG(mode):  # a pipe or a device, which cannot be replaced
             with open(path, "wb") as stream:
                 stream.write(data)
             return
@@ -46,7 +46,7 @@ def write_file(path: str, data: bytes) -> None:
 
 
 def _mode(path: str) -> int:
-    """What the file is and who may use it; 0 if there is none."""
+    """The mode of a file, its type and permissions; 0 where there is none."""
     try:
         return os.stat(path).st_mode
     except FileNotFoundError:
@@ -54,7 +54,7 @@ def _mode(path: str) -> int:
 
 
 def _replace(target: str, data: bytes, mode: int) -> None:
-    """Write beside the target, then take its place in one step."""
+    """Write a temporary file beside the target, then rename it over the target."""
     temporary = os.path.join(os.path.dirname(target), f".attn-{os.urandom(8).hex()}")
     try:
         with open(temporary, "xb") as stream:
@@ -69,7 +69,7 @@ def _replace(target: str, data: bytes, mode: int) -> None:
 
 
 def write_stdout(data: bytes) -> None:
-    """Write to standard output, after what was printed before; OSError is for the boundary."""
+    """Write to standard output, after everything printed before; the boundary explains an OSError."""
     if sys.stdout is None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     sys.stdout.flush()
@@ -78,11 +78,11 @@ def write_stdout(data: bytes) -> None:
 
 
 def color_system(choice: str, stream: TextIO | None) -> str | None:
-    """The `color_system` for Rich, None for no colour.
+    """Rich's `color_system` for a stream, None for no color.
 
-    `choice` is auto, always or never; with auto NO_COLOR decides, then FORCE_COLOR, then the terminal.
+    `choice` is one of COLORS; with auto, NO_COLOR decides, then FORCE_COLOR, then the terminal.
     """
-    if choice == "never" or (choice == "auto" and not _wants_colour(stream)):
+    if choice == "never" or (choice == "auto" and not _wants_color(stream)):
         return None
     term = os.environ.get("TERM", "").lower()
     if os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") or term.endswith("-direct"):
@@ -90,7 +90,7 @@ def color_system(choice: str, stream: TextIO | None) -> str | None:
     return "256" if term.endswith(("256color", "kitty")) else "standard"
 
 
-def _wants_colour(stream: TextIO | None) -> bool:
+def _wants_color(stream: TextIO | None) -> bool:
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
@@ -99,7 +99,7 @@ def _wants_colour(stream: TextIO | None) -> bool:
 
 
 def width(stream: TextIO | None) -> int:
-    """How many columns to fill: COLUMNS, else those of the terminal, else 80."""
+    """The columns to fill: COLUMNS, else the width of the terminal, else 80."""
     with suppress(ValueError):
         if (columns := int(os.environ.get("COLUMNS", ""))) > 0:
             return columns

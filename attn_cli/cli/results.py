@@ -1,4 +1,4 @@
-"""What a command made, in the format that was asked for, to where it was asked to go."""
+"""Results: the formats that they are written in, and their way to a file or to standard output."""
 
 import os
 import sys
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """The page that shows what was found, made only if somebody looks, and what a script reads.
+    """What a command made: a `page` for people, which is built only if it is shown, and data for scripts.
 
-    That is a trace, or for other findings a `document` of plain values, of which some have a `table` as CSV.
+    The data are a trace, or else a `document` of plain values; `table` gives them as CSV where that is possible.
     """
 
     page: "Callable[[], Page]"
@@ -33,10 +33,10 @@ class Result:
     table: Callable[[], bytes] | None = None
 
     def arrays(self) -> Trace:
-        """The trace; UsageError where the result is none, so that it has no arrays to write."""
+        """The trace, whose arrays can be written; UsageError for a result that is not a trace."""
         if self.trace is None:
             raise UsageError(
-                "this result holds no arrays, which npz, safetensors and csv are for",
+                "this result holds no arrays, and npz, safetensors and csv hold nothing else",
                 hint="choose terminal, json or markdown",
             )
         return self.trace
@@ -44,7 +44,7 @@ class Result:
 
 @dataclass(frozen=True, repr=False)
 class Format:
-    """How a result becomes bytes, and the suffixes that choose it."""
+    """A format: the suffixes that choose it, and the function from a result to bytes."""
 
     suffixes: tuple[str, ...]
     render: Callable[[Result], bytes]
@@ -118,7 +118,7 @@ def deliver(result: Result) -> None:
 
 
 def put(data: bytes, path: str | None, *, quiet: bool) -> None:
-    """Bytes to a file, with a word on standard error, or to standard output."""
+    """Write bytes to a file, with a message on standard error unless `quiet`, or to standard output."""
     if path is None:
         write_stdout(data)
         return
@@ -128,7 +128,7 @@ def put(data: bytes, path: str | None, *, quiet: bool) -> None:
 
 
 def size(count: int) -> str:
-    """A number of bytes to three digits, as a person says it: 847 bytes, 7.27 kB, 208 kB, 1.5 MB."""
+    """A number of bytes, rounded to three digits: 847 bytes, 7.27 kB, 208 kB, 1.5 MB."""
     if count < 1000:
         return f"{count} byte{'s' * (count != 1)}"
     rounded = round(count, 3 - len(str(count)))  # 999,999 is 1 MB, not 1e+03 kB
@@ -137,7 +137,7 @@ def size(count: int) -> str:
 
 
 def format_of(asked: str | None, json: bool, path: str | None) -> str:
-    """The format by name, else by the file's suffix, else for the terminal."""
+    """The name of the format: the one asked for, else that of the file's suffix, else terminal."""
     if json:
         if asked not in (None, "json"):
             raise UsageError(f"--json and -f {asked} contradict each other", hint="give one of them")
@@ -158,7 +158,7 @@ def format_of(asked: str | None, json: bool, path: str | None) -> str:
 
 
 def display_of(show: ShowOptions, *, numbers: bool = False, color_scale: str | None = None) -> Display:
-    """How the reader wants it, checked."""
+    """The display settings; UsageError for a palette, color mode or color scale that does not exist."""
     require("--palette", show.palette, "palettes")
     require("--color", show.color, "colors")
     require("--color-scale", color_scale, "color_scales")
@@ -166,7 +166,7 @@ def display_of(show: ShowOptions, *, numbers: bool = False, color_scale: str | N
 
 
 def again() -> str:
-    """The command line, to be typed again; a long text is cut short, for who types knows it."""
+    """The command line that makes this result again, with long arguments cut short."""
     import shlex
 
     short = (argument if len(argument) <= LONGEST else f"{argument[: LONGEST - 1]}…" for argument in sys.argv[1:])

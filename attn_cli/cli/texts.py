@@ -1,9 +1,10 @@
-"""Several texts, or none at all but random tokens: one trace for each."""
+"""The runs of `attn heads`: one for each text of several, or one of repeated random tokens."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from attn_cli.cli.inputs import trace_of
+from attn_cli.cli.checkpoints import model_request
+from attn_cli.cli.inputs import chosen_of, request_of
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, SourceOptions
 from attn_cli.errors import DocumentError, UsageError
 from attn_cli.sources.documents.files import read_text
@@ -13,24 +14,33 @@ from attn_cli.trace.trace import Trace
 def traces_of(
     source: SourceOptions, checkpoint: CheckpointOptions, choice: SelectOptions, texts: str | None, repeat: int | None
 ) -> Iterator[Trace]:
-    """A trace for each line of standard input or of the file `texts`; for random tokens said twice; or for TEXT."""
+    """Yield a trace for each line of `texts` or of standard input, for `repeat` random tokens repeated, or for TEXT.
+
+    A checkpoint is opened once for all of them.
+    """
     if choice.stage is not None:
-        raise UsageError("--stage cannot act here: heads are told by their weights", hint="leave --stage out")
-    default = None if checkpoint.model is None else ("weights",)
+        raise UsageError("--stage cannot act here: heads are measured by their weights alone", hint="leave --stage out")
     if repeat is not None:
-        source, checkpoint = _repeated(source, checkpoint, texts, repeat)
-    lines: list[str | None] = [*_lines(source, texts)]
-    for text in lines or [source.text]:
-        yield trace_of(replace(source, text=text), checkpoint, choice, default)
+        yield _repeated(source, checkpoint, choice, texts, repeat)
+        return
+    lines: list[str | None] = [*_lines(source, texts)] or [source.text]
+    request = model_request(replace(source, text=None), checkpoint)
+    for line in lines:
+        if request is None:
+            yield chosen_of(request_of(replace(source, text=line)), choice, None)
+        else:
+            from attn_cli.models.explain import run_model
+
+            yield run_model(replace(request, text=line), layers=choice.layer, heads=choice.head, stages=("weights",))
 
 
-def nothing_to_look_at(source: SourceOptions, checkpoint: CheckpointOptions, texts: str | None) -> bool:
-    """Whether no text, document or checkpoint is named."""
-    return (source, checkpoint, texts) == (type(source)(), CheckpointOptions(), None)
+def has_input(source: SourceOptions, checkpoint: CheckpointOptions, texts: str | None) -> bool:
+    """Whether a text, a document or a checkpoint is named."""
+    return (source, checkpoint, texts) != (type(source)(), CheckpointOptions(), None)
 
 
 def _lines(source: SourceOptions, texts: str | None) -> list[str]:
-    """The texts, one a line; none where they are not in a file or a pipe."""
+    """The lines of a file or of standard input that are not blank; none where neither is asked for."""
     if texts is not None and source.text is not None:
         raise UsageError("TEXT and --texts are both given", hint="give one of them")
     if texts is None and source.text != "-":
@@ -39,19 +49,22 @@ def _lines(source: SourceOptions, texts: str | None) -> list[str]:
         raise UsageError("the texts and -w cannot both be standard input", hint="put one of them in a file")
     lines = [line for line in read_text(texts or "-").splitlines() if line.strip()]
     if not lines:
-        raise DocumentError("there is no text, only blank lines", hint="give one text a line")
+        raise DocumentError("there is no text, only blank lines", hint="give one text per line")
     return lines
 
 
 def _repeated(
-    source: SourceOptions, checkpoint: CheckpointOptions, texts: str | None, repeat: int
-) -> tuple[SourceOptions, CheckpointOptions]:
-    """The checkpoint on random tokens said twice, drawn from --seed."""
+    source: SourceOptions, checkpoint: CheckpointOptions, choice: SelectOptions, texts: str | None, repeat: int
+) -> Trace:
+    """The checkpoint on random tokens, drawn from --seed, and the same tokens again."""
     if checkpoint.model is None:
-        raise UsageError("--repeat cannot act here: there is no checkpoint (-m)", hint="give -m, or leave it out")
+        raise UsageError("--repeat cannot act here: there is no checkpoint (-m)", hint="give -m, or leave --repeat out")
     if source.text is not None or texts is not None or checkpoint.ids is not None:
         raise UsageError("--repeat draws the tokens itself", hint="leave the text out")
     from attn_cli.analysis.logits.repeated import repeated_ids
+    from attn_cli.models.explain import run_model
 
-    ids = repeated_ids(checkpoint.model, repeat, source.seed or 0)
-    return replace(source, seed=None), replace(checkpoint, ids=ids)
+    request = model_request(replace(source, seed=None), checkpoint)
+    assert request is not None  # -m is given
+    request = replace(request, ids=repeated_ids(request.opened, repeat, source.seed or 0))
+    return run_model(request, layers=choice.layer, heads=choice.head, stages=("weights",))

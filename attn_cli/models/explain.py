@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from attn_cli.errors import DocumentError, SelectionError
+from attn_cli.errors import SelectionError
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
 from attn_cli.models.next_token import Expected, log_shares
 from attn_cli.models.request import ModelRequest, open_request
-from attn_cli.models.tokenizers.tokenizer import Encoded, open_tokenizer
+from attn_cli.models.tokenizers.tokenizer import Encoded
 from attn_cli.models.tokenizers.words import by_word, joined, starts
 from attn_cli.sources.explain import check_stages
 from attn_cli.sources.naming import chosen_layers
@@ -58,22 +58,16 @@ def run_to_next(
         notes.append(_blocks(kept[0]["weights"][0], text))
     expected = None
     if request.next is not None and state is not None:
-        expected = expectation(model, state)
+        expected = expectation(model, state, request.opened.token)
     return _shown(request, model, text, target, kept, notes), expected
 
 
-def expectation(model: Model, state: Array) -> Expected:
-    """What the model expects after the last of its states (token, d_model); SelectionError if it is none to tell."""
-    return Expected(log_shares(model.logits(state[-1:])[0]), names_of(model))
+def expectation(model: Model, state: Array, token: Callable[[int], str]) -> Expected:
+    """The next token that the model expects after the last of its states (token, d_model); `token` names ids.
 
-
-def names_of(model: Model) -> Callable[[int], str]:
-    """What token ids are called: by their number where the folder has no tokenizer."""
-    try:
-        tokenizer = open_tokenizer(model.folder)
-    except DocumentError:
-        return lambda number: f"#{number}"
-    return lambda number: tokenizer.named([number]).tokens[0]
+    SelectionError where the model is not a language model.
+    """
+    return Expected(log_shares(model.logits(state[-1:])[0]), token)
 
 
 def _shown(

@@ -260,7 +260,7 @@ USAGE: list[tuple[list[str], str]] = [
     (["explain", "-", "-w", "-"], "cannot both be standard input"),
     (["compare", "-", "-"], "cannot both be standard input"),
     (["compare"], "there is nothing to compare"),
-    (["compare", "a b"], "there is only one to compare"),
+    (["compare", "a b"], "there is only one run to compare"),
     (["compare", "a b", "--with", "mask"], "NAME=VALUE"),
     (["compare", "a b", "--with", "heads=2"], "NAME one of"),
     (["compare", "a b", "--with", "mask=casual"], "did you mean 'causal'"),
@@ -336,7 +336,7 @@ def test_why_takes_no_stages(call: Attn) -> None:
 
 def test_init_does_not_overwrite_unless_it_is_told_to(call: Attn, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("mine")
-    call("init", "a b", "-o", "x.json").complains(1, "x.json: is there already", "--force")
+    call("init", "a b", "-o", "x.json").complains(1, "x.json: exists already", "--force")
     assert (tmp_path / "x.json").read_text() == "mine"
     assert call("init", "a b", "-o", "x.json", "--force").code == 0
     assert call("explain", "-w", "x.json").code == 0

@@ -113,7 +113,7 @@ REFUSED = [
     (("heatmap", "-m", SAMPLE, TEXT, "--stage", "Q_rotated"), 1, "no stage 'Q_rotated'"),
     (("heatmap", "-m", SAMPLE, TEXT, "--seed", "3"), 2, "--seed cannot act here"),
     (("heatmap", "-m", SAMPLE, TEXT, "-w", "x.json"), 2, "-w cannot act here"),
-    (("heatmap", "-m", SAMPLE, "--ids", "1,x"), 2, "no list of whole numbers"),
+    (("heatmap", "-m", SAMPLE, "--ids", "1,x"), 2, "not a list of whole numbers"),
     (("heatmap", "-m", SAMPLE, "--ids", "1,480"), 1, "there is no token id 480"),
     (("heatmap", "-m", SAMPLE, TEXT, "--ids", "1"), 2, "both given"),
     (("heatmap", "-m", SAMPLE, "--ids", "1,2", "--pair", "x"), 2, "--pair cannot act here"),

@@ -74,7 +74,7 @@ def test_the_heads_that_matter_are_ranked_first_and_the_others_move_nothing() ->
         try:
             next(stream)
         except StopIteration as end:
-            after = expectation(model, end.value).logs
+            after = expectation(model, end.value, str).logs
             break
     before = run_to_next(request(WhatIf(), next=1))[1]
     assert before is not None

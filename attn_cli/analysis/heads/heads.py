@@ -116,7 +116,7 @@ def _seen(layer: Layer, seen: Observed) -> _Seen:
         return {name: None if one is None else np.broadcast_to(one, (count,)) for name, one in figures.items()}
 
     return _Seen(
-        layer=layer,
+        layer=replace(layer, stages=()),  # its arrays are not kept: there may be many texts
         metrics=measured(seen),
         baseline=measured(seen.even),
         evidence=evidence(seen),

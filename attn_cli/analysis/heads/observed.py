@@ -31,14 +31,14 @@ class Observed:
     special: Array
     ends: Array
     period: int | None = None
-    even_of: "Observed | None" = None
+    even_sink: Array | None = None
     drawn: dict[str, Array | None] = field(default_factory=dict)
 
     @cached_property
     def even(self) -> "Observed":
         """The same with each query's attention spread evenly over the keys that it may look at."""
         counts = self.visible.sum(axis=2, keepdims=True)
-        return replace(self, weights=self.visible / np.maximum(counts, 1), even_of=self)
+        return replace(self, weights=self.visible / np.maximum(counts, 1), even_sink=self.sink)
 
     @cached_property
     def total(self) -> Array:
@@ -70,8 +70,8 @@ class Observed:
     @cached_property
     def sink(self) -> Array:
         """The key that takes most of all (head,), the first of equals; an even spread is asked about the same ones."""
-        if self.even_of is not None:
-            return self.even_of.sink
+        if self.even_sink is not None:  # not the even spread's own, which would refer back to it: a cycle keeps memory
+            return self.even_sink
         return np.asarray(np.argmax(self.weights.sum(axis=1).round(9), axis=1))
 
     def over(self, cells: Array) -> Array:

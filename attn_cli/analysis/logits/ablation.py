@@ -52,13 +52,14 @@ def ablations(
 ) -> Ablations:
     """Each chosen head set to zero before W_O (Michel et al. 2019, arXiv 1905.10650), run again from its layer on."""
     model, text, target = open_request(request)
-    before, streams = _first_run(model, text, target)
+    token = request.opened.token
+    before, streams = _first_run(model, text, target, token)
     chosen = list(_heads(model, layers, heads))
     found = []
     for done, (layer, head) in enumerate(chosen):
         progress(done, len(chosen))
         without = without_head(model, layer, head)
-        after = _after(without, streams.get(layer), text, target)
+        after = _after(without, streams.get(layer), text, target, token)
         moved = shift(before.logs, after.logs)
         top = after.likeliest(1)[0]
         found.append(Ablation(layer, head, moved.kl, moved.log_change, after.name(top), after.share(top)))
@@ -85,7 +86,9 @@ def _heads(model: Model, layers: str | None, heads: str | None) -> list[tuple[st
     return found
 
 
-def _first_run(model: Model, text: Encoded, target: Encoded) -> tuple[Expected, dict[str, tuple[int, Array]]]:
+def _first_run(
+    model: Model, text: Encoded, target: Encoded, token: Callable[[int], str]
+) -> tuple[Expected, dict[str, tuple[int, Array]]]:
     """What is expected, and the stream (token, d_model) before each layer that a later run can start at."""
     # A bias that only the first layer holds would be missing further on.
     resumes = len(model.architecture.stacks) == 1 and all(
@@ -97,12 +100,14 @@ def _first_run(model: Model, text: Encoded, target: Encoded) -> tuple[Expected, 
         try:
             layer = next(stream)
         except StopIteration as end:
-            return expectation(model, end.value), streams
+            return expectation(model, end.value, token), streams
         if resumes:
             streams[layer.name] = layer.index, layer["residual"]
 
 
-def _after(model: Model, start: tuple[int, Array] | None, text: Encoded, target: Encoded) -> Expected:
+def _after(
+    model: Model, start: tuple[int, Array] | None, text: Encoded, target: Encoded, token: Callable[[int], str]
+) -> Expected:
     """What is expected of a run from a layer on, or from the text."""
     if start is None:
         stream = model.stream(text.ids, text.tokens, (), target.ids, target.tokens, text.segments)
@@ -112,4 +117,4 @@ def _after(model: Model, start: tuple[int, Array] | None, text: Encoded, target:
         try:
             next(stream)
         except StopIteration as end:
-            return expectation(model, end.value)
+            return expectation(model, end.value, token)

@@ -7,7 +7,6 @@ import numpy as np
 
 from attn_cli.analysis.logits.circuits import NONE, Circuit, circuits, vocabulary
 from attn_cli.analysis.logits.logit_attribution import Component, LogitAttribution, logit_attribution
-from attn_cli.models.explain import names_of
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
 from attn_cli.models.request import ModelRequest, open_request
@@ -62,7 +61,7 @@ def writes(request: ModelRequest, *, layers: str | None = None, heads: str | Non
     model, text, target = open_request(request)
     wanted = chosen_layers(layers, layer_names(model.architecture))
     found = logit_attribution(model, text, target)
-    name = names_of(model)
+    name = request.opened.token
     top = int(found.logits.argmax())
     named = _heads(model, found, name, wanted, heads, top, count)
     parts = [(part.name, float(found.unembed(part.vector[np.newaxis])[0, top])) for part in found.parts]

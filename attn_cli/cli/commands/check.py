@@ -91,8 +91,8 @@ def command(
     display = display_of(show)
     declared = declared_by(dumped.mask, dumped.positions, dumped.scale, dumped.softcap)
     path = _path(dumped)
-    found = read_dump(read_bytes(path), "standard input" if path == "-" else path, dumped.matrix_stage)
-    report, trace = check(found, declared, recompute=recompute), shown(found, path)
+    dump = read_dump(read_bytes(path), "standard input" if path == "-" else path, dumped.matrix_stage)
+    report, trace = check(dump, declared, recompute=recompute), shown(dump, path)
     deliver(
         Result(
             lambda: check_page(trace, report, again=again()),

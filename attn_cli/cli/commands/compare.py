@@ -34,7 +34,7 @@ def command(
     change: WhatIfOptions,
     choice: SelectOptions,
     show: ShowOptions,
-    other: Annotated[
+    second: Annotated[
         str | None,
         typer.Argument(
             metavar="[B]", help="The second text or document. Omit it when --with or a what-if option defines B."
@@ -79,17 +79,17 @@ def command(
     from attn_cli.views.pages.compare import Shown, compare_page
 
     display = display_of(show)
-    pair = two_runs(RunOptions(source, checkpoint, choice, change), other, changes or [])
-    a, b = pair.a, pair.b
-    found = compare(a, b)
+    runs = two_runs(RunOptions(source, checkpoint, choice, change), second, changes or [])
+    a, b = runs.a, runs.b
+    difference = compare(a, b)
     pictured = (stages_of(choice) or tuple(STAGES)) if choice.stage else None
-    shown = Shown(tolerance, pictured, tuple(changes or ()), again(), pair.expected)
+    shown = Shown(tolerance, pictured, tuple(changes or ()), again(), runs.expected)
     deliver(
         Result(
-            lambda: compare_page(a, b, found, shown),
+            lambda: compare_page(a, b, difference, shown),
             display,
             show,
-            document=lambda: compare_document(a, b, found, tolerance, pair.expected),
+            document=lambda: compare_document(a, b, difference, tolerance, runs.expected),
         )
     )
-    return 3 if found.first(tolerance) else 0
+    return 3 if difference.first(tolerance) else 0

@@ -81,27 +81,27 @@ def command(
     from attn_cli.analysis.heads.heads_document import definitions_document, heads_csv, heads_document
     from attn_cli.analysis.heads.metric_names import definitions_named, metric_named
     from attn_cli.cli.results import Result, again, deliver, display_of
-    from attn_cli.cli.texts import nothing_to_look_at, traces_of
+    from attn_cli.cli.texts import has_input, traces_of
     from attn_cli.views.pages.heads import Asked, definitions_page, heads_page
 
     if measured.writes or measured.by == "ablation":
-        from attn_cli.cli.next_token import deliver_expecting
+        from attn_cli.cli.next_token import deliver_next_token
 
-        deliver_expecting(source, checkpoint, choice, show, measured)
+        deliver_next_token(source, checkpoint, choice, show, measured)
         return
     display = display_of(show)
     named = None if measured.explain is None else definitions_named(measured.explain)
-    if named is not None and nothing_to_look_at(source, checkpoint, measured.texts):
+    if named is not None and not has_input(source, checkpoint, measured.texts):
         deliver(Result(lambda: definitions_page(named), display, show, document=lambda: definitions_document(named)))
         return
     least = thresholds(measured.threshold or [])
     by = measured.by or (named.metrics[-1] if named and named.metrics else "entropy" if measured.atlas else None)
-    asked = Asked(None if by is None else metric_named(by), measured.atlas, named, again())
+    view = Asked(None if by is None else metric_named(by), measured.atlas, named, again())
     report = heads(traces_of(source, checkpoint, choice, measured.texts, measured.repeat), least, measured.repeat)
-    shown = report.heads if asked.by is None else ranked(report, asked.by)
+    shown = report.heads if view.by is None else ranked(report, view.by)
     deliver(
         Result(
-            lambda: heads_page(report, shown, asked, display),
+            lambda: heads_page(report, shown, view, display),
             display,
             show,
             document=lambda: heads_document(report, shown, least),

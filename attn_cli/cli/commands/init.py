@@ -45,14 +45,14 @@ def command(
     if suffix not in WRITERS:
         raise UsageError(f"--output: {output!r} ends in none of {', '.join(WRITERS)}", hint="change the suffix")
     if output and os.path.lexists(output) and not force:
-        raise AttnError(f"{output}: is there already", hint="--force overwrites it")
+        raise AttnError(f"{output}: exists already", hint="--force overwrites it")
     put(WRITERS[suffix](_parameters(source, checkpoint, layer, head)), output, quiet=quiet)
 
 
 def _parameters(
     source: SourceOptions, checkpoint: CheckpointOptions, layer: str | None, head: str | None
 ) -> "Parameters":
-    """Those of a text or document, or of a checkpoint's layer."""
+    """The parameters of a text, of a document, or of a checkpoint's layer."""
     from attn_cli.cli.checkpoints import model_request, refuse_options
     from attn_cli.cli.inputs import request_of
     from attn_cli.errors import AttnError, UsageError
@@ -69,7 +69,7 @@ def _parameters(
     for option, given in {"layer": layer, "head": head}.items():
         if given is not None:
             raise UsageError(f"--{option} cannot act here: there is no checkpoint (-m)", hint=f"leave --{option} out")
-    found = read(request_of(source))
-    if not isinstance(found, Parameters):
+    document = read(request_of(source))
+    if not isinstance(document, Parameters):
         raise AttnError("a trace holds no parameters to write", hint="attn explain --json writes a trace")
-    return found
+    return document

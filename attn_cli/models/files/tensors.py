@@ -82,6 +82,12 @@ class Tensors:
         turn(stored, copy)
         return copy
 
+    def forget(self) -> None:
+        """Drop the numbers that were kept for the next read, so that one run leaves none to the next."""
+        self._buffers.clear()
+        self._times_read.clear()
+        self._turned.clear()
+
     def let_go(self) -> None:
         """Give back the memory of what was looked at; looked at again, it comes from the disk's cache."""
         for mapped in self._mapped.values():

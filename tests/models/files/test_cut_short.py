@@ -10,7 +10,7 @@ import pytest
 
 from attn_cli.cli.boundary import run
 from attn_cli.errors import DocumentError
-from attn_cli.models import request
+from attn_cli.models import opened
 from attn_cli.models.model import Model, open_model
 
 SAMPLE = Path(__file__).parents[3] / "samples" / "known-heads"
@@ -46,7 +46,7 @@ def test_between_opening_and_reading(
         os.truncate(file, left)
         return found
 
-    monkeypatch.setattr(request, "open_model", open_request)
+    monkeypatch.setattr(opened, "open_model", open_request)
     code = run(["heatmap", "-m", str(name), "--ids", "3,5,4"])
     output = capsysbinary.readouterr()
     assert (code, output.out, len(output.err.splitlines())) == (1, b"", 2)

@@ -1,0 +1,56 @@
+"""A checkpoint that is opened once, however many runs are made of it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from attn_cli.errors import DocumentError, UsageError
+from attn_cli.models.hub import resolved
+from attn_cli.models.model import Model, open_model
+from attn_cli.models.tokenizers.legacy import target_tokenizer
+from attn_cli.models.tokenizers.tokenizer import Encoded, Tokenizer, open_tokenizer
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OpenedCheckpoint:
+    """A checkpoint by its path or name; its model and its tokenizer are opened when they are first needed.
+
+    Runs that share one share what is open, but no numbers: each run reads its weights again.
+    """
+
+    path: str
+
+    @cached_property
+    def model(self) -> Model:
+        """The model; DocumentError where anything is missing or not understood."""
+        return open_model(resolved(self.path))
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer; DocumentError where the folder has none."""
+        return open_tokenizer(self.model.folder)
+
+    @cached_property
+    def target_tokenizer(self) -> Tokenizer:
+        """The tokenizer of the text that a decoder reads."""
+        return target_tokenizer(self.model.folder, self.tokenizer)
+
+    def token(self, number: int) -> str:
+        """The token of an id; `#5` where the folder has no tokenizer."""
+        return self._named((number,)).tokens[0]
+
+    def encode_ids(self, spelled: str, option: str) -> Encoded:
+        """The tokens of ids that a user typed as 5,17,3; UsageError naming the option for anything else."""
+        try:
+            ids = tuple(int(part) for part in spelled.split(","))
+        except ValueError as error:
+            raise UsageError(
+                f"{option}: {spelled!r} is not a list of whole numbers", hint="such as 101,7592,102"
+            ) from error
+        return self._named(ids)
+
+    def _named(self, ids: tuple[int, ...]) -> Encoded:
+        try:
+            return self.tokenizer.named(ids)
+        except DocumentError:  # a folder without a tokenizer can still be run on ids
+            tokens = tuple(f"#{number}" for number in ids)
+            return Encoded(ids, tokens, tokens, (False,) * len(ids), tuple(range(len(ids))), (0,) * len(ids))
