@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,9 @@ def test_an_interruption_exits_130_and_leaves_no_file(tmp_path: Path) -> None:
     command = [*PROGRAM, "explain", "-w", str(pipe), "-o", str(tmp_path / "x.json")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=CLEAN)
     with process, open(pipe, "wb"):  # opens when the program does
-        process.send_signal(signal.SIGINT)
+        while process.poll() is None:  # a signal just before a read that blocks is seen only after it
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.1)
         out, errors = process.communicate(timeout=30)
     assert (process.returncode, out, errors) == (130, b"", b"attn: interrupted")
     assert os.listdir(tmp_path) == ["slow.json"]
