@@ -34,7 +34,10 @@ def _printed_version() -> bool:
 
 
 def _interrupted() -> None:
-    """Exit with 130, discarding what is still unwritten."""
+    """Exit with 130, discarding what is still unwritten; a second Ctrl-C does not interrupt that."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.stderr.write("attn: interrupted")
