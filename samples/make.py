@@ -10,8 +10,8 @@ import numpy as np
 from attn_cli.trace.files.archives import write_npz
 
 TWO_HEADS = {
-    "comment": "Four words told apart by four features: noun, verb, first word, any word. Head 0 looks for nouns, the "
-    "more so where a verb asks; head 1 looks for the first word. W_O puts the heads' blends together, b_O adds to all.",
+    "comment": "Four words with four features: noun, verb, first word, any word. Head 0 looks for nouns, more strongly "
+    "when the query is a verb; head 1 looks for the first word. W_O combines the outputs of the heads; b_O is added.",
     "tokens": ["cats", "chase", "small", "mice"],
     "X": [[1, 0, 1, 1], [0, 1, 0, 1], [0, 0, 0, 1], [1, 0, 0, 1]],
     "W_Q": [[0, 0, 0, 0], [3, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0]],
@@ -28,8 +28,8 @@ TWO_HEADS = {
 """The same document is written as JSON and as NPZ."""
 
 GROUPED = {
-    "comment": "Four query heads share two key/value heads (0 and 1 look through key head 0, 2 and 3 through 1). ALiBi "
-    "takes more from what is further back; each head has a sink, a number that joins its softmax and takes a share.",
+    "comment": "Grouped-query attention: query heads 0 and 1 share key/value head 0, query heads 2 and 3 share 1. ALiBi "
+    "lowers the scores of distant keys. Each head has a sink, a number that joins its softmax and takes a share.",
     "tokens": ["no", "news", "is", "good", "news"],
     "X": [[1, 0, 0, 1], [0, 2, 0, 1], [0, 0, 1, 1], [1, 0, 1, 1], [0, 2, 0, 1]],
     "W_Q": [
@@ -48,8 +48,8 @@ GROUPED = {
 }
 
 CACHE_STEP = {
-    "comment": "One step of writing a text: the keys and values of five tokens are there, and the newest asks. Keys "
-    "and queries turn with their position (RoPE); the one query is the last token, at position 4.",
+    "comment": "One decode step: the KV cache holds the keys and values of five tokens, and the newest token is the only "
+    "query. RoPE rotates queries and keys by their position; the query is at position 4.",
     "tokens": ["once", "upon", "a", "time", "there"],
     "Q": [[1, 2, 0, 1]],
     "K": [[1, 0, 1, 0], [0, 2, 0, 1], [1, 1, 0, 0], [0, 1, 1, 1], [1, 2, 0, 1]],
@@ -59,7 +59,7 @@ CACHE_STEP = {
 }
 
 CROSS = {
-    "comment": "Cross-attention: the French words ask, the English ones are looked at. A feature for each meaning.",
+    "comment": "Cross-attention: the French words are queries, the English words keys. One feature for each meaning.",
     "tokens": ["le", "chat", "dort"],
     "context_tokens": ["the", "cat", "is", "asleep"],
     "X": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],

@@ -1,20 +1,20 @@
-"""Write samples/known-heads: a GPT-2 checkpoint of two layers whose heads are set by hand, so that each is known.
+"""Write samples/known-heads: a GPT-2 checkpoint of two layers whose heads are set by hand.
 
-Run from the top of the repository: `python samples/make_known_heads.py`. It needs NumPy and the package tokenizers.
+Run it from the top of the repository: `python samples/make_known_heads.py`. It needs NumPy and the package tokenizers.
 
-The residual stream has three parts: which word a token is (48 numbers), where it stands (48), and, once layer 0 has
-written it, which word came before (48). All are one-hot, so a head is a choice of what queries and keys read:
+The residual stream has three segments of 48 numbers: the token's word, its position, and the word before it, which
+layer 0 writes. Each is one-hot. A head compares a segment of the query with a segment of the key:
 
-    layer 0  head 0  the token before        my place, shifted by one  ·  its place
-             head 1  the first token         1                         ·  is it the first?
-             head 2  the same word           my word                   ·  its word
+    layer 0  head 0  previous token     position − 1 of the query  ·  position of the key
+             head 1  first token        1                          ·  is the key the first token?
+             head 2  duplicate token    word of the query          ·  word of the key
              head 3  nothing: an even spread
-    layer 1  head 0  induction               my word                   ·  the word before it
-             head 1  the token itself        my place                  ·  its place
+    layer 1  head 0  induction          word of the query          ·  word before the key
+             head 1  current token      position of the query      ·  position of the key
              heads 2 and 3  nothing
 
-Layer 0's head 0 writes the word that it reads into the third part. Layer 1's head 0 adds the word that it reads to the
-first part, from which the next word is predicted: after "cat sat cat" the model says "sat".
+Head 0 of layer 0 writes the word that it attends to into the third segment. Head 0 of layer 1 adds the word that it
+attends to to the first segment, from which the model predicts the next word: after "cat sat cat" it predicts "sat".
 """
 
 import json
@@ -37,7 +37,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def embeddings() -> tuple[Array, Array]:
-    """One-hot words, and one-hot places."""
+    """One-hot words, and one-hot positions."""
     words, places = np.zeros((len(WORDS), D_MODEL)), np.zeros((PLACES, D_MODEL))
     words[range(len(WORDS)), range(WORD, WORD + len(WORDS))] = 1
     places[range(PLACES), range(PLACE, PLACE + PLACES)] = 1
