@@ -28,8 +28,8 @@ TWO_HEADS = {
 """The same document is written as JSON and as NPZ."""
 
 GROUPED = {
-    "comment": "Grouped-query attention: query heads 0 and 1 share key/value head 0, query heads 2 and 3 share 1. ALiBi "
-    "lowers the scores of distant keys. Each head has a sink, a number that joins its softmax and takes a share.",
+    "comment": "Grouped-query attention: query heads 0 and 1 share key/value head 0, query heads 2 and 3 share 1. "
+    "ALiBi lowers the scores of distant keys. Each head has a sink, a number that joins its softmax and takes a share.",
     "tokens": ["no", "news", "is", "good", "news"],
     "X": [[1, 0, 0, 1], [0, 2, 0, 1], [0, 0, 1, 1], [1, 0, 1, 1], [0, 2, 0, 1]],
     "W_Q": [
@@ -48,8 +48,8 @@ GROUPED = {
 }
 
 CACHE_STEP = {
-    "comment": "One decode step: the KV cache holds the keys and values of five tokens, and the newest token is the only "
-    "query. RoPE rotates queries and keys by their position; the query is at position 4.",
+    "comment": "One decode step: the KV cache holds the keys and values of five tokens, and the newest token is the "
+    "only query. RoPE rotates queries and keys by their position; the query is at position 4.",
     "tokens": ["once", "upon", "a", "time", "there"],
     "Q": [[1, 2, 0, 1]],
     "K": [[1, 0, 1, 0], [0, 2, 0, 1], [1, 1, 0, 0], [0, 1, 1, 1], [1, 2, 0, 1]],

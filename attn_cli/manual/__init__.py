@@ -27,12 +27,11 @@ TOPICS = (
 """The topics in reading order; the page of a topic is the file TOPIC.md."""
 
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-_FENCE = "```"
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A line of a page, and the heading above it."""
+    """A heading, sentence, row or line of code of a page, and the heading that it stands under."""
 
     topic: str
     heading: str
@@ -58,26 +57,34 @@ def plain(markdown: str) -> str:
 
 
 def find(word: str) -> Iterator[Hit]:
-    """Yield every line of every page that holds `word`, upper case or lower; code, tables and headings included."""
-    wanted = word.casefold()
+    """Yield all that holds `word`, upper case or lower: headings, sentences, rows of tables, lines of code."""
+    wanted = " ".join(word.casefold().split())
     for topic in TOPICS:
-        heading, fenced = "", False
-        for line in read_page(topic).splitlines():
-            if line.startswith(_FENCE):
-                fenced = not fenced
-                continue
-            text = line if fenced else _prose(line)
-            if not fenced and line.startswith("#"):
-                heading = text
-            if wanted in text.casefold():
-                yield Hit(topic, heading, text)
+        for heading, passage in _passages(read_page(topic)):
+            if wanted in passage.casefold():
+                yield Hit(topic, heading, passage)
 
 
-def _prose(line: str) -> str:
-    """A line outside code as it is read: no markup, the cells of a table apart by bars."""
-    if line.startswith("<!--") or set(line) <= set("|- "):
-        return ""
-    return plain(line).lstrip("#").strip("| ").replace("\\|", "|")
+def _passages(page: str) -> Iterator[tuple[str, str]]:
+    """The headings, sentences, rows and lines of code of a page, each after the heading that it stands under."""
+    heading, fenced, prose = "", False, ""
+    for line in [*page.splitlines(), ""]:
+        fence = line.startswith("```")
+        if prose and (fence or fenced or line[:1] in ("", "#", "|", "<", "-")):
+            yield from ((heading, sentence) for sentence in re.split(r"(?<=[.:]) (?=[A-Z`])", plain(prose)))
+            prose = ""
+        if fence:
+            fenced = not fenced
+        elif fenced:
+            yield heading, line
+        elif line.startswith("#"):
+            heading = plain(line).lstrip("# ")
+            yield heading, heading
+        elif line.startswith("|"):
+            if not set(line) <= set("|-: "):
+                yield heading, plain(line).strip("| ").replace("\\|", "|")
+        elif not line.startswith("<!--"):
+            prose = f"{prose} {line.removeprefix('- ').strip()}".strip()
 
 
 def nearest(name: str) -> str:

@@ -112,6 +112,12 @@ def test_a_search_finds_each_line_once(call: Attn) -> None:
     assert out.count("float16-overflow") == read_page("check").count("float16-overflow")
 
 
+def test_a_search_finds_words_that_a_line_of_the_file_parts(call: Attn) -> None:
+    words = read_page("security").partition("## The network\n\n")[2]
+    before, after = re.findall(r"([a-z]+)\n([a-z]+)", words)[0]
+    assert "attn manual security" in call("manual", "--find", f"{before} {after}").out
+
+
 def test_a_word_on_no_page_is_an_error(call: Attn) -> None:
     call("manual", "--find", "zyzzyva").complains(1, "no page of the manual holds 'zyzzyva'")
 
