@@ -60,7 +60,7 @@ def manual_text(markdown: str, screen: Screen) -> str:
         no_color=screen.color is None, markup=False, emoji=False, highlight=False, legacy_windows=False,
     )  # fmt: skip
     console.print(_Manual(markdown, screen), width=min(WIDEST, screen.width), crop=False)
-    lines = [line.rstrip(" ") for line in written.getvalue().rstrip().splitlines()]
+    lines = [line.rstrip(" ") for line in written.getvalue().strip("\n").splitlines()]
     text = "".join(f"{line}\n" for line in lines)
     return text if screen.unicode else text.translate(_SIGNS)
 
