@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.analysis.changes import ScoreChange, changes
-from attn_cli.trace.stages import PARTS
+from attn_cli.trace.stages import CHAIN, PARTS, last_form
 from attn_cli.trace.trace import Array, Layer
 
-SCORES = ("scores", "scaled", "softcapped", "biased", "masked")
+SCORES = CHAIN[:-1]
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,8 @@ def why_cell(layer: Layer, head: int, query: int, key: int) -> Cell:
 
 
 def _match(layer: Layer, head: int, query: int, key: int) -> QueryKeyProduct | None:
-    names = [_last_form(layer, name) for name in "QK"]
+    stages = [stage.name for stage in layer.stages]
+    names = [last_form(name, stages) for name in "QK"]
     if names[0] is None or names[1] is None:
         return None
     q, k = _vector(layer, names[0], head, query), _vector(layer, names[1], head, key)
@@ -157,17 +158,17 @@ def _match(layer: Layer, head: int, query: int, key: int) -> QueryKeyProduct | N
         for feature, total in zip(order, totals, strict=True)
     )
     unturned = None
-    if "_rotated" in names[0]:
-        before = [name.replace("_rotated", "_normed") for name in names if name]
-        plain = [name if name in layer else name.partition("_")[0] for name in before]
-        if all(name in layer for name in plain):
-            unturned = float(_vector(layer, plain[0], head, query) @ _vector(layer, plain[1], head, key))
+    if "Q_rotated" in stages:
+        q_before, k_before = (_before_rotation(name, stages) for name in "QK")
+        if q_before and k_before:
+            unturned = float(_vector(layer, q_before, head, query) @ _vector(layer, k_before, head, key))
     return QueryKeyProduct(names[0], names[1], terms, float(products.sum()), unturned)
 
 
-def _last_form(layer: Layer, name: str) -> str | None:
-    """The form of Q or K that scores are made of: rotated, else normed, else plain."""
-    return next((form for form in (f"{name}_rotated", f"{name}_normed", name) if form in layer), None)
+def _before_rotation(name: str, stages: list[str]) -> str | None:
+    """The last form of Q or K before it is rotated."""
+    rotated = f"{name}_rotated"
+    return last_form(name, stages[: stages.index(rotated)] if rotated in stages else stages)
 
 
 def _vector(layer: Layer, name: str, head: int, row: int) -> Array:

@@ -1,24 +1,32 @@
 """attend(): the road from vectors to outputs, recording a stage after each step."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from attn_cli.core.edited import EditedStep
-from attn_cli.core.ops import join_heads
+from attn_cli.core.edited import edited_step
+from attn_cli.core.head_steps import HeadStep, on_heads
 from attn_cli.core.parts import record_parts
-from attn_cli.core.projecting import linear, place, project, rotate
+from attn_cli.core.projecting import Made, MatrixOutput, MatrixProjections, Project, place
 from attn_cli.core.record import Record, by
 from attn_cli.core.scoring import score
 from attn_cli.core.shapes import check_shapes
 from attn_cli.core.spec import Extras, Spec
-from attn_cli.core.steps import DotProduct, Shape, Softmax, Step, on_scores, touches
+from attn_cli.core.steps import (
+    BlockStep,
+    Refined,
+    ScoreInputs,
+    ScoreStep,
+    Softmax,
+    Temperature,
+    head_width,
+    on_scores,
+    terms_of,
+)
 from attn_cli.errors import SpecError
-from attn_cli.trace.stages import PARTS
-from attn_cli.trace.trace import Array, Layer, aligned, frozen, read_only
-
-CHAIN = ("scores", "scaled", "softcapped", "biased", "masked", "weights")
+from attn_cli.trace.stages import CHAIN, FORMS, PARTS, READS, arranged
+from attn_cli.trace.trace import Array, Layer, Settings, aligned, frozen, read_only
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,6 +50,58 @@ class Projections:
         return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Attention:
+    """One attention as values: how vectors become heads, the steps on heads and on scores, and how heads are joined.
+
+    Steps run in their order, and only those whose stage is not given.
+    """
+
+    spec: Spec
+    project: Project
+    on_heads: tuple[HeadStep, ...]
+    on_scores: tuple[ScoreStep, ...]
+    normalizer: Softmax
+    output: Callable[[Array], Made]
+
+    def settings(self, d_k: int | None) -> Settings:
+        """The settings as a trace stores them; a temperature that no step divides by is part of the scale."""
+        divided = any(isinstance(step, Temperature) for step in self.on_scores)
+        return (self.spec if divided else self.spec.divided(d_k)).settings(d_k)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Grid:
+    """The cells of the scores: how many heads, and the positions of queries and of keys."""
+
+    heads: int
+    queries: Array
+    keys: Array
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.heads, len(self.queries), len(self.keys)
+
+
+def compute(record: Record, attention: Attention, grid_of: Callable[[Mapping[str, Array]], Grid]) -> Grid:
+    """Record every stage from Q to the output: the one road of documents and checkpoints.
+
+    `record` knows the vectors already. `grid_of` is given all stages up to Q, K and V.
+    """
+    wanted = [name for name in "QKV" if name not in record.given]
+    made = dict(attention.project(record.known, wanted))
+    grid = grid_of({**record.given, **record.known, **{name: array for name, (array, _) in made.items()}})
+    _change_heads(record, attention, ("Q", "K", "V"), made, grid)
+    inputs = ScoreInputs(record.known, grid.shape, grid.queries, grid.keys, attention.spec.dtype)
+    _weigh(record, attention, inputs)
+    record_parts(record, attention.project, attention.on_heads, attention.on_scores, inputs)
+    _change_heads(record, attention, ("head_output",), {}, grid)
+    if not record.take("output") and (form := record.form("head_output")) is not None:
+        record.add("output", *attention.output(record.known[form]))
+    record.check_edits()
+    return grid
+
+
 def attend(
     tokens: Sequence[str],
     given: Mapping[str, Array],
@@ -60,42 +120,72 @@ def attend(
     `keep` names the stages to hold on to, all when None. Raises SpecError where shapes do not fit together.
     """
     spec, extras = spec or Spec(), extras or Extras()
-    matrices = projections.given() if projections else {}
     cross = context_tokens is not None
+    matrices = projections.given() if projections else {}
+    attention = Attention(
+        spec=spec,
+        project=MatrixProjections(spec, matrices, cross),
+        on_heads=on_heads(spec),
+        on_scores=on_scores(spec, terms_of(spec, extras.bias), extras.hidden),
+        normalizer=Softmax(extras.sinks),
+        output=MatrixOutput(matrices),
+    )
     record = Record(
         {name: _typed(name, array, spec.dtype) for name, array in given.items()}, keeping(keep), extras.edits
     )
+
+    def grid_of(known: Mapping[str, Array]) -> Grid:
+        _, queries, keys = check_shapes(known, spec, extras, tokens, context_tokens)
+        return Grid(spec.heads, _some(own, queries, spec, cross), _some(context, keys, spec, cross))
+
     with np.errstate(all="ignore"):
-        check_shapes(record, spec, extras, tokens, context_tokens)
+        check_shapes(record.given, spec, extras, tokens, context_tokens)
         own, context = _places(spec, extras, len(tokens), len(context_tokens or tokens), cross)
         place(record, spec, extras, own, context)
-        project(record, spec, matrices, cross=cross)
-        heads, queries, keys = shape = check_shapes(record, spec, extras, tokens, context_tokens)
-        places = {"Q": _some(own, queries, spec, cross), "K": _some(context, keys, spec, cross)}
-        rotate(record, spec, places)
-        weigh(record, spec, extras, shape, places)
-        record_parts(record, spec, extras, matrices, places)
-        _put_together(record, heads, matrices)
-        record.check_edits()
-    width = _width(record, spec)
+        grid = compute(record, attention, grid_of)
     from_start = spec.mask.from_start or cross
+    return layer_of(
+        record,
+        attention,
+        keep,
+        query_tokens=aligned(tokens, len(grid.queries), from_start=from_start),
+        key_tokens=aligned(context_tokens or tokens, len(grid.keys), from_start=from_start),
+        cross=cross,
+    )
+
+
+def layer_of(
+    record: Record,
+    attention: Attention,
+    keep: Collection[str] | None,
+    *,
+    query_tokens: tuple[str, ...],
+    key_tokens: tuple[str, ...],
+    cross: bool,
+    name: str = "layers.0",
+    index: int = 0,
+) -> Layer:
+    """What was recorded of one attention as a Layer, with the stages that are to be kept."""
+    spec = attention.spec
     return Layer(
         stages=tuple(stage for stage in record.stages if keep is None or stage.name in keep),
-        query_tokens=aligned(tokens, queries, from_start=from_start),
-        key_tokens=aligned(context_tokens or tokens, keys, from_start=from_start),
+        query_tokens=query_tokens,
+        key_tokens=key_tokens,
         heads=spec.heads,
         kv_heads=spec.key_heads,
         head_index=tuple(range(spec.heads)),
         kv_head_index=tuple(range(spec.key_heads)),
-        settings=(spec if touches(spec, extras) else spec.divided(width)).settings(width),
+        settings=attention.settings(head_width(record.known, spec)),
+        name=name,
+        index=index,
         kind="cross" if cross else "self",
         keys="context_tokens" if cross else "tokens",
     )
 
 
 def keeping(keep: Collection[str] | None) -> Collection[str] | None:
-    """What has to be held on to while it is computed: parts are told from the scores before and after each step."""
-    return keep if keep is None or not set(PARTS) & set(keep) else {*keep, *CHAIN[:4]}
+    """The stages to hold on to while attention runs: parts are made from the scores before and after each step."""
+    return keep if keep is None or not set(PARTS) & set(keep) else {*keep, *READS["position"]}
 
 
 def _places(spec: Spec, extras: Extras, tokens: int, context: int, cross: bool) -> tuple[Array, Array]:
@@ -112,53 +202,58 @@ def _some(places: Array, count: int, spec: Spec, cross: bool) -> Array:
     return places[:count] if spec.mask.from_start or cross else places[len(places) - count :]
 
 
-def weigh(record: Record, spec: Spec, extras: Extras, shape: Shape, places: Mapping[str, Array]) -> None:
-    """Everything from scores to head outputs, starting at the earliest stage that is given or can be computed."""
-    q, k = record.matched("Q"), record.matched("K")
-    soften = Softmax()
-    if extras.sinks is not None and "weights" not in record.given:
-        soften = Softmax(extras.sinks.astype(spec.dtype), np.empty(shape[:2], spec.dtype))
-    match = DotProduct(record.known[q], record.known[k], (q, k)) if q and k else None
-    steps: list[Step] = [
-        *([match] if match else []),
-        *on_scores(spec, extras, _width(record, spec), places["Q"], places["K"]),
-        soften,
-    ]
-    made: dict[str, Step] = {}
-    for step in steps:
-        mine = tuple(edit for edit in record.edits if edit.stage == step.name)
-        made[step.name] = EditedStep(step, mine, shape) if mine else step
-    names = [name for name in CHAIN if name in made or name in record.given]
+def _change_heads(
+    record: Record, attention: Attention, names: Collection[str], made: Mapping[str, Made], grid: Grid
+) -> None:
+    """Record every form of Q, K and V, or of head outputs; `made` holds those that were projected."""
+    positions = {"K": grid.keys, "V": grid.keys}
+    forms = {form: name for name in names for form in FORMS[name]}
+    for stage in arranged(tuple(step.makes for step in attention.on_heads)):
+        if (name := forms.get(stage)) is None or stage in record.known or record.take(stage):
+            continue
+        steps = [step for step in attention.on_heads if step.makes == stage]
+        at, before = positions.get(name, grid.queries), record.form(name)
+        if stage in made:
+            array, formula = made[stage]
+        elif steps and before is not None:
+            first = steps.pop(0)
+            array = first(record.known[before], at)
+            formula = f"{first.formula(before, at)}   {by(array[0])}"
+        else:
+            continue
+        words, gap, shapes = formula.partition("   ")
+        for step in steps:
+            array, words = step(array, at), step.formula(words, at)
+        record.add(stage, array, words + gap + shapes)
+
+
+def _weigh(record: Record, attention: Attention, inputs: ScoreInputs) -> None:
+    """Record everything from scores to head outputs, from the earliest stage that is given or can be computed."""
+    normalizer = attention.normalizer if "weights" in record.given else attention.normalizer.at(inputs)
+    made: dict[str, BlockStep] = {}
+    for step in (*(step.at(inputs) for step in attention.on_scores), normalizer):
+        if step is not None:
+            made[step.makes] = Refined(made[step.makes], step) if step.makes in made else step
+    names = [name for name in arranged(tuple(made)) if name in CHAIN and (name in made or name in record.given)]
     while names and names[0] != "scores" and names[0] not in record.given:
         del names[0]
-    if spec.scale == "sqrt" and _width(record, spec) is None and "scores" in names and names[1] not in record.given:
+    unscaled = attention.spec.scale == "sqrt" and head_width(record.known, attention.spec) is None
+    if unscaled and "scores" in names and names[1] not in record.given:
         raise SpecError("scores need d_k, or a scale", hint='add "d_k": 64, or "scale": "none"')
     record.steps = tuple(names)
-    chain = {name: None if name in record.given else made[name] for name in names}
+    chain = {
+        name: None if name in record.given else edited_step(made[name], record.edits, inputs.shape) for name in names
+    }
     if not chain or not record.keeps(*chain, "sink_weight", "head_output", "output"):
         return
-    blended = score(record, chain, shape, spec.dtype)
-    if not record.take("sink_weight") and soften.shares is not None:
-        record.add("sink_weight", soften.shares, "sink_weight = what the sink took in softmax")
+    blended = score(record, chain, inputs.shape, inputs.dtype)
+    if not record.take("sink_weight") and normalizer.shares is not None:
+        record.add("sink_weight", normalizer.shares, "sink_weight = what the sink took in softmax")
     if not record.take("head_output") and blended is not None:
-        shapes = f"{shape[1]}×{shape[2]} · {by(record.known['V'][0])} → {by(blended[0])}"
-        each = f", in each of {shape[0]} heads" if shape[0] > 1 else ""
+        heads, queries, keys = inputs.shape
+        shapes = f"{queries}×{keys} · {by(record.known['V'][0])} → {by(blended[0])}"
+        each = f", in each of {heads} heads" if heads > 1 else ""
         record.add("head_output", blended, f"head_output = weights · V   {shapes}{each}")
-
-
-def _width(record: Record, spec: Spec) -> int | None:
-    """The width of a head, as far as the queries show it or the spec says it."""
-    q = record.matched("Q")
-    return spec.d_k if q is None else record.known[q].shape[2]
-
-
-def _put_together(record: Record, heads: int, matrices: Mapping[str, Array]) -> None:
-    """Head outputs side by side, and through W_O where there is one."""
-    if record.take("output") or "head_output" not in record.known:
-        return
-    side_by_side = "head_output" if heads == 1 else "heads side by side"
-    output, formula = linear(side_by_side, join_heads(record.known["head_output"]), "O", matrices)
-    record.add("output", output, f"output = {formula}")
 
 
 def _typed(name: str, array: Array, dtype: str) -> Array:

@@ -1,35 +1,37 @@
-"""A step of the scores whose result is edited on the way."""
+"""Edits of scores, made on the way from one step to the next."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from attn_cli.core.edits import Edit
-from attn_cli.core.steps import Block, Shape, Step
+from attn_cli.core.steps import Block, BlockStep, Refined, Shape
 from attn_cli.trace.trace import Array
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class EditedStep:
-    """A step whose result is edited, for scores of `shape` (head, query, key)."""
+class EditCells:
+    """Set cells of a stage of shape `shape` (head, query, key) as soon as it is made."""
 
-    step: Step
-    edits: tuple[Edit, ...]
+    makes: str
+    edits: Collection[Edit]
     shape: Shape
 
-    @property
-    def name(self) -> str:
-        return self.step.name
-
     def formula(self, before: str) -> str:
-        return self.step.formula(before)
+        return before
 
     def __call__(self, scores: Array, block: Block, out: Array) -> Array:
-        made = self.step(scores, block, out)
         for edit in self.edits:
             head, row, column = edit.place(self.shape)
             if isinstance(head, int) and isinstance(row, int) and _in(head, block.heads) and _in(row, block.rows):
-                made[head - block.heads.start, row - block.rows.start, column] = edit.number
-        return made
+                scores[head - block.heads.start, row - block.rows.start, column] = edit.number
+        return scores
 
 
-def _in(place: int, span: slice) -> bool:
-    return bool(span.start <= place < span.stop)
+def edited_step(step: BlockStep, edits: Collection[Edit], shape: Shape) -> BlockStep:
+    """The step with those of the edits that are of its stage."""
+    own = tuple(edit for edit in edits if edit.stage == step.makes)
+    return Refined(step, EditCells(step.makes, own, shape)) if own else step
+
+
+def _in(index: int, span: slice) -> bool:
+    return bool(span.start <= index < span.stop)

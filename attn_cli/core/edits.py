@@ -1,9 +1,8 @@
 """Edits: numbers of a stage put in place of its own while attention runs, so that all that follows is made of them."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -15,23 +14,6 @@ from attn_cli.trace.trace import Array
 
 Place = tuple[int | slice, ...]
 
-_MATCHED = ("Q_normed", "K_normed", "Q_rotated", "K_rotated")
-_CHAIN = ("scores", "scaled", "softcapped", "biased", "masked", "weights")
-_NEXT: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "embedded": ("X",),
-        "X": ("Q", "K", "V"),
-        "X_context": ("K", "V"),
-        "Q": ("Q_normed", "Q_rotated", "scores"),
-        "K": ("K_normed", "K_rotated", "scores"),
-        "V": ("head_output",),
-        **{name: (name.replace("normed", "rotated"), "scores") for name in _MATCHED},
-        **{name: _CHAIN[place + 1 :] for place, name in enumerate(_CHAIN)},
-        "masked": ("weights", "sink_weight"),
-        "weights": ("head_output",),
-        "head_output": ("output",),
-    }
-)
 _HINT = "such as weights[0][2]=0.5, or a whole row: weights[0]=[0.2,0.3,0.5] (attn manual what-if)"
 
 
@@ -125,18 +107,6 @@ def edited(array: Array, edits: Collection[Edit], numbers: Sequence[int] | None 
     for edit in edits:
         changed[edit.place(changed.shape, numbers)] = edit.number
     return changed
-
-
-def followers(stage: str) -> frozenset[str]:
-    """The stages that are made of this one, directly or not."""
-    found: set[str] = set()
-    left = [stage]
-    while left:
-        for name in _NEXT.get(left.pop(), ()):
-            if name not in found:
-                found.add(name)
-                left.append(name)
-    return frozenset(found)
 
 
 def localised(edit: Edit, shape: tuple[int, ...], numbers: Sequence[int]) -> Edit:

@@ -1,74 +1,103 @@
 """A score split by cause: content, position, softcap and bias, which add up to the score before it is masked."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 
-from attn_cli.core.ops import split_heads
-from attn_cli.core.projecting import linear
+from attn_cli.core.head_steps import HeadStep
+from attn_cli.core.ops import join_heads
+from attn_cli.core.projecting import Project
 from attn_cli.core.record import Record, by
-from attn_cli.core.spec import Extras, Spec
-from attn_cli.core.steps import Block, DotProduct, alibi
+from attn_cli.core.steps import Bias, Products, Scale, ScoreInputs, ScoreStep, whole
 from attn_cli.errors import SpecError
-from attn_cli.trace.stages import PARTS
+from attn_cli.trace.stages import CHAIN, FORMS, PARTS
 from attn_cli.trace.trace import Array
 
-TOTALS = ("biased", "softcapped", "scaled", "scores")
+_UNMASKED = CHAIN[: CHAIN.index("masked")]
 
 
 def record_parts(
-    record: Record, spec: Spec, extras: Extras, matrices: Mapping[str, Array], places: Mapping[str, Array]
+    record: Record,
+    project: Project,
+    on_heads: Sequence[HeadStep],
+    on_scores: Sequence[ScoreStep],
+    inputs: ScoreInputs,
 ) -> None:
     """Record the parts (head, query, key) that are asked for; the last one is what is left of the score."""
-    total, scaled = record.latest(*TOTALS), record.latest("scaled", "scores")
-    if not record.keeps(*PARTS) or total is None or scaled is None:
+    made = [name for name in _UNMASKED if name in record.known]
+    before = record.known.get("scaled", record.known.get("scores"))
+    if not record.keeps(*PARTS) or before is None:
         return
-    capped = record.known.get("softcapped", scaled)
-    parts = {"content": scaled}
-    if (content := _content(record, spec, matrices)) is not None:
-        parts = {"content": content, "position": scaled - content}
-    if (slopes := spec.positions.slopes(spec.heads)) is not None and total is not capped:
-        everywhere = Block(slice(0, total.shape[0]), slice(0, total.shape[1]))
-        bias = alibi(slopes.astype(spec.dtype), places["Q"], places["K"])
-        parts["position"] = parts.get("position", 0) + bias(everywhere)
-    if capped is not scaled:
-        parts["capping"] = capped - scaled
-    if total is not capped and (slopes is None or extras.bias is not None):
+    total, capped = record.known[made[-1]], record.known.get("softcapped", before)
+    parts = {"content": before}
+    if (content := _content(record, project, on_heads, on_scores, inputs)) is not None:
+        parts = {"content": content, "position": before - content}
+    terms = [term for step in on_scores if isinstance(step, Bias) for term in step.terms if total is not capped]
+    positional = [term for term in terms if term.part == "position"]
+    for term in positional:
+        parts["position"] = parts.get("position", 0) + term.at(inputs)(whole(inputs.shape))
+    if capped is not before:
+        parts["capping"] = capped - before
+    if total is not capped and (not positional or len(terms) > len(positional)):
         parts["bias"] = total - capped
     *first, last = parts
     parts[last] = total - sum(parts[name] for name in first)
     for name, part in parts.items():
-        record.add(
-            name, part.copy() if part is scaled else part, f"{name}: a part of {' + '.join(parts)} = {_named(record)}"
-        )
+        formula = f"{name}: a part of {' + '.join(parts)} = {made[-1]}"
+        record.add(name, part.copy() if part is before else part, formula)
 
 
-def _named(record: Record) -> str:
-    """The stage that the parts add up to."""
-    return next(name for name in TOTALS if name in record.known)
-
-
-def _content(record: Record, spec: Spec, matrices: Mapping[str, Array]) -> Array | None:
+def _content(
+    record: Record,
+    project: Project,
+    on_heads: Sequence[HeadStep],
+    on_scores: Sequence[ScoreStep],
+    inputs: ScoreInputs,
+) -> Array | None:
     """Scaled scores (head, query, key) as they would be without positions; None where those are no part of them."""
-    plain: dict[str, Array] = {}
-    context = "embedded_context" if "X_context" in record.known else "embedded"
-    for name, source, heads in (("Q", "embedded", spec.heads), ("K", context, spec.key_heads)):
-        vectors = record.latest(f"{name}_normed", name)
-        if source in record.given and f"W_{name}" in matrices and vectors is not None:
-            projected = linear(source, record.given[source], name, matrices)[0]
-            if projected.size != vectors.size:
-                raise SpecError(
-                    f"W_{name} does not fit {name}: {name} is {by(vectors)}, {source} · W_{name} is {by(projected)}",
-                    hint=f"leave out {name} or W_{name}",
-                )
-            vectors = split_heads(projected, heads)
-        if vectors is not None:
-            plain[name] = vectors
-    moved = "Q_rotated" in record.known or "embedded" in record.known
-    if not moved or len(plain) < 2:
+    if "Q_rotated" not in record.known and "embedded" not in record.known:
         return None
-    q, k = plain["Q"], plain["K"]
-    scores = np.empty((len(q), q.shape[1], k.shape[1]), q.dtype)
-    DotProduct(q, k)(scores, Block(slice(0, len(q)), slice(0, q.shape[1])), scores)
-    factor = spec.factor(q.shape[2])
-    return scores if factor is None else scores * q.dtype.type(factor)
+    plain = [_unplaced(record, project, on_heads, inputs, name) for name in "QK"]
+    if plain[0] is None or plain[1] is None:
+        return None
+    everything, scores = whole(inputs.shape), np.empty(inputs.shape, plain[0].dtype)
+    Products(plain[0], plain[1])(scores, everything, scores)
+    scale = next((step.at(inputs) for step in on_scores if isinstance(step, Scale)), None)
+    return scores if scale is None else scale(scores, everything, scores)
+
+
+def _unplaced(
+    record: Record, project: Project, on_heads: Sequence[HeadStep], inputs: ScoreInputs, name: str
+) -> Array | None:
+    """Queries or keys (head, token, feature) as they would be without positions; None where nothing shows them."""
+    forms = [stage for stage in record.known if stage in FORMS[name]]
+    if not forms:
+        return None
+    steps = [step for step in on_heads if step.makes in FORMS[name] and not step.by_position]
+    positions = inputs.queries if name == "Q" else inputs.keys
+    vectors = record.known[forms[-1]]
+    if "embedded" in record.known and name in (made := project(_embedded(record), [name])):
+        array = made[name][0]
+        if array.size != vectors.size:
+            source = "embedded" if name == "Q" or "X_context" not in record.known else "embedded_context"
+            projected = by(join_heads(array))
+            raise SpecError(
+                f"W_{name} does not fit {name}: {name} is {by(vectors)}, {source} · W_{name} is {projected}",
+                hint=f"leave out {name} or W_{name}",
+            )
+    else:
+        unrotated = forms[: forms.index(f"{name}_rotated")] if f"{name}_rotated" in forms else forms
+        if not unrotated:
+            return None
+        array, left = record.known[unrotated[-1]], forms[len(unrotated) :]
+        steps = [step for step in steps if step.makes in left]
+    for step in steps:
+        array = step(array, positions)
+    return array
+
+
+def _embedded(record: Record) -> dict[str, Array]:
+    """The vectors that queries and keys would be made of if nothing were added to them by position."""
+    known = record.known | {"X": record.known["embedded"]}
+    context = record.given.get("embedded_context")
+    return known if context is None else known | {"X_context": context}

@@ -18,7 +18,7 @@ class Positions:
         return None
 
     def rotated(self, x: Array, positions: Array) -> Array | None:
-        """Queries or keys (head, token, feature), turned; None where they stay."""
+        """Queries or keys (head, token, feature), rotated; None where the scheme rotates nothing."""
         return None
 
     def slopes(self, heads: int) -> Array | None:
@@ -66,16 +66,7 @@ class Rope(Positions):
                 hint="choose an even width of heads (--head-dim), or turn some of them (rope:dim=2)",
             )
         wide = np.promote_types(x.dtype, np.float32)  # float16 cannot tell position 2049 from 2048
-        angles = positions.astype(wide)[:, np.newaxis] * (self._speeds(dim, wide) / wide.type(self.factor))
-        cos, sin = np.cos(angles).astype(x.dtype), np.sin(angles).astype(x.dtype)  # (token, pair)
-        pairs = (
-            (slice(0, dim // 2), slice(dim // 2, dim)) if self.style == "half" else (slice(0, dim, 2), slice(1, dim, 2))
-        )
-        first, second = (x[..., places] for places in pairs)
-        turned = x.copy()
-        turned[..., pairs[0]] = first * cos - second * sin
-        turned[..., pairs[1]] = second * cos + first * sin
-        return turned
+        return rotate_pairs(x, positions.astype(wide), self._speeds(dim, wide) / wide.type(self.factor), self.style)
 
     def _speeds(self, dim: int, dtype: "np.dtype[np.floating]") -> Array:
         """Radians a token, for each pair; rounded as PyTorch rounds them where the arithmetic is not float64."""
@@ -94,6 +85,60 @@ class Alibi(Positions):
         own = 2.0 ** (-8.0 * np.arange(1, power + 1) / power)
         between = 2.0 ** (-4.0 * np.arange(1, 2 * (heads - power), 2) / power)
         return np.concatenate([own, between])
+
+
+def adds(scheme: Positions) -> bool:
+    """Whether a position scheme adds vectors to embeddings."""
+    return type(scheme).added is not Positions.added
+
+
+def rotates(scheme: Positions) -> bool:
+    """Whether a position scheme rotates queries and keys."""
+    return type(scheme).rotated is not Positions.rotated
+
+
+def rotate_pairs(
+    x: Array, positions: Array, frequencies: Array, style: Literal["half", "interleaved"], factor: float = 1.0
+) -> Array:
+    """Queries or keys (head, token, feature) with pairs of features rotated by position × frequency.
+
+    `frequencies` (pair) are in radians per position. `style` pairs feature i with i + dim/2 (half), or 2i with 2i + 1
+    (interleaved); features after the pairs stay. Those that rotate are made `factor` times as long.
+    """
+    count = len(frequencies)
+    angles = positions[:, np.newaxis] * frequencies  # (token, pair)
+    cos, sin = np.cos(angles).astype(x.dtype, copy=False), np.sin(angles).astype(x.dtype, copy=False)
+    if factor != 1:
+        cos, sin = cos * x.dtype.type(factor), sin * x.dtype.type(factor)
+    halves = slice(0, count), slice(count, 2 * count)
+    pairs = halves if style == "half" else (slice(0, 2 * count, 2), slice(1, 2 * count, 2))
+    first, second = (x[..., features] for features in pairs)
+    rotated = x.copy()
+    rotated[..., pairs[0]] = first * cos - second * sin
+    rotated[..., pairs[1]] = second * cos + first * sin
+    return rotated
+
+
+@dataclass(frozen=True)
+class QueryScaling:
+    """Queries times 1 + `slope` · ln(1 + ⌊(position + `ahead`) / `step`⌋) (Nakanishi 2025, arXiv 2501.19399).
+
+    They grow with their position, so that softmax stays sharp over long texts.
+    """
+
+    slope: float
+    step: float
+    ahead: int = 0
+
+    @property
+    def formula(self) -> str:
+        position = f"(position + {self.ahead})" if self.ahead else "position"
+        return f"(1 + {self.slope:g} · ln(1 + ⌊{position} / {self.step:g}⌋))"
+
+    def factors(self, positions: Array) -> Array:
+        """What the query at each position is multiplied by, in float64."""
+        factors: Array = 1 + self.slope * np.log1p(np.floor((positions + self.ahead) / self.step))
+        return factors
 
 
 POSITIONS = MappingProxyType({"none": NoPositions, "sinusoidal": Sinusoidal, "rope": Rope, "alibi": Alibi})

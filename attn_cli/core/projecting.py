@@ -1,8 +1,9 @@
 """From embeddings to queries, keys and values."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
-from attn_cli.core.ops import split_heads
+from attn_cli.core.ops import join_heads, split_heads
 from attn_cli.core.record import Record, by
 from attn_cli.core.spec import Extras, Spec
 from attn_cli.errors import SpecError
@@ -10,6 +11,10 @@ from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array
 
 Matrices = Mapping[str, Array]
+Made = tuple[Array, str]
+"""A stage that was just made, and its formula."""
+Project = Callable[[Mapping[str, Array], Collection[str]], Mapping[str, Made]]
+"""From the stages so far to those of Q, K and V that are wanted and can be made."""
 
 
 def place(record: Record, spec: Spec, extras: Extras, positions: Array, context_positions: Array) -> None:
@@ -50,38 +55,50 @@ def _added(x: Array, spec: Spec, extras: Extras, positions: Array) -> Array | No
     return None if vectors is None else vectors.astype(x.dtype, copy=False)
 
 
-def project(record: Record, spec: Spec, matrices: Matrices, *, cross: bool) -> None:
-    """X, or for keys and values of cross-attention the context's X, to Q, K and V (head, token, feature)."""
-    for name in "QKV":
-        source = "X_context" if cross and name != "Q" else "X"
-        if record.take(name) or f"W_{name}" not in matrices:
-            continue
-        if source not in record.known:
-            if "X" in record.known:
-                raise SpecError(f"{name} is made from X_context, which is missing", hint="give the context its vectors")
-            continue
-        heads = spec.heads if name == "Q" else spec.key_heads
-        projected, formula = linear(source, record.known[source], name, matrices)
-        if projected.shape[1] % heads or not projected.size:
-            raise SpecError(
-                f"W_{name} has {projected.shape[1]} columns, which {heads} heads cannot share evenly",
-                hint=f"give W_{name} a multiple of {heads} columns, or choose another number of heads",
-            )
-        array = split_heads(projected, heads)
-        per_head = f", {heads} heads of {by(array[0])}" if heads > 1 else ""
-        record.add(name, array, f"{name} = {formula}{per_head}")
+@dataclass(frozen=True, eq=False, repr=False)
+class MatrixProjections:
+    """Queries, keys and values out of X, or of the context's X in cross-attention, by matrices of the caller."""
+
+    spec: Spec
+    matrices: Matrices
+    cross: bool
+
+    def __call__(self, known: Mapping[str, Array], wanted: Collection[str]) -> dict[str, Made]:
+        """Those of Q, K and V (head, token, feature) that are wanted and have a matrix; SpecError for shapes."""
+        made = {}
+        for name in wanted:
+            source = "X_context" if self.cross and name != "Q" else "X"
+            if f"W_{name}" not in self.matrices:
+                continue
+            if source not in known:
+                if "X" in known:
+                    hint = "give the context its vectors"
+                    raise SpecError(f"{name} is made from X_context, which is missing", hint=hint)
+                continue
+            heads = self.spec.heads if name == "Q" else self.spec.key_heads
+            projected, formula = linear(source, known[source], name, self.matrices)
+            if projected.shape[1] % heads or not projected.size:
+                raise SpecError(
+                    f"W_{name} has {projected.shape[1]} columns, which {heads} heads cannot share evenly",
+                    hint=f"give W_{name} a multiple of {heads} columns, or choose another number of heads",
+                )
+            array = split_heads(projected, heads)
+            per_head = f", {heads} heads of {by(array[0])}" if heads > 1 else ""
+            made[name] = array, f"{name} = {formula}{per_head}"
+        return made
 
 
-def rotate(record: Record, spec: Spec, positions: Mapping[str, Array]) -> None:
-    """Q and K, turned by their positions where the scheme turns them."""
-    for name in "QK":
-        before = record.latest(f"{name}_normed", name)
-        record.take(f"{name}_normed")
-        if record.take(f"{name}_rotated") or before is None:
-            continue
-        turned = spec.positions.rotated(before, positions[name])
-        if turned is not None:
-            record.add(f"{name}_rotated", turned, f"{name}_rotated = rotate({name}, position)   {by(before[0])}")
+@dataclass(frozen=True, eq=False, repr=False)
+class MatrixOutput:
+    """Heads side by side, through W_O where there is one."""
+
+    matrices: Matrices
+
+    def __call__(self, heads: Array) -> Made:
+        """Head outputs (head, query, feature) to the output (query, feature)."""
+        side_by_side = "head_output" if len(heads) == 1 else "heads side by side"
+        output, formula = linear(side_by_side, join_heads(heads), "O", self.matrices)
+        return output, f"output = {formula}"
 
 
 def linear(left: str, x: Array, name: str, matrices: Matrices) -> tuple[Array, str]:

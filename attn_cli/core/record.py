@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from attn_cli.core.edits import Edit, edited
 from attn_cli.errors import SelectionError
-from attn_cli.trace.stages import PARTS, STAGES
+from attn_cli.trace.stages import PARTS, STAGES, last_form
 from attn_cli.trace.trace import Array, Stage, frozen
 
 AS_STORED = "as stored"
@@ -67,13 +67,9 @@ class Record:
             return formula
         return "; ".join([f"{name} as stored" if formula in ("", AS_STORED) else formula, *words])
 
-    def latest(self, *names: str) -> Array | None:
-        """The first of these stages that is known."""
-        return next((self.known[name] for name in names if name in self.known), None)
-
-    def matched(self, name: str) -> str | None:
-        """The last form of Q or K that is known: rotated, else normed, else plain."""
-        return next((form for form in (f"{name}_rotated", f"{name}_normed", name) if form in self.known), None)
+    def form(self, name: str) -> str | None:
+        """The last form of Q, K or head_output that is known."""
+        return last_form(name, self.known)
 
 
 def by(array: Array) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from attn_cli.core.memory import hold_on
 from attn_cli.core.record import Record
-from attn_cli.core.steps import Block, Shape, Step, shared
+from attn_cli.core.steps import Block, BlockStep, Shape, shared
 from attn_cli.core.threads import each, threads_for
 from attn_cli.trace.trace import Array
 
@@ -22,11 +22,11 @@ class _Link:
     """One array of the chain: as it is stored, or the step that makes it and the kept array to write it into."""
 
     stored: Array | None
-    step: Step | None
+    step: BlockStep | None
     target: Array | None
 
 
-def score(record: Record, chain: Mapping[str, Step | None], shape: Shape, dtype: str) -> Array | None:
+def score(record: Record, chain: Mapping[str, BlockStep | None], shape: Shape, dtype: str) -> Array | None:
     """Run the chain (stage → step, None where it is given) over scores (head, query, key); returns what blends V.
 
     Every block of rows goes through all steps before the next one, so that only kept stages take memory.
@@ -60,7 +60,7 @@ def score(record: Record, chain: Mapping[str, Step | None], shape: Shape, dtype:
 
 
 def _links(
-    chain: Mapping[str, Step | None], given: Mapping[str, Array], made: Mapping[str, Array], *, needed: bool
+    chain: Mapping[str, BlockStep | None], given: Mapping[str, Array], made: Mapping[str, Array], *, needed: bool
 ) -> list[_Link]:
     """The arrays that have to be looked at, each with where it is written: into the next kept one, or nowhere."""
     links: list[_Link] = []

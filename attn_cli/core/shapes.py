@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from attn_cli.core.record import Record, by
+from attn_cli.core.record import by
 from attn_cli.core.spec import Extras, Spec
 from attn_cli.core.steps import Shape
 from attn_cli.errors import SpecError
-from attn_cli.trace.stages import PARTS, STAGES
+from attn_cli.trace.stages import FORMS, PARTS, STAGES
 from attn_cli.trace.trace import Array
 
 STARTS = ("embedded_context", *(name for name in STAGES if name not in PARTS))
@@ -14,10 +14,9 @@ STARTS = ("embedded_context", *(name for name in STAGES if name not in PARTS))
 
 
 def check_shapes(
-    record: Record, spec: Spec, extras: Extras, tokens: Sequence[str], context_tokens: Sequence[str] | None
+    known: Mapping[str, Array], spec: Spec, extras: Extras, tokens: Sequence[str], context_tokens: Sequence[str] | None
 ) -> Shape:
     """How many heads, queries and keys there are; SpecError where two arrays, or arrays and tokens, disagree."""
-    known = {**record.given, **record.known}
     sizes: dict[str, tuple[int, str]] = {}
     for name, array in known.items():
         if name not in STARTS:
@@ -39,7 +38,7 @@ def check_shapes(
 
 def _check_width(known: Mapping[str, Array], spec: Spec) -> None:
     """Queries and keys, in every form in which they are known, are as wide as each other and as `d_k` says."""
-    there = [name for form in ("", "_normed", "_rotated") for name in (f"Q{form}", f"K{form}") if name in known]
+    there = [name for pair in zip(FORMS["Q"], FORMS["K"], strict=True) for name in pair if name in known]
     for name in there:
         width, first = known[name].shape[2], known[there[0]]
         if width != first.shape[2]:

@@ -77,14 +77,13 @@ class Spec:
 class Extras:
     """Arrays that act on attention beside its projections.
 
-    `bias` (query, key) or (head, query, key) is added to scores, `bias_words` says what it is; `hidden` of the same
+    `bias` (query, key) or (head, query, key) is added to scores; `hidden` of the same
     shape is True where a query may not look. `sinks` (head) join each softmax. `position_embeddings`
     (position, d_model) are added to X. `position_ids` and `position_ids_context` say where queries or keys stand, if
     not at 0, 1, 2, …. `edits` are put in place of what stages hold.
     """
 
     bias: Array | None = None
-    bias_words: str = "attn_mask"
     hidden: Array | None = None
     sinks: Array | None = None
     position_embeddings: Array | None = None

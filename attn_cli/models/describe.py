@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from attn_cli.core.masks import MASKS
+from attn_cli.core.positions import POSITIONS
 from attn_cli.core.spelling import spell
 from attn_cli.errors import DocumentError
 from attn_cli.models.gguf import is_gguf
@@ -115,7 +116,7 @@ def _layer(name: str, plan: LayerPlan) -> Layers:
         "cross-attention": plan.cross,
         "parallel feed-forward": plan.parallel,
     }
-    positions = plan.rotary.spelled if plan.rotary else "alibi" if plan.slopes else "none"
+    positions = spell(plan.positions, POSITIONS)
     scale = plan.scale if isinstance(plan.scale, str) else f"{plan.scale:g}"
     return Layers(
         first=name,

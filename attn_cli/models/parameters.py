@@ -6,11 +6,11 @@ import numpy as np
 
 from attn_cli.core.attention import Projections
 from attn_cli.core.positions import Alibi, NoPositions, Positions, Rope
-from attn_cli.core.spec import Extras, parse_positions
+from attn_cli.core.spec import Extras
+from attn_cli.core.steps import ScoreInputs, terms_of, whole
 from attn_cli.errors import SelectionError, UsageError
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
-from attn_cli.models.network.block import spec_of
 from attn_cli.models.network.plan import LayerPlan, StackPlan
 from attn_cli.models.network.rotary import Rotary, powers
 from attn_cli.models.network.weights import Weights
@@ -23,7 +23,7 @@ from attn_cli.trace.trace import Array, Layer
 AROUND = frozenset(("norm", "norms", "mlp", "parallel", "residual_scale", "cross"))
 """What of a plan acts before attention or after it."""
 SAID = frozenset(
-    ("heads", "kv_heads", "d_k", "d_v", "mask", "scale", "softcap", "rotary", "slopes", "relative", "sinks")
+    ("heads", "kv_heads", "d_k", "d_v", "mask", "scale", "softcap", "rotary", "alibi", "relative", "sinks")
 )
 """What of a plan a document has a key for."""
 UNSAID = {
@@ -69,7 +69,7 @@ def layer_parameters(request: ModelRequest, layer: str, heads: str | None = None
             break
     chosen = indices(heads, found.plan.heads, "head")
     positions, extras = _placed(model, found, entered, chosen)
-    spec = replace(spec_of(found.plan, cross=bool(found.side)), positions=positions)
+    spec = replace(found.plan.spec(cross=bool(found.side)), positions=positions)
     if chosen is not None:
         spec = replace(spec, heads=len(chosen), kv_heads=len(chosen))
     given = {"embedded": entered["X"]}
@@ -120,11 +120,13 @@ def _placed(model: Model, found: ChosenAttention, entered: Layer, chosen: list[i
         return NoPositions(), extras
     places = np.arange(count)
     bias = _relative(model, found, places)
-    if plan.slopes is not None and (chosen is not None or bias is not None):
-        away = np.abs(places[:, np.newaxis] - places)
-        slopes = -plan.slopes(plan.heads)[:, np.newaxis, np.newaxis] * away
-        bias = (slopes if bias is None else bias + slopes).astype(np.float32)
-    elif plan.slopes is not None:
+    if plan.alibi and (chosen is not None or bias is not None):
+        shape = (plan.heads, count, count)
+        inputs = ScoreInputs({}, shape, places, places, "float32")
+        (alibi,) = terms_of(plan.spec())
+        added = alibi.at(inputs)(whole(shape))
+        bias = added if bias is None else bias + added
+    elif plan.alibi:
         return Alibi(), extras
     extras = replace(extras, bias=None if bias is None else bias[heads])
     return NoPositions() if plan.rotary is None else _rope(plan.rotary, plan.d_k, count, found.name), extras
@@ -141,10 +143,9 @@ def _relative(model: Model, found: ChosenAttention, places: Array) -> Array | No
 
 def _rope(rotary: Rotary, width: int, count: int, name: str) -> Rope:
     """The scheme that turns queries and keys of so many tokens as the layer does; UsageError where there is none."""
-    rope = parse_positions(rotary.spelled)
-    assert isinstance(rope, Rope)
+    rope = rotary.scheme
     plain = 1 / powers(rope.base, rope.dim or width)
-    speeds = rotary.speeds(count)
+    speeds = rotary.frequencies(count)
     factor = float(f"{plain[0] / speeds[0]:.7g}")
     if rotary.factor != 1 or not np.allclose(plain / np.float32(factor), speeds, rtol=1e-6, atol=0):
         raise _unsaid(name, "rotary positions that are stretched pair by pair (llama3, yarn, longrope)")

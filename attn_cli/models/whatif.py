@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from attn_cli.core.edits import Edit, ZeroHead
 from attn_cli.core.masks import Mask
-from attn_cli.core.spec import Spec, parse_mask
+from attn_cli.core.spec import parse_mask
 from attn_cli.errors import SpecError, UsageError
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
@@ -55,13 +55,7 @@ def _plan(
     plan = replace(plan, edits=edits, cross_edits=cross_edits)
     if mask is not None:
         plan = replace(plan, mask=mask)
-    if divisor is None:
-        return plan
-    biased = any(part is not None for part in (plan.softcap, plan.slopes, plan.relative, plan.disentangled))
-    if biased:
-        return replace(plan, temperature=divisor)
-    spec = Spec(heads=plan.heads, kv_heads=plan.kv_heads, scale=plan.scale, temperature=divisor)
-    return replace(plan, scale=spec.divided(plan.d_k).scale)
+    return plan if divisor is None else replace(plan, temperature=divisor)
 
 
 def _mask(spelled: str) -> Mask:

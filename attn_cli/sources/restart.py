@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.core.attention import CHAIN, attend
-from attn_cli.core.edits import Edit, SetCell, followers, localised
+from attn_cli.core.attention import attend
+from attn_cli.core.edits import Edit, SetCell, localised
 from attn_cli.core.masks import Mask
 from attn_cli.core.ops import join_heads
 from attn_cli.core.spec import Extras, Spec, parse_mask, parse_positions, parse_scale, parse_softcap
@@ -16,7 +16,7 @@ from attn_cli.errors import SelectionError, UsageError
 from attn_cli.sources.changes import check_can_act, still_valid
 from attn_cli.sources.remarks import remarks
 from attn_cli.sources.whatif import WhatIf
-from attn_cli.trace.stages import PARTS
+from attn_cli.trace.stages import CHAIN, PARTS, followers
 from attn_cli.trace.trace import Array, Layer, Stage, Trace, frozen
 
 UNCHANGED = WhatIf()

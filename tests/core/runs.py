@@ -1,11 +1,13 @@
 """Runs of attention of every kind, and the same runs through attend()."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from attn_cli.core.attention import Projections, attend
+from attn_cli.core.edits import Edit
 from attn_cli.core.spec import Extras, Spec, parse_mask, parse_positions
 from attn_cli.trace.trace import Array, Layer
 from tests.core.reference import Run
@@ -100,7 +102,12 @@ def given_of(run: Run) -> dict[str, Array]:
 
 
 def attended(
-    run: Run, given: Mapping[str, Array] | None = None, *, dtype: str = "float64", keep: set[str] | None = None
+    run: Run,
+    given: Mapping[str, Array] | None = None,
+    *,
+    dtype: str = "float64",
+    keep: set[str] | None = None,
+    edits: tuple[Edit, ...] = (),
 ) -> Layer:
     """The run through attend(), from its vectors, or from the stages that are given."""
     biases = {f"b_{name}": bias for name, bias in run.b.items()}
@@ -112,7 +119,7 @@ def attended(
         given or given_of(run),
         projections,
         spec_of(run, dtype),
-        extras=conditions_of(run),
+        extras=replace(conditions_of(run), edits=edits),
         context_tokens=None if run.context is None else CONTEXT,
         keep=keep,
     )

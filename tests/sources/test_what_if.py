@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attn_cli.core.edits import followers
 from attn_cli.errors import SelectionError
 from attn_cli.sources.explain import run
 from attn_cli.sources.request import Request
 from attn_cli.sources.whatif import WhatIf
+from attn_cli.trace.stages import followers
 from attn_cli.trace.trace import Trace
 from tests.cli.conftest import Attn, call  # noqa: F401
 from tests.cli.documents import GROUPED, PARAMETERS

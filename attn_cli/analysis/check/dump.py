@@ -2,21 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from attn_cli.analysis.check.findings import Mark
 from attn_cli.analysis.check.precision import Precision
-from attn_cli.core.attention import CHAIN
 from attn_cli.core.spec import Spec
 from attn_cli.sources.documents.parameters import Parameters
-from attn_cli.trace.stages import STAGES
+from attn_cli.trace.stages import CHAIN, STAGES, last_form
 from attn_cli.trace.trace import Array, Layer
-
-FORMS = MappingProxyType({name: (name, f"{name}_normed", f"{name}_rotated") for name in "QK"})
-"""The forms that queries and keys go through, the last that is there being the one that is matched."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +59,7 @@ class Dump:
 
     def form(self, name: str) -> str | None:
         """The last form of Q or K: what is matched."""
-        return next((form for form in reversed(tuple(self.stages)) if form in FORMS[name]), None)
+        return last_form(name, self.stages)
 
     def per_head(self, form: str, places: list[int] | None = None) -> Array:
         """Keys or values (head, key, feature), one matrix for each query head that is there."""

@@ -9,16 +9,15 @@ import numpy as np
 
 from attn_cli.analysis.check.dump import Dump
 from attn_cli.analysis.check.precision import Precision, precisions
-from attn_cli.core.attention import CHAIN
 from attn_cli.core.masks import Mask
 from attn_cli.core.spec import Extras, Spec
-from attn_cli.core.steps import Block, alibi
+from attn_cli.core.steps import AlibiTerm, ScoreInputs, whole
 from attn_cli.sources.documents.parameters import Parameters
 from attn_cli.sources.restart import spec_of
-from attn_cli.trace.stages import PARTS
+from attn_cli.trace.stages import CHAIN, PARTS, followers
 from attn_cli.trace.trace import Array, Layer, Trace
 
-_LATE = (*CHAIN, "sink_weight", "head_output", "output")
+_LATE = (CHAIN[0], *followers(CHAIN[0]))
 
 
 def dumps(found: Trace | Parameters, declared: Mapping[str, Any]) -> Iterator[Dump]:
@@ -98,7 +97,7 @@ def _conditions_bias(found: Parameters, layer: Layer, spec: Spec) -> tuple[Array
     if (slopes := spec.positions.slopes(spec.heads)) is not None:
         terms["ALiBi"] = _alibi(slopes, *_places(layer, spec, found.extras))
     if found.extras.bias is not None:
-        terms[found.extras.bias_words] = found.extras.bias
+        terms["attn_mask"] = found.extras.bias
     return (sum(terms.values(), start=np.zeros(())) if terms else None), " + ".join(terms)
 
 
@@ -140,8 +139,8 @@ def _places(layer: Layer, spec: Spec, extras: Extras | None = None) -> tuple[Arr
 
 
 def _alibi(slopes: Array, queries: Array, keys: Array) -> Array:
-    everywhere = Block(slice(0, len(slopes)), slice(0, len(queries)))
-    return alibi(slopes, queries.astype(np.float64), keys.astype(np.float64))(everywhere)
+    shape = len(slopes), len(queries), len(keys)
+    return AlibiTerm(slopes).at(ScoreInputs({}, shape, queries, keys, "float64"))(whole(shape))
 
 
 def _turned(dump: Dump, places: tuple[Array, Array]) -> Dump:

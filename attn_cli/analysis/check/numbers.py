@@ -8,8 +8,7 @@ from attn_cli.analysis.check.dump import Dump
 from attn_cli.analysis.check.findings import Mark
 from attn_cli.analysis.check.precision import RELATIVE
 from attn_cli.analysis.check.scores import product
-from attn_cli.core.attention import CHAIN
-from attn_cli.trace.stages import STAGES
+from attn_cli.trace.stages import CHAIN, STAGES
 from attn_cli.trace.trace import Array
 
 LARGEST_HALF = 65_504.0  # the largest float16

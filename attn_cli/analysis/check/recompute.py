@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from attn_cli.analysis.check.dump import Dump
-from attn_cli.core.attention import CHAIN, attend
+from attn_cli.core.attention import attend
 from attn_cli.core.masks import NoMask
 from attn_cli.core.positions import NoPositions
 from attn_cli.core.spec import Extras, Spec
-from attn_cli.trace.stages import STAGES
+from attn_cli.trace.stages import CHAIN, STAGES
 from attn_cli.trace.trace import Array, Layer
 
 

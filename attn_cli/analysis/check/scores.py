@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from attn_cli.analysis.check.dump import FORMS, Dump
+from attn_cli.analysis.check.dump import Dump
 from attn_cli.analysis.check.findings import Mark
 from attn_cli.analysis.check.links import Mistake, follow
 from attn_cli.analysis.check.masks import mistaken, spelled
@@ -15,6 +15,7 @@ from attn_cli.core.attention import attend
 from attn_cli.core.masks import NoMask
 from attn_cli.core.ops import join_heads, split_heads
 from attn_cli.core.spec import Extras
+from attn_cli.trace.stages import FORMS
 from attn_cli.trace.trace import Array
 
 Bad = Mapping[str, Collection[int]]

@@ -12,8 +12,8 @@ from attn_cli.analysis.check.masks import mistaken
 from attn_cli.analysis.check.recipe import EVERY, Gap, Guess, Recipe, gap, named
 from attn_cli.analysis.check.scale import FREEDOM, fitted_temperature, mistaken_factors, scale_words
 from attn_cli.analysis.check.scores import product, product_mistakes
-from attn_cli.core.attention import CHAIN
 from attn_cli.core.masks import NoMask
+from attn_cli.trace.stages import CHAIN
 from attn_cli.trace.trace import Array
 
 TELLING = 1e-3  # a weight above this tells something of its score

@@ -1,7 +1,6 @@
 """BLOOM (arXiv 2211.05100): ALiBi, embeddings normed, queries, keys and values head by head in one matrix."""
 
 from attn_cli.core.masks import Causal
-from attn_cli.core.positions import Alibi
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, gelu_tanh
@@ -24,7 +23,7 @@ def read(config: Config) -> Architecture:
         norms=("before_attention", "before_mlp"),
         mlp=Plain(gelu_tanh),
         mask=Causal(),
-        slopes=Alibi().slopes,
+        alibi=True,
     )
     stack = StackPlan(
         layers=(layer,) * (config.whole("n_layer", None) or config.whole("num_hidden_layers")),

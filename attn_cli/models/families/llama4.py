@@ -7,6 +7,7 @@ shared by all tokens, stand in every layer or in every other.
 from dataclasses import replace
 
 from attn_cli.core.masks import Causal, Chunked
+from attn_cli.core.positions import QueryScaling
 from attn_cli.errors import DocumentError
 from attn_cli.models.families.llama import FULL, HARMLESS_TENSORS, NAMES, architecture, plain_layer
 from attn_cli.models.families.mixtral import EXPERT_KEYS
@@ -17,7 +18,6 @@ from attn_cli.models.network.arithmetic import Norm
 from attn_cli.models.network.experts import Experts, Sigmoids
 from attn_cli.models.network.mlp import Gated
 from attn_cli.models.network.plan import LayerPlan, QKNorm, Unembedding
-from attn_cli.models.network.query_scaling import QueryScaling
 from attn_cli.models.network.rope_config import rotary
 from attn_cli.models.network.weights import Names, Packed, grouped
 

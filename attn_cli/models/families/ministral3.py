@@ -5,6 +5,7 @@ With images both have another config around that of their text.
 
 from dataclasses import replace
 
+from attn_cli.core.positions import QueryScaling
 from attn_cli.models.families import mistral
 from attn_cli.models.families.llama import (
     HARMLESS_KEYS,
@@ -17,7 +18,6 @@ from attn_cli.models.families.llama import (
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.plan import Unembedding
-from attn_cli.models.network.query_scaling import QueryScaling
 from attn_cli.models.network.weights import Names, Packed
 
 GROWTH = "llama_4_scaling_beta"

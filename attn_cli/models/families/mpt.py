@@ -1,7 +1,6 @@
 """MPT (MosaicML 2023): ALiBi, LayerNorm without biases, queries, keys and values perhaps clipped."""
 
 from attn_cli.core.masks import Causal
-from attn_cli.core.positions import Alibi
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, gelu
@@ -31,7 +30,7 @@ def read(config: Config) -> Architecture:
         mlp=Plain(gelu),
         mask=Causal(),
         scale=inner.number("softmax_scale", None) or "sqrt",
-        slopes=Alibi().slopes,
+        alibi=True,
         clip=inner.number("clip_qkv", None) or None,
     )
     stack = StackPlan(

@@ -1,142 +1,112 @@
-"""One layer of a model: norms, attention through the core's steps, feed-forward, residuals."""
+"""One attention of a layer as the core computes it: projections, steps on heads and on scores, bound to weights."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from attn_cli.core.attention import weigh
-from attn_cli.core.masks import NoMask
+from attn_cli.core.attention import Attention
+from attn_cli.core.head_steps import Clip, HeadStep, NormHeads, Rotate, ScaleQueries
 from attn_cli.core.ops import join_heads, split_heads
-from attn_cli.core.parts import record_parts
-from attn_cli.core.record import Record, by
-from attn_cli.core.spec import Extras, Spec
-from attn_cli.models.network.plan import LayerPlan
+from attn_cli.core.projecting import Made
+from attn_cli.core.record import by
+from attn_cli.core.steps import Addend, ArrayTerm, ScoreInputs, Softmax, Term, on_scores, terms_of
+from attn_cli.models.network.plan import Disentangled, LayerPlan, QKNorm
 from attn_cli.models.network.products import linear
 from attn_cli.models.network.weights import Weights
 from attn_cli.trace.trace import Array
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
-    """What a layer of attention works on: its plan and weights, where queries and keys stand, and a bias if given.
-
-    `context` (key, d_model) is what is looked at in cross-attention, None for x itself.
-    """
-
-    plan: LayerPlan
-    weights: Weights
-    queries: Array
-    keys: Array
-    bias: Array | None = None
-    context: Array | None = None
-    side: str = ""
-
-
-def attention(record: Record, run: Run, x: Array) -> Array:
-    """x (query, d_model) to the output (query, d_model), each stage recorded; `record` must keep the output."""
-    plan = run.plan
-    normed = x is not record.known["residual"]
-    x = record.add("X", x, f"X = norm(residual)   {by(x)}" if normed else f"X = residual   {by(x)}")
-    looked = x if run.context is None else run.context
-    if run.context is not None:
-        looked = record.add("X_context", looked, "X_context = what the encoder made")
-    _project(record, run, x, looked)
-    if plan.qk_norm is not None and not plan.qk_norm.after_rotation:
-        _norm_heads(record, run)
-    _rotate(record, run)
-    if plan.qk_norm is not None and plan.qk_norm.after_rotation:
-        _norm_heads(record, run)
-    spec, extras = spec_of(plan, cross=run.context is not None), _extras(record, run)
-    shape = (plan.heads, len(x), len(looked))
-    places = {"Q": run.queries, "K": run.keys}
-    weigh(record, spec, extras, shape, places)
-    record_parts(record, spec, extras, {}, places)
-    if "head_output" not in record.known:
-        return x  # nobody asked for it, and nothing comes after
-    joined = join_heads(record.known["head_output"])
-    output = run.weights.apply(run.side + "o", joined)
-    output = record.add("output", output, f"output = heads side by side · W_O   {by(joined)} → {by(output)}")
-    record.check_edits()
-    return output
-
-
-def spec_of(plan: LayerPlan, *, cross: bool = False) -> Spec:
-    """The settings of a layer; positions and biases act elsewhere, and nothing is hidden from cross-attention."""
-    return Spec(
-        heads=plan.heads,
-        kv_heads=plan.kv_heads,
-        mask=NoMask() if cross else plan.mask,
-        scale=plan.scale,
-        softcap=plan.softcap,
-        dtype="float32",
-        temperature=plan.temperature,
+def attention_of(plan: LayerPlan, weights: Weights, bias: Array | None = None, *, cross: bool = False) -> Attention:
+    """The attention of a layer to its own tokens, or across; `bias` (head, query, key) is its relative bias, if any."""
+    side, spec = ("cross_" if cross else ""), plan.spec(cross=cross)
+    terms: list[Term] = [] if bias is None else [ArrayTerm(bias, "relative bias")]
+    if plan.disentangled is not None and not cross:
+        terms.append(DisentangledTerm(plan.disentangled, weights))
+    sinks = weights.find("sinks") if plan.sinks else None
+    return Attention(
+        spec=spec,
+        project=LayerProjections(plan, weights, side),
+        on_heads=tuple(_on_heads(plan, weights, side)),
+        on_scores=on_scores(spec, (*terms, *terms_of(spec))),
+        normalizer=Softmax(None if sinks is None else sinks.copy()),
+        output=LayerOutput(weights, f"{side}o"),
     )
 
 
-def _project(record: Record, run: Run, x: Array, looked: Array) -> None:
-    plan = run.plan
-    if plan.projecting is not None:
-        for name, (array, formula) in plan.projecting(run.weights, x).items():
-            record.add(name, array, formula)
-        return
-    shapes = {"Q": (plan.heads, plan.d_k), "K": (plan.kv_heads, plan.d_k), "V": (plan.kv_heads, plan.d_v)}
-    maps = {name: run.weights.linear(run.side + name.lower()) for name in shapes}
-    made = linear(x, *maps.values()) if x is looked else [*linear(x, maps["Q"]), *linear(looked, maps["K"], maps["V"])]
-    for (name, (heads, width)), projected in zip(shapes.items(), made, strict=True):
-        run.weights.check_heads(run.side + name.lower(), projected, heads, width)
-        if plan.clip is not None:
-            np.clip(projected, -plan.clip, plan.clip, out=projected)
-        left, source = ("X", x) if name == "Q" or run.context is None else ("X_context", looked)
-        bias = f" + b_{name}" if maps[name].bias is not None else ""
-        by_shape = f"{by(source)} → {by(projected)}"
-        array = split_heads(projected, heads)
-        formula = f"{name} = {left} · W_{name}{bias}   {by_shape}, {heads} heads of {by(array[0])}"
-        if name == "Q" and plan.query_scaling is not None and plan.rotary is None:
-            array, formula = plan.query_scaling(array, run.queries, formula)
-        record.add(name, array, formula)
+def _on_heads(plan: LayerPlan, weights: Weights, side: str) -> list[HeadStep]:
+    """The steps on heads of a layer, in their order."""
+    steps: list[HeadStep] = [] if plan.clip is None else [Clip(name, plan.clip) for name in "QKV"]
+    rotate = [] if plan.rotary is None or side else [Rotate(f"{name}_rotated", plan.rotary) for name in "QK"]
+    norm = [] if plan.qk_norm is None else [_norm(plan.qk_norm, weights, side, name) for name in "QK"]
+    steps += [*rotate, *norm] if plan.qk_norm and plan.qk_norm.after_rotation else [*norm, *rotate]
+    if plan.query_scaling is not None and not (plan.rotary and side):
+        last = [step.makes for step in steps if step.makes.startswith("Q")]
+        steps.append(ScaleQueries(last[-1] if last else "Q", plan.query_scaling))
+    return steps
 
 
-def _norm_heads(record: Record, run: Run) -> None:
-    qk_norm = run.plan.qk_norm
-    assert qk_norm is not None
-    for name in "QK":
-        before = record.known[record.matched(name) or name]
-        module = f"{run.side}{name.lower()}_norm"
-        if qk_norm.over == "head":
-            normed = np.stack([run.weights.normed(qk_norm.norm, module, head) for head in before])
-        elif qk_norm.over == "each":
-            places = map(run.weights.expert, range(len(before)))
-            normed = np.stack(
-                [own.normed(qk_norm.norm, module, head) for own, head in zip(places, before, strict=True)]
-            )
-        else:
-            normed = split_heads(run.weights.normed(qk_norm.norm, module, join_heads(before)), len(before))
-        record.add(
-            f"{name}_normed", normed.astype(np.float32, copy=False), f"{name}_normed = norm({name})   {by(normed[0])}"
-        )
+def _norm(qk_norm: QKNorm, weights: Weights, side: str, name: str) -> HeadStep:
+    module = f"{side}{name.lower()}_norm"
+
+    def norm(head: int, vectors: Array) -> Array:
+        own = weights.expert(head) if qk_norm.over == "each" else weights
+        return own.normed(qk_norm.norm, module, vectors)
+
+    return NormHeads(f"{name}_normed", norm, together=qk_norm.over == "all")
 
 
-def _rotate(record: Record, run: Run) -> None:
-    if run.plan.rotary is None or run.context is not None:
-        return
-    for name, positions in (("Q", run.queries), ("K", run.keys)):
-        before = record.matched(name) or name
-        turned = run.plan.rotary(record.known[before], positions)
-        formula = f"{name}_rotated = rotate({before}, position)   {by(turned[0])}"
-        if name == "Q" and run.plan.query_scaling is not None:
-            turned, formula = run.plan.query_scaling(turned, positions, formula)
-        record.add(f"{name}_rotated", turned, formula)
+@dataclass(frozen=True, eq=False)
+class LayerProjections:
+    """Queries, keys and values out of X, or of what the encoder made, by a layer's weights."""
+
+    plan: LayerPlan
+    weights: Weights
+    side: str
+
+    def __call__(self, known: Mapping[str, Array], wanted: Collection[str]) -> Mapping[str, Made]:
+        """Q, K and V (head, token, feature); DocumentError where weights and config contradict each other."""
+        plan, weights = self.plan, self.weights
+        if plan.projecting is not None:
+            return plan.projecting(weights, known["X"])
+        shapes = {"Q": (plan.heads, plan.d_k), "K": (plan.kv_heads, plan.d_k), "V": (plan.kv_heads, plan.d_v)}
+        sources = {name: "X_context" if self.side and name != "Q" else "X" for name in shapes}
+        maps = {name: weights.linear(self.side + name.lower()) for name in shapes}
+        projected: list[Array] = []
+        for source in dict.fromkeys(sources.values()):
+            projected += linear(known[source], *(maps[name] for name in shapes if sources[name] == source))
+        made = {}
+        for (name, (heads, width)), features in zip(shapes.items(), projected, strict=True):
+            weights.check_heads(self.side + name.lower(), features, heads, width)
+            array, source = split_heads(features, heads), sources[name]
+            bias = f" + b_{name}" if maps[name].bias is not None else ""
+            shape = f"{by(known[source])} → {by(features)}, {heads} heads of {by(array[0])}"
+            made[name] = array, f"{name} = {source} · W_{name}{bias}   {shape}"
+        return made
 
 
-def _extras(record: Record, run: Run) -> Extras:
-    plan = run.plan
-    bias, words = run.bias, ["relative bias"]
-    if plan.disentangled is not None and run.context is None:
-        bias = plan.disentangled(run.weights, record.known["Q"], record.known["K"], run.queries, run.keys)
-    if plan.slopes is not None and run.context is None:
-        distance = np.abs(run.queries[:, np.newaxis] - run.keys)
-        away = (-plan.slopes(plan.heads)[:, np.newaxis, np.newaxis] * distance).astype(np.float32)
-        words = ["ALiBi"] if bias is None else [*words, "ALiBi"]
-        bias = away if bias is None else bias + away
-    sinks = run.weights.find("sinks") if plan.sinks else None
-    return Extras(bias=bias, bias_words=" + ".join(words), sinks=None if sinks is None else sinks.copy())
+@dataclass(frozen=True, eq=False)
+class LayerOutput:
+    """Heads side by side through a layer's W_O."""
+
+    weights: Weights
+    module: str
+
+    def __call__(self, heads: Array) -> Made:
+        """Head outputs (head, query, feature) to the output (query, d_model)."""
+        joined = join_heads(heads)
+        output = self.weights.apply(self.module, joined)
+        return output, f"output = heads side by side · W_O   {by(joined)} → {by(output)}"
+
+
+@dataclass(frozen=True, eq=False)
+class DisentangledTerm:
+    """What queries and keys give to each other's distance, with a layer's weights."""
+
+    disentangled: Disentangled
+    weights: Weights
+    words: str = "relative bias"
+    part: str = "bias"
+
+    def at(self, inputs: ScoreInputs) -> Addend:
+        stages = inputs.stages
+        bias = self.disentangled(self.weights, stages["Q"], stages["K"], inputs.queries, inputs.keys)
+        return lambda block: block.of(bias)

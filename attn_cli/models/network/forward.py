@@ -1,15 +1,15 @@
 """The forward pass as a stream: one layer's stages at a time, and nothing after the last one that is looked at."""
 
 from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from attn_cli.core.attention import keeping
-from attn_cli.core.record import Record
+from attn_cli.core.attention import Grid, compute, keeping, layer_of
+from attn_cli.core.record import Record, by
 from attn_cli.models.files.tensors import Tensors
 from attn_cli.models.network.arithmetic import check_alike
-from attn_cli.models.network.block import Run, attention, spec_of
+from attn_cli.models.network.block import attention_of
 from attn_cli.models.network.plan import LayerPlan, Slot, StackPlan
 from attn_cli.models.network.weights import Names, Weights
 from attn_cli.trace.trace import Array, Layer
@@ -113,22 +113,31 @@ def _through(
     def normed(slot: Slot, value: Array) -> Array:
         return weights.normed(plan.norm, slot, value) if slot in plan.norms else value
 
-    def kept_of(side: str) -> Collection[str]:
-        name = f"{labels.name}.cross" if side else labels.name
-        return keep.get(name, ()) if isinstance(keep, Mapping) else keep
-
-    def attended(before: Array, side: str) -> Generator[Layer, None, Array]:
-        edits = plan.cross_edits if side else plan.edits
-        record = Record({}, {*(keeping(kept_of(side)) or ()), "output"}, edits)
+    def attended(before: Array, *, cross: bool) -> Generator[Layer, None, Array]:
+        name = f"{labels.name}.cross" if cross else labels.name
+        kept = keep.get(name, ()) if isinstance(keep, Mapping) else keep
+        bias = None if cross or plan.relative is None else _bias(plan, weights, np.arange(len(x)), shared)
+        attention = attention_of(plan, weights, bias, cross=cross)
+        record = Record({}, {*(keeping(kept) or ()), "output"}, plan.cross_edits if cross else plan.edits)
         record.add("residual", x, "")
-        queries = np.arange(len(x))
-        keys = queries if not side else np.arange(len(looked.state) if looked else 0)
-        bias = None if side or plan.relative is None else _bias(plan, weights, queries, shared)
-        run = Run(plan, weights, queries, keys, bias, looked.state if side and looked else None, side)
-        output = attention(record, run, before)
-        if "output" in record.known:
-            check_alike(x, output, weights.named(f"{side}o"))
-        yield _layer(plan, record, labels, kept_of(side), cross=bool(side))
+        record.add("X", before, f"X = {'residual' if before is x else 'norm(residual)'}   {by(before)}")
+        keys = np.arange(len(x))
+        if cross and looked is not None:
+            record.add("X_context", looked.state, "X_context = what the encoder made")
+            keys = np.arange(len(looked.state))
+        compute(record, attention, lambda _: Grid(plan.heads, np.arange(len(x)), keys))
+        output = record.known["output"]
+        check_alike(x, output, weights.named("cross_o" if cross else "o"))
+        yield layer_of(
+            record,
+            attention,
+            kept,
+            query_tokens=labels.tokens,
+            key_tokens=labels.looked if cross else labels.tokens,
+            cross=cross,
+            name=name,
+            index=labels.number,
+        )
         return output
 
     def fed(value: Array) -> Array:
@@ -138,13 +147,13 @@ def _through(
 
     scale = np.float32(plan.residual_scale)
     before = normed("before_attention", x)
-    output = yield from attended(before, "")
+    output = yield from attended(before, cross=False)
     added = normed("after_attention", output) * scale
     if plan.parallel:
         return x + added + fed(normed("before_mlp", x) if "before_mlp" in plan.norms else before) * scale
     x = normed("attention_sum", x + added)
     if plan.cross:
-        output = yield from attended(normed("before_cross", x), "cross_")
+        output = yield from attended(normed("before_cross", x), cross=True)
         x = normed("cross_sum", x + output)
     return normed("mlp_sum", x + normed("after_mlp", fed(normed("before_mlp", x))) * scale)
 
@@ -156,21 +165,3 @@ def _bias(plan: LayerPlan, weights: Weights, queries: Array, shared: dict[str, A
     if own is not None:
         shared["relative"] = own
     return shared.get("relative")
-
-
-def _layer(plan: LayerPlan, record: Record, labels: LayerLabels, keep: Collection[str], *, cross: bool) -> Layer:
-    positions = "none" if cross else plan.rotary.spelled if plan.rotary else "alibi" if plan.slopes else "none"
-    return Layer(
-        stages=tuple(stage for stage in record.stages if stage.name in keep),
-        query_tokens=labels.tokens,
-        key_tokens=labels.looked if cross else labels.tokens,
-        heads=plan.heads,
-        kv_heads=plan.kv_heads,
-        head_index=tuple(range(plan.heads)),
-        kv_head_index=tuple(range(plan.kv_heads)),
-        settings=replace(spec_of(plan, cross=cross).settings(plan.d_k), positions=positions),
-        name=f"{labels.name}.cross" if cross else labels.name,
-        index=labels.number,
-        kind="cross" if cross else "self",
-        keys="context_tokens" if cross else "tokens",
-    )

@@ -8,9 +8,9 @@ import numpy as np
 
 from attn_cli.core.edits import Edit
 from attn_cli.core.masks import Mask, NoMask
-from attn_cli.core.spec import ScaleRule
+from attn_cli.core.positions import Alibi, NoPositions, Positions, QueryScaling
+from attn_cli.core.spec import ScaleRule, Spec
 from attn_cli.models.network.arithmetic import Norm, sinusoids
-from attn_cli.models.network.query_scaling import QueryScaling
 from attn_cli.models.network.rotary import Rotary
 from attn_cli.models.network.weights import Names, Weights
 from attn_cli.trace.trace import Array
@@ -69,7 +69,6 @@ class LayerPlan:
 
     `norms` names the slots that have a norm: before or after attention and the feed-forward part, or over the sum
     with the residual (as in BERT). `parallel` feeds both from the same residual. `clip` bounds Q, K and V.
-    `tuning` is done to queries last.
     `temperature` divides scores before softmax; `edits` change stages of self-attention, `cross_edits` those across.
     """
 
@@ -85,7 +84,7 @@ class LayerPlan:
     softcap: float | None = None
     rotary: Rotary | None = None
     query_scaling: QueryScaling | None = None
-    slopes: Callable[[int], Array] | None = None
+    alibi: bool = False
     relative: Relative | None = None
     disentangled: Disentangled | None = None
     qk_norm: QKNorm | None = None
@@ -98,6 +97,24 @@ class LayerPlan:
     temperature: float = 1.0
     edits: tuple[Edit, ...] = ()
     cross_edits: tuple[Edit, ...] = ()
+
+    @property
+    def positions(self) -> Positions:
+        """The position scheme as a trace names it."""
+        return self.rotary.scheme if self.rotary else Alibi() if self.alibi else NoPositions()
+
+    def spec(self, *, cross: bool = False) -> Spec:
+        """The settings of its attention; in cross-attention nothing is hidden, and no positions act."""
+        return Spec(
+            heads=self.heads,
+            kv_heads=self.kv_heads,
+            mask=NoMask() if cross else self.mask,
+            positions=NoPositions() if cross else self.positions,
+            scale=self.scale,
+            softcap=self.softcap,
+            dtype="float32",
+            temperature=self.temperature,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
+from attn_cli.core.positions import Rope
 from attn_cli.errors import DocumentError
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.rotary import Rotary, Speeds, powers
+from attn_cli.models.network.rotary import Frequencies, Rotary, powers
 from attn_cli.trace.trace import Array
 
 ONE = np.float32(1)
@@ -51,8 +52,8 @@ def rotary(
             f"{settings.where}: the rotary scaling {name!r} is not known", hint=f"known are {', '.join(SCALINGS)}"
         )
     with np.errstate(all="ignore"):  # factors of 0 and the like make numbers that are none, which a trace notes
-        speeds, factor = SCALINGS[name](config, settings, base, dim)
-    return Rotary(speeds, style, factor, _spelled(base, style, dim if dim != d_k else None))
+        frequencies, factor = SCALINGS[name](config, settings, base, dim)
+    return Rotary(frequencies, Rope(float(base), style, dim if dim != d_k else None), factor)
 
 
 def _settings(config: Config, kind: str | None) -> Config:
@@ -68,35 +69,28 @@ def _settings(config: Config, kind: str | None) -> Config:
     return settings
 
 
-def _spelled(base: float, style: str, dim: int | None) -> str:
-    fields = [] if base == 10000 else [f"{base:.12g}"]
-    fields += [f"style={style}"] if style != "half" else []
-    fields += [f"dim={dim}"] if dim else []
-    return "rope" + (":" + ",".join(fields) if fields else "")
+def _always(frequencies: Array) -> Frequencies:
+    return lambda _: frequencies
 
 
-def _always(speeds: Array) -> Speeds:
-    return lambda _: speeds
-
-
-def _default(config: Config, settings: Config, base: float, dim: int) -> tuple[Speeds, float]:
+def _default(config: Config, settings: Config, base: float, dim: int) -> tuple[Frequencies, float]:
     return _always(ONE / powers(base, dim)), 1.0
 
 
-def _linear(config: Config, settings: Config, base: float, dim: int) -> tuple[Speeds, float]:
-    """All speeds divided by a factor: positions interpolated."""
+def _linear(config: Config, settings: Config, base: float, dim: int) -> tuple[Frequencies, float]:
+    """All frequencies divided by a factor: positions interpolated."""
     return _always(ONE / powers(base, dim) / np.float32(settings.number("factor"))), 1.0
 
 
-def _dynamic(config: Config, settings: Config, base: float, dim: int) -> tuple[Speeds, float]:
+def _dynamic(config: Config, settings: Config, base: float, dim: int) -> tuple[Frequencies, float]:
     """A base that grows with texts longer than those of training (NTK-aware)."""
     factor, longest = settings.number("factor"), config.whole("max_position_embeddings")
 
-    def speeds(length: int) -> Array:
+    def frequencies(length: int) -> Array:
         stretched = factor * max(length, longest) / longest - (factor - 1)
         return ONE / powers(base * stretched ** (dim / (dim - 2)), dim)
 
-    return speeds, 1.0
+    return frequencies, 1.0
 
 
 def _original(config: Config, settings: Config) -> float:
@@ -106,20 +100,20 @@ def _original(config: Config, settings: Config) -> float:
     return float(outside or inside or config.number("max_position_embeddings"))
 
 
-def _llama3(config: Config, settings: Config, base: float, dim: int) -> tuple[Speeds, float]:
+def _llama3(config: Config, settings: Config, base: float, dim: int) -> tuple[Frequencies, float]:
     """Slow pairs divided by a factor, fast ones left, those between blended (Llama 3.1)."""
     factor, low, high = (settings.number(key) for key in ("factor", "low_freq_factor", "high_freq_factor"))
     length = _original(config, settings)
-    speeds = ONE / powers(base, dim)
-    waves = np.float32(2 * math.pi) / speeds
-    slowed = np.where(waves > length / low, speeds / np.float32(factor), speeds)
+    frequencies = ONE / powers(base, dim)
+    waves = np.float32(2 * math.pi) / frequencies
+    slowed = np.where(waves > length / low, frequencies / np.float32(factor), frequencies)
     blend = (np.float32(length) / waves - np.float32(low)) / np.float32(high - low)
     between = ~(waves < length / high) & ~(waves > length / low)
     blended = (1 - blend) * slowed / np.float32(factor) + blend * slowed
     return _always(np.where(between, blended, slowed).astype(np.float32)), 1.0
 
 
-def _yarn(config: Config, settings: Config, base: float, dim: int) -> tuple[Speeds, float]:
+def _yarn(config: Config, settings: Config, base: float, dim: int) -> tuple[Frequencies, float]:
     """Fast pairs left, slow ones divided, a ramp between them (Peng et al. 2023, arXiv 2309.00071)."""
     length = _original(config, settings)
     factor = settings.number("factor", None) or config.number("max_position_embeddings") / length
@@ -135,8 +129,8 @@ def _yarn(config: Config, settings: Config, base: float, dim: int) -> tuple[Spee
     ramp = (np.arange(dim // 2, dtype=np.float32) - np.float32(first)) / np.float32((last - first) or 0.001)
     left = 1 - np.clip(ramp, 0, 1)
     raised = powers(base, dim)
-    speeds = ONE / (np.float32(factor) * raised) * (1 - left) + ONE / raised * left
-    return _always(speeds), _yarn_factor(settings, factor)
+    frequencies = ONE / (np.float32(factor) * raised) * (1 - left) + ONE / raised * left
+    return _always(frequencies), _yarn_factor(settings, factor)
 
 
 def _yarn_factor(settings: Config, factor: float) -> float:
@@ -150,7 +144,7 @@ def _yarn_factor(settings: Config, factor: float) -> float:
     return grown(one) / grown(all_) if one and all_ else grown(1)
 
 
-def _longrope(config: Config, settings: Config, base: float, dim: int) -> tuple[Speeds, float]:
+def _longrope(config: Config, settings: Config, base: float, dim: int) -> tuple[Frequencies, float]:
     """Factors for each pair, one list for short texts and one for long (Ding et al. 2024, arXiv 2402.13753)."""
     length = _original(config, settings)
     factor = settings.number("factor", None) or config.number("max_position_embeddings") / length
@@ -168,7 +162,7 @@ def _longrope(config: Config, settings: Config, base: float, dim: int) -> tuple[
     return (lambda count: long if count > length else short), grown if stated is None else stated
 
 
-Scaling = Callable[[Config, Config, float, int], tuple[Speeds, float]]
+Scaling = Callable[[Config, Config, float, int], tuple[Frequencies, float]]
 SCALINGS: Mapping[str, Scaling] = MappingProxyType(
     {
         "default": _default,

@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from attn_cli.core.attention import Projections, attend
-from attn_cli.core.edits import followers
 from attn_cli.core.spec import Extras, Spec
 from attn_cli.errors import SpecError, UsageError
 from attn_cli.sources.seeded import embeddings, projection
 from attn_cli.sources.whatif import WhatIf
+from attn_cli.trace.stages import followers
 from attn_cli.trace.trace import Array, Layer
 
 

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from attn_cli.core.attention import CHAIN
 from attn_cli.core.spec import DTYPES
 from attn_cli.sources.documents.catalogue import BIASES, CONDITIONS, IGNORED, INPUTS, LATER, MATRICES, SETTINGS
-from attn_cli.trace.stages import STAGES
+from attn_cli.trace.stages import CHAIN, STAGES
 
 _VECTOR = {"type": "array", "items": {"type": "number"}, "minItems": 1}
 _HIDDEN = {"enum": [None, "-Infinity"]}

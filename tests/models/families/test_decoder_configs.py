@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from attn_cli.core.masks import Causal, Sliding
+from attn_cli.core.positions import POSITIONS
+from attn_cli.core.spelling import spell
 from attn_cli.errors import DocumentError
 from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture
@@ -303,13 +305,13 @@ def test_a_config_as_older_checkpoints_have_it_is_read(model_type: str) -> None:
 def test_old_keys_say_how_heads_are_rotated(model_type: str, spelled: str) -> None:
     rotary = read(model_type).stacks[0].layers[0].rotary
     assert rotary is not None
-    assert rotary.spelled == spelled
+    assert spell(rotary.scheme, POSITIONS) == spelled
 
 
 def test_the_long_factors_of_phi_3_count_for_texts_longer_than_those_of_training() -> None:
     rotary = read("phi3").stacks[0].layers[0].rotary
     assert rotary is not None
-    short, long = rotary.speeds(1024), rotary.speeds(1025)
+    short, long = rotary.frequencies(1024), rotary.frequencies(1025)
     np.testing.assert_allclose(short / long, [1.0] * 9 + [2.0], rtol=1e-6)
     assert rotary.factor == pytest.approx((1 + np.log(2) / np.log(1024)) ** 0.5)
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from attn_cli.core.masks import Causal, Local, NoMask
+from attn_cli.core.positions import POSITIONS
+from attn_cli.core.spelling import spell
 from attn_cli.errors import DocumentError
 from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture
@@ -256,14 +258,14 @@ def test_every_third_layer_of_modernbert_sees_everything_and_turns_more_slowly()
     layers = read("modernbert").stacks[0].layers
     near = Local(65)  # half of 128 to either side
     assert [layer.mask for layer in layers] == [NoMask(), near, near, NoMask(), near, near, NoMask()]
-    spelled = [layer.rotary.spelled for layer in layers[:2] if layer.rotary]
+    spelled = [spell(layer.rotary.scheme, POSITIONS) for layer in layers[:2] if layer.rotary]
     assert spelled == ["rope:160000", "rope"]
     assert [("before_attention" in layer.norms) for layer in layers] == [False] + [True] * 6
 
 
 def test_modernbert_with_one_base_for_both_kinds_of_layers() -> None:
     layers = read("modernbert", {"local_rope_theta": 160000.0}).stacks[0].layers
-    assert {layer.rotary.spelled for layer in layers if layer.rotary} == {"rope:160000"}
+    assert {spell(layer.rotary.scheme, POSITIONS) for layer in layers if layer.rotary} == {"rope:160000"}
 
 
 def test_t5_scales_what_its_own_embeddings_unembed_and_later_ones_do_not() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from attn_cli.core.masks import Causal, Chunked, Local, Mask, NoMask, Sliding
+from attn_cli.core.positions import QueryScaling, Rope
 from attn_cli.errors import DocumentError
 from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture
@@ -15,7 +16,6 @@ from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.experts import Best, Experts
 from attn_cli.models.network.mlp import Gated
 from attn_cli.models.network.plan import LayerPlan
-from attn_cli.models.network.query_scaling import QueryScaling
 
 LLAMA = {
     "architectures": ["SomeForCausalLM"],
@@ -287,8 +287,8 @@ def test_gemma_3_scales_the_rotation_of_full_attention_alone() -> None:
     local, full = (layers("gemma3_text", GEMMA3)[number].rotary for number in (0, 3))
     assert local is not None
     assert full is not None
-    np.testing.assert_allclose(local.speeds(7)[1], 100 ** (-1 / 8), rtol=1e-6)
-    np.testing.assert_allclose(full.speeds(7)[1], 500 ** (-1 / 8) / 8, rtol=1e-6)
+    np.testing.assert_allclose(local.frequencies(7)[1], 100 ** (-1 / 8), rtol=1e-6)
+    np.testing.assert_allclose(full.frequencies(7)[1], 500 ** (-1 / 8) / 8, rtol=1e-6)
 
 
 def test_olmo_3_stretches_full_attention_alone() -> None:
@@ -302,7 +302,7 @@ def test_olmo_3_stretches_full_attention_alone() -> None:
 def test_glm_rotates_neighbours_in_half_of_a_head() -> None:
     rotary = layers("glm", {"head_dim": 16})[0].rotary
     assert rotary is not None
-    assert rotary.spelled == "rope:500,style=interleaved,dim=8"
+    assert rotary.scheme == Rope(500, "interleaved", dim=8)
 
 
 def test_smollm3_leaves_every_fourth_layer_without_positions() -> None:
@@ -319,16 +319,6 @@ def test_the_unrotated_layers_of_llama_4_let_queries_grow_and_norm_none() -> Non
     assert [isinstance(layer.mlp, Experts) for layer in layers("llama4_text", LLAMA4)] == [False, True] * 4
     even = layers("llama4_text", LLAMA4 | {"attn_temperature_tuning": False, "use_qk_norm": False})
     assert {(layer.query_scaling, layer.qk_norm) for layer in even} == {(None, None)}
-
-
-def test_queries_grow_where_they_stand_far_enough_and_say_so() -> None:
-    q = np.ones((1, 5, 3), np.float32)
-    same, formula = QueryScaling(0.1, 8, ahead=1)(q, np.arange(5), "Q = X · W_Q   5×7 → 5×3")
-    assert same is q
-    assert formula == "Q = X · W_Q   5×7 → 5×3"
-    grown, formula = QueryScaling(0.5, 2, ahead=1)(q, np.arange(5), "Q = X · W_Q   5×7 → 5×3")
-    np.testing.assert_allclose(grown[0, :, 0], 1 + 0.5 * np.log([1, 2, 2, 3, 3]), rtol=1e-6)
-    assert formula == "Q = X · W_Q · (1 + 0.5 · ln(1 + ⌊(position + 1) / 2⌋))   5×7 → 5×3"
 
 
 def test_mistral_3_with_images_is_of_the_kind_that_its_text_says() -> None:

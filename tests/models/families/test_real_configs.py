@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from attn_cli.core.masks import MASKS
+from attn_cli.core.positions import POSITIONS
 from attn_cli.core.spelling import spell
 from attn_cli.errors import DocumentError
 from attn_cli.models.families import family_of
@@ -53,14 +54,14 @@ def read(name: str, values: Mapping[str, Any]) -> Architecture:
 
 def turns(rotary: Rotary) -> str:
     """A scheme with the fastest and the slowest speed of its pairs over ten tokens, and what makes them longer."""
-    speeds = rotary.speeds(10)
+    speeds = rotary.frequencies(10)
     longer = "" if rotary.factor == 1 else f" × {rotary.factor:.5g}"
-    return f"{rotary.spelled} ({speeds[0]:.4g}…{speeds[-1]:.4g}{longer})"
+    return f"{spell(rotary.scheme, POSITIONS)} ({speeds[0]:.4g}…{speeds[-1]:.4g}{longer})"
 
 
 def words(plan: LayerPlan) -> str:
     """Heads / heads of keys × width, mask, positions, scale, and what else acts on scores or around them."""
-    positions = turns(plan.rotary) if plan.rotary else "alibi" if plan.slopes else "none"
+    positions = turns(plan.rotary) if plan.rotary else "alibi" if plan.alibi else "none"
     scale = plan.scale if isinstance(plan.scale, str) else f"{plan.scale:.5g}"
     softcap = "" if plan.softcap is None else f"softcap {plan.softcap:g}"
     more = {
