@@ -120,11 +120,20 @@ def test_a_full_disk_is_said_in_two_lines(arguments: list[str]) -> None:
     assert b"No space left on device" in done.stderr
 
 
+# A shell makes programs that it starts in the background ignore SIGINT, and their children likewise.
+HEEDS_INTERRUPTIONS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from attn_cli.__main__ import main
+main()
+"""
+
+
 @unix
 def test_an_interruption_exits_130_and_leaves_no_file(tmp_path: Path) -> None:
     pipe = tmp_path / "slow.json"
     os.mkfifo(pipe)
-    command = [*PROGRAM, "explain", "-w", str(pipe), "-o", str(tmp_path / "x.json")]
+    command = [sys.executable, "-c", HEEDS_INTERRUPTIONS, "explain", "-w", str(pipe), "-o", str(tmp_path / "x.json")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=CLEAN)
     with process, open(pipe, "wb"):  # opens when the program does
         while process.poll() is None:  # a signal just before a read that blocks is seen only after it
