@@ -1,13 +1,13 @@
-"""Which tokens of two texts stand for each other."""
+"""Pairing the tokens of two texts."""
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 
-def aligned_places(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int]]:
-    """Pairs of places: tokens that are the same, and runs of as many others between them, one for one."""
+def aligned_positions(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs of positions: equal tokens, and, between them, runs of different tokens that are equally long."""
     pairs: list[tuple[int, int]] = []
-    for kind, start, end, other, other_end in SequenceMatcher(None, list(a), list(b), autojunk=False).get_opcodes():
-        if kind == "equal" or (kind == "replace" and end - start == other_end - other):
-            pairs += zip(range(start, end), range(other, other_end), strict=True)
+    for kind, a_start, a_end, b_start, b_end in SequenceMatcher(None, list(a), list(b), autojunk=False).get_opcodes():
+        if kind == "equal" or (kind == "replace" and a_end - a_start == b_end - b_start):
+            pairs += zip(range(a_start, a_end), range(b_start, b_end), strict=True)
     return pairs

@@ -7,21 +7,21 @@ from difflib import get_close_matches
 from attn_cli.errors import SelectionError
 
 
-def place_of(spelling: str, tokens: Sequence[str], what: str) -> int:
-    """The place of a token; SelectionError where it is not there, or is there more than once (all named)."""
-    places = [place for place, token in enumerate(tokens) if token == spelling]
-    if len(places) == 1:
-        return places[0]
-    if places:
-        named = ", ".join(f"{spelling}#{nth} (index {place})" for nth, place in enumerate(places[:8], start=1))
-        more = f" and {len(places) - 8} more" if len(places) > 8 else ""
-        raise SelectionError(f"{what} {spelling!r} is there {len(places)} times", hint=f"choose {named}{more}")
+def position_of(spelling: str, tokens: Sequence[str], what: str) -> int:
+    """The position of a token; SelectionError if it does not occur, or occurs more than once (all are named)."""
+    positions = _positions(spelling, tokens)
+    if len(positions) == 1:
+        return positions[0]
+    if positions:
+        named = ", ".join(f"{spelling}#{nth} (index {position})" for nth, position in enumerate(positions[:8], start=1))
+        more = f" and {len(positions) - 8} more" if len(positions) > 8 else ""
+        raise SelectionError(f"{what} {spelling!r} occurs {len(positions)} times", hint=f"choose {named}{more}")
     token, sign, nth = spelling.rpartition("#")
-    if sign and re.fullmatch(r"[1-9][0-9]{0,8}", nth, re.ASCII) and (places := _places(token, tokens)):
-        if int(nth) <= len(places):
-            return places[int(nth) - 1]
+    if sign and re.fullmatch(r"[1-9][0-9]{0,8}", nth, re.ASCII) and (positions := _positions(token, tokens)):
+        if int(nth) <= len(positions):
+            return positions[int(nth) - 1]
         raise SelectionError(
-            f"{what} {spelling!r}: {token!r} is there {_times(len(places))}", hint=f"up to {token}#{len(places)}"
+            f"{what} {spelling!r}: {token!r} occurs {_times(len(positions))}", hint=f"up to {token}#{len(positions)}"
         )
     if re.fullmatch(r"-?[0-9]{1,9}", spelling, re.ASCII):
         if -len(tokens) <= int(spelling) < len(tokens):
@@ -41,5 +41,5 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
-def _places(token: str, tokens: Sequence[str]) -> list[int]:
-    return [place for place, other in enumerate(tokens) if other == token]
+def _positions(wanted: str, tokens: Sequence[str]) -> list[int]:
+    return [position for position, token in enumerate(tokens) if token == wanted]

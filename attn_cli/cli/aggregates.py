@@ -55,7 +55,7 @@ def deliver_aggregate(
     combined = aggregate(trace, name, writes, choice.head)
     if _colored(picturing):
         _refuse_data(show, "--color-scale")
-    shown = shown_of(trace, combined.heads, whole=_colored(picturing) and not picturing.drop)
+    shown = shown_of(trace, combined.heads)
     special = special_tokens(trace)
     dropped = without(combined.matrix, combined.keys, picturing.drop, special) if picturing.drop else None
     deliver(
@@ -69,15 +69,12 @@ def deliver_aggregate(
     )
 
 
-def shown_of(trace: Trace, heads: Sequence[Sequence[int]], *, whole: bool) -> Trace:
-    """The trace with only the heads that were combined, for its provenance; `whole` notes that no key is left out."""
+def shown_of(trace: Trace, heads: Sequence[Sequence[int]]) -> Trace:
+    """The trace with only the heads that were combined, for its provenance."""
     from dataclasses import replace
 
-    from attn_cli.analysis.dropping import nothing_dropped
-
     layers = (layer.select(chosen, ("weights",)) for layer, chosen in zip(trace.layers, heads, strict=True))
-    shown = replace(trace, layers=tuple(layers))
-    return nothing_dropped(shown) if whole else shown
+    return replace(trace, layers=tuple(layers))
 
 
 def pictured(trace: Trace, picturing: PictureOptions, show: ShowOptions, *, alone: bool = False) -> Trace:
@@ -90,9 +87,9 @@ def pictured(trace: Trace, picturing: PictureOptions, show: ShowOptions, *, alon
         raise UsageError("--drop and --color-scale act on weights, which are not shown", hint="add --stage weights")
     if picturing.drop and alone and shown != {"weights"}:
         raise UsageError("--drop acts on weights alone", hint="leave --stage out, or --drop")
-    from attn_cli.analysis.dropping import nothing_dropped, without_keys
+    from attn_cli.analysis.dropping import without_keys
 
-    return without_keys(trace, picturing.drop) if picturing.drop else nothing_dropped(trace)
+    return without_keys(trace, picturing.drop) if picturing.drop else trace
 
 
 def _colored(picturing: PictureOptions) -> bool:

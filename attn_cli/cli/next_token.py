@@ -37,7 +37,7 @@ def _deliver_ablations(
     request: ModelRequest, checkpoint: CheckpointOptions, choice: SelectOptions, show: ShowOptions
 ) -> None:
     from attn_cli.analysis.logits.ablation import ablations
-    from attn_cli.analysis.logits.documents import ablations_document
+    from attn_cli.analysis.logits.document import ablations_document
     from attn_cli.views.pages.writes import ablations_page
 
     display = display_of(show)
@@ -52,7 +52,7 @@ def _deliver_ablations(
 def _deliver_writes(
     request: ModelRequest, checkpoint: CheckpointOptions, choice: SelectOptions, show: ShowOptions
 ) -> None:
-    from attn_cli.analysis.logits.documents import writes_document
+    from attn_cli.analysis.logits.document import writes_document
     from attn_cli.analysis.logits.head_writes import writes
     from attn_cli.views.pages.writes import writes_page
 

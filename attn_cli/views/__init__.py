@@ -1,1 +1,1 @@
-"""How it looks: pages, and the media that show them."""
+"""Views: pages, and the media that show them (terminal, Markdown, notebook)."""

@@ -1,13 +1,13 @@
-"""How the reader wants to see a page."""
+"""Display settings: how the reader wants to see a page."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, repr=False)
 class Display:
-    """How the reader wants it: digits after the point, palette (None: by the data), all cells, numbers in pictures.
+    """Digits after the point, the palette (None: chosen by the data), all rows and columns, numbers in pictures.
 
-    `color_scale` says how shares become colours, a name of COLOR_SCALES.
+    `color_scale` is a name of COLOR_SCALES: how weights become colors.
     """
 
     precision: int = 4

@@ -22,7 +22,7 @@ _FIRST = re.compile(r"[-+=.)]")
 
 
 def page_to_markdown(page: Page, display: Display) -> str:
-    """The whole page; large tables are folded as on a screen of 80 cells unless `look.full`."""
+    """The whole page; large tables are folded as on a screen of 80 cells unless `display.full`."""
     parts: list[str] = []
     for kind, blocks in groupby(page, type):
         parts += WRITE[kind](tuple(blocks), display)
@@ -30,12 +30,12 @@ def page_to_markdown(page: Page, display: Display) -> str:
 
 
 def escaped(text: str) -> str:
-    """Safe text in which nothing means anything to Markdown."""
-    return _INLINE.sub(lambda found: "\\" + found[0], safe(text))
+    """Safe text without any Markdown syntax."""
+    return _INLINE.sub(lambda match: "\\" + match[0], safe(text))
 
 
 def _paragraph(text: str) -> str:
-    """Text that may stand at the start of a line."""
+    """Text escaped so that Markdown reads it as a paragraph, even at the start of a line."""
     text = escaped(text.strip(" "))
     start = re.match(r"\d*", text)
     return (
@@ -110,7 +110,7 @@ def _listings(blocks: Sequence[Listing], display: Display) -> Iterator[str]:
 
 
 def fenced(lines: Sequence[str]) -> str:
-    """A block of code, fenced by more backticks than any line has in a row."""
+    """A code block, with a fence longer than any run of backticks in it."""
     longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join([fence + "text", *lines, fence])

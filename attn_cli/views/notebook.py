@@ -17,7 +17,7 @@ from attn_cli.views.pages.explain import grids
 from attn_cli.views.pages.provenance import provenance
 
 LAYERS = 3
-WEIGHTS, OTHERS = 2048, 512  # how many cells of a stage are shown, besides those of its first head
+WEIGHTS, OTHERS = 2048, 512  # the most cells of a stage, besides those of its first head
 SIDE = 16
 DIGITS = 3
 
@@ -28,13 +28,13 @@ _HEAD = "text-align:right;font-weight:normal"
 
 
 def html(trace: Trace) -> str:
-    """Where the trace came from, the weights of each head as a coloured table, and the other stages folded away."""
+    """The origin of the trace, the weights of each head as a colored table, and the other stages collapsed."""
     parts = [f"<div>{_text(block.text)}</div>" for block in provenance(trace, None) if type(block) is Prose]
     for layer in trace.layers[:LAYERS]:
         parts += _layer(layer)
     if len(trace.layers) > LAYERS:
-        left = len(trace.layers) - LAYERS
-        parts.append(f"<div>… {left:,} more layers are in the trace, not shown here</div>")
+        more = len(trace.layers) - LAYERS
+        parts.append(f"<div>… {more:,} more layers are in the trace, not shown here</div>")
     return f'<div style="{_FRAME}">{"".join(parts)}</div>'
 
 
@@ -52,12 +52,12 @@ def _layer(layer: Layer) -> Iterator[str]:
 
 
 def _grids(shown: Sequence[Grid], most: int) -> Iterator[str]:
-    """Tables on one colour scale and in one format, `most` cells in all."""
+    """Tables on one color scale and in one format, with at most `most` cells in all."""
     size = max((min(n, SIDE) * min(m, SIDE) for n, m in (grid.values.shape for grid in shown)), default=0)
     some = shown[: max(1, most // max(1, size))]
     folds = [(fold(grid.values.shape[0], SIDE), fold(grid.values.shape[1], SIDE)) for grid in some]
     arrays = [
-        np.asarray(grid.values[np.ix_(down.places, across.places)], dtype=np.float64)
+        np.asarray(grid.values[np.ix_(down.indices, across.indices)], dtype=np.float64)
         for grid, (down, across) in zip(some, folds, strict=True)
     ]
     signed = any(grid.signed for grid in some)
@@ -71,7 +71,7 @@ def _grids(shown: Sequence[Grid], most: int) -> Iterator[str]:
 
 
 def _cells(values: Array, form: Form, scale: ColorRange, palette: Palette) -> list[list[str]]:
-    """A coloured cell for each number (row, column)."""
+    """A colored cell for each number (row, column)."""
     count = len(palette.levels)
     styles = [f"background:{_rgb(level)};color:{_rgb(readable_on(level))}" for level in palette.levels]
     styles += ["opacity:0.5", "font-weight:bold"]
@@ -89,9 +89,9 @@ def _cells(values: Array, form: Form, scale: ColorRange, palette: Palette) -> li
 
 def _table(grid: Grid, folds: tuple[Fold, Fold], rows: list[list[str]]) -> str:
     down, across = folds
-    names = labels([grid.rows[place] for place in down.places])
+    names = labels([grid.rows[index] for index in down.indices])
     columns = grid.columns
-    heads = labels([columns[place] for place in across.places]) if columns is not None else map(str, across.places)
+    heads = labels([columns[index] for index in across.indices]) if columns is not None else map(str, across.indices)
     top = [f'<th style="{_HEAD}"><bdi>{escape(head)}</bdi></th>' for head in heads]
     gap = "<td>…</td>"
     if across.hidden:
@@ -103,8 +103,8 @@ def _table(grid: Grid, folds: tuple[Fold, Fold], rows: list[list[str]]) -> str:
     ]
     if down.hidden:
         lines.insert(down.first, f'<tr><td style="{_LABEL}">⋮</td></tr>')
-    left_out = note_of(down, across).removesuffix(", --full shows all")
-    words = " · ".join(filter(None, (_text(grid.title), left_out, _text(grid.note))))
+    folded = note_of(down, across).removesuffix(", --full shows all")
+    words = " · ".join(filter(None, (_text(grid.title), folded, _text(grid.note))))
     caption = f'<caption style="caption-side:top;text-align:left;padding:1px 8px">{words}</caption>' if words else ""
     return f'<table style="{_TABLE}" cellpadding="3">{caption}<tr><td></td>{"".join(top)}</tr>{"".join(lines)}</table>'
 

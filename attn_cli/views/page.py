@@ -1,4 +1,4 @@
-"""A page: what a view wants to say, before a medium (terminal, Markdown) decides how it looks."""
+"""A page: the content of a view as blocks, before a medium (terminal, Markdown) lays it out."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from attn_cli.trace.trace import Array
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """One matrix (row, column) with its labels, the raw tokens; `columns` None means features, numbered from 0.
+    """One matrix (row, column) with the raw tokens as labels; `columns` is None for features, numbered from 0.
 
-    `signed` numbers are coloured around 0, others from 0 to their largest. −∞ is a hidden cell.
-    `note` is a line below the grid.
+    `signed` numbers are colored around 0, others from 0 to their largest. −∞ is a masked cell. `note` is a line below
+    the grid.
     """
 
     values: Array
@@ -30,7 +30,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Prose:
-    """One paragraph of plain text, wrapped to the width; `faint` for what can be skipped."""
+    """One paragraph of plain text, wrapped to the width; `faint` marks text that a reader may skip."""
 
     text: str
     faint: bool = False
@@ -38,7 +38,7 @@ class Prose:
 
 @dataclass(frozen=True)
 class Equation:
-    """A formula or a line of a calculation, left as it is unless it is wider than the screen."""
+    """A formula or a line of a calculation, printed as it is unless it is wider than the screen."""
 
     text: str
 
@@ -52,7 +52,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Picture:
-    """Heatmaps on one colour scale with one colour bar, side by side where they fit; `meaning` says what colour is."""
+    """Heatmaps on one color scale with one color bar, side by side where they fit; `meaning` names the quantity."""
 
     grids: tuple[Grid, ...]
     meaning: str = ""

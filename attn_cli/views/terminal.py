@@ -1,4 +1,4 @@
-"""A page on a terminal, as Rich segments that are laid out here: as wide as the console, coloured as it can."""
+"""A page on a terminal: as wide as the screen, in as many colors as it has."""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -36,14 +36,14 @@ SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "true
 
 
 class TerminalPage:
-    """A page as text with colour codes, and as a Rich renderable; the text needs no Console, which is slow to load."""
+    """A page as text with color codes, and as a Rich renderable; the text needs no Console, which is slow to load."""
 
     def __init__(self, page: Page, display: Display) -> None:
         self.page = page
         self.display = display
 
     def text(self, screen: Screen) -> str:
-        """What a screen is sent."""
+        """The text to send to a screen, color codes included."""
         system = SYSTEMS.get(screen.color or "")
         pieces: list[str] = []
         for line in self.lines(screen):
@@ -61,7 +61,7 @@ class TerminalPage:
             yield Segment.line()
 
     def lines(self, screen: Screen) -> Iterator[Line]:
-        """The lines of all blocks: an empty one before a heading, and after what is more than prose."""
+        """The lines of all blocks, with an empty line before a heading and after a table, picture or equation."""
         before: type | None = None
         for block in self.page:
             kind = type(block)
@@ -74,7 +74,7 @@ class TerminalPage:
 
 
 def _finished(line: Line, screen: Screen) -> list[Piece]:
-    """A line ready to be printed: no spaces at its end but coloured ones, and never wider than the screen."""
+    """A line ready to print: without spaces at its end, unless they are colored, and never wider than the screen."""
     pieces = list(line)
     if screen.width < NARROW:
         pieces = _cut(pieces, screen)
@@ -90,7 +90,7 @@ def _finished(line: Line, screen: Screen) -> list[Piece]:
 
 
 def _cut(pieces: list[Piece], screen: Screen) -> list[Piece]:
-    """On a very narrow screen: what does not fit ends in a mark."""
+    """The line cut to a very narrow screen, with a mark where it was cut."""
     room, kept = screen.width, []
     for text, style in pieces:
         short = fit(text, room, screen.signs.more if room else "")

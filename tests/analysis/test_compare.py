@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attn_cli.analysis.compare import compare
-from attn_cli.analysis.documents import compare_document
+from attn_cli.analysis.compare_document import compare_document
 from attn_cli.errors import SelectionError
 from attn_cli.trace.trace import Layer, Settings, Stage, Trace
 
@@ -45,10 +45,10 @@ def test_equal_attention_does_not_diverge() -> None:
     assert (found.largest, found.heads[0].js, found.first(0)) == (0, 0, None)
 
 
-def test_the_largest_difference_is_found_with_its_place() -> None:
+def test_the_largest_difference_is_found_with_its_index() -> None:
     found = compare(trace(SAME, SAME), trace(SAME, [[0.5, 0.5], [0.25, 0.75]]))
     (difference,) = found.stages
-    assert (difference.largest, difference.place, difference.a, difference.b) == (0.75, (1, 1, 0), 1.0, 0.25)
+    assert (difference.largest, difference.index, difference.a, difference.b) == (0.75, (1, 1, 0), 1.0, 0.25)
     assert [head.head for head in found.heads] == [1, 0]
 
 
@@ -93,7 +93,7 @@ def test_layers_of_other_names_are_compared_in_their_order() -> None:
 def test_nothing_in_common_is_an_error() -> None:
     with pytest.raises(SelectionError, match="nothing to compare"):
         compare(trace(SAME), trace(SAME, name="scores"))
-    with pytest.raises(SelectionError, match="no token of A stands for one of B"):
+    with pytest.raises(SelectionError, match="no token of A is paired with one of B"):
         compare(trace(SAME), trace(np.eye(3).tolist(), tokens="x y z"))
 
 

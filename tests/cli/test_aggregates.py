@@ -1,5 +1,6 @@
 """--aggregate, --drop and --color-scale from outside."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -44,17 +45,16 @@ def test_the_induction_head_stands_out_once_the_first_token_is_left_out(call: At
 
 @pytest.mark.parametrize("command", ["heatmap", "explain"])
 @pytest.mark.parametrize("more", [(), ("--layer", "0", "--head", "1"), ("--aggregate", "mean")])
-def test_every_view_without_some_keys_states_the_hidden_mass(call: Attn, command: str, more: tuple[str, ...]) -> None:
+def test_every_view_without_some_keys_says_how_much_they_held(call: Attn, command: str, more: tuple[str, ...]) -> None:
     shown = call(command, *KNOWN, *more, "--drop", "special")
-    assert "hidden mass: " in shown.out
-    assert "left out: <s> (key 0)" in " ".join(shown.out.split())
+    assert re.search(r"<s> \(key 0\) left out: it held \d+% of the attention", " ".join(shown.out.split()))
 
 
 @pytest.mark.parametrize("name", COLOR_SCALES)
-def test_a_colour_scale_is_named_and_hides_nothing(call: Attn, name: str) -> None:
+def test_a_color_scale_says_what_colors_mean(call: Attn, name: str) -> None:
     shown = call("heatmap", *KNOWN, "--layer", "0", "--color-scale", name)
     assert COLOR_SCALES[name].meaning in " ".join(shown.out.split())
-    assert ("hidden mass: 0 %" in shown.out) == (name != "linear")
+    assert "left out" not in shown.out
 
 
 def test_a_trace_on_standard_input_is_read_once_and_keeps_what_it_can(call: Attn) -> None:

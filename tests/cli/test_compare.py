@@ -64,7 +64,7 @@ def test_tokens_without_a_partner_are_left_out_and_named(call: Attn) -> None:
 
 
 def test_texts_that_share_no_token_cannot_be_compared(call: Attn) -> None:
-    call("compare", "a b", "x y z").complains(1, "no token of A stands for one of B")
+    call("compare", "a b", "x y z").complains(1, "no token of A is paired with one of B")
 
 
 def test_one_text_under_two_settings(call: Attn) -> None:
@@ -77,7 +77,7 @@ def test_one_text_under_two_settings(call: Attn) -> None:
     }
     assert "layers.0.masked is in B alone" in found["left_out"]
     out = call("compare", A, "--with", "mask=causal").out
-    assert "A and B part at weights: they differ by up to " in out
+    assert "First difference: weights (up to " in out
     assert "mask is none in A, causal in B" in out
     assert f'B: "{A}" with mask=causal' in out
 
@@ -96,7 +96,7 @@ def test_the_tolerance_decides_the_exit_code(call: Attn, tmp_path: Path, differe
         assert (ran.code, ran.errors) == (code, "")
         assert ran.json()["differ"] is (code == 3)
         assert ran.json()["first"] == ({"layer": "layers.0", "stage": "V"} if code else None)
-    assert "A and B part at V" in call("compare", "a.json", "b.json").out
+    assert "First difference: V" in call("compare", "a.json", "b.json").out
     assert (
         "No stage differs by more than 1: 9 stages compared"
         in call("compare", "a.json", "b.json", "--tolerance", 1).out
@@ -160,7 +160,7 @@ def test_parameters_and_layers_are_compared_too(call: Attn, tmp_path: Path) -> N
     layers[1] = {"weights": [[0, 1], [0.75, 0.25]]}
     (tmp_path / "b.json").write_text(json.dumps({"layers": layers}))
     ran = call("compare", "a.json", "b.json")
-    assert "A and B part at layers.1.weights: they differ by up to 0.5" in ran.out
+    assert "First difference: layers.1.weights (up to 0.5)" in ran.out
     only = call("compare", "a.json", "b.json", "--layer", "0")
     assert only.code == 0
 

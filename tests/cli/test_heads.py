@@ -70,11 +70,11 @@ def test_what_is_undefined_is_null_and_a_dash_with_a_reason_and_an_error_when_as
     text = ("heads", "a blue bird sat")
     (head,) = call(*text, "--json").json()["heads"]
     assert [head["metrics"][f"induction.{measure}"] for measure in ("mul", "abs", "diag")] == [None] * 3
-    assert "– is undefined (same, induction): no token of this text is repeated" in " ".join(call(*text).out.split())
-    call(*text, "--by", "induction").complains(1, "undefined", "no token of this text is repeated", "--repeat")
+    assert '"same", "induction" are undefined (–): this text repeats no token' in " ".join(call(*text).out.split())
+    call(*text, "--by", "induction").complains(1, "undefined", "this text repeats no token", "--repeat")
     call(*text, "--by", "duplicate_token.mul").complains(1, "undefined")
-    call(*text, "--mask", "causal", "--by", "next_token").complains(1, "no query may look ahead")
-    call("heads", "-w", CROSS, "--by", "previous_token").complains(1, "queries and keys are two texts")
+    call(*text, "--mask", "causal", "--by", "next_token").complains(1, "no query may attend to a later token")
+    call("heads", "-w", CROSS, "--by", "previous_token").complains(1, "positions of queries and keys are unrelated")
 
 
 def test_several_texts_are_averaged_line_by_line(call: Attn, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ REFUSED = [
     ((TEXT, "--by", "entorpy"), 2, "did you mean 'entropy'?"),
     ((TEXT, "--explain", "nothing"), 2, "there is no metric"),
     ((TEXT, "--threshold", "previous_token=2"), 2, "0 to 1"),
-    ((TEXT, "--threshold", "previous=0.4"), 2, "names no kind"),
+    ((TEXT, "--threshold", "previous=0.4"), 2, "does not name a kind"),
     ((TEXT, "--stage", "Q"), 2, "--stage cannot act here"),
     ((TEXT, "--repeat", "5"), 2, "--repeat cannot act here"),
     (("-m", SAMPLE, TEXT, "--repeat", "5"), 2, "leave the text out"),

@@ -86,7 +86,7 @@ def test_the_program_itself_names_the_manual(call: Attn) -> None:
 
 @pytest.mark.parametrize(
     ("name", "topic"),
-    [("chekc", "check"), ("Heads", "heads"), ("document", "documents"), ("normalised_entropy", "heads")],
+    [("chekc", "check"), ("Heads", "heads"), ("document", "documents"), ("normalized_entropy", "heads")],
 )
 def test_an_unknown_topic_names_the_nearest(call: Attn, name: str, topic: str) -> None:
     call("manual", name).complains(1, f"no page {name!r}", f"nearest is {topic!r}")

@@ -61,7 +61,7 @@ def test_the_screen_has_the_atlas_until_a_layer_and_head_are_chosen(capsysbinary
     _, atlas, _ = attn(capsysbinary, "explain", "-m", SAMPLE, TEXT)
     assert "L0 head 0" in atlas
     assert "L1 head 3" in atlas
-    assert "closer: --layer" in atlas
+    assert "Zoom in: add --layer" in atlas
     _, stages, _ = attn(capsysbinary, "explain", "-m", SAMPLE, TEXT, "--layer", "0", "--head", "1", "--next", "2")
     for heading in ("residual", "X = norm(residual)", "Q = X · W_Q + b_Q", "weights = softmax(masked)", "W_O"):
         assert heading in stages

@@ -92,9 +92,9 @@ def test_a_shift_is_the_divergence_of_the_distribution_before() -> None:
 
 def test_the_parts_add_up_to_every_logit() -> None:
     found = logit_attribution(*open_request(request(WhatIf())))
-    total = found.unembed(np.sum([part.vector for part in found.parts], axis=0)[np.newaxis])[0] + found.bias
+    total = found.unembed(np.sum([part.vector for part in found.components], axis=0)[np.newaxis])[0] + found.bias
     np.testing.assert_allclose(total, found.logits, atol=1e-4)
-    each = sum(found.unembed(part.vector[np.newaxis])[0] for part in found.parts) + found.bias
+    each = sum(found.unembed(part.vector[np.newaxis])[0] for part in found.components) + found.bias
     np.testing.assert_allclose(each, found.logits, atol=1e-4)
 
 
@@ -105,7 +105,7 @@ def test_the_induction_head_promotes_what_it_copies_and_copies_every_word() -> N
     assert (found.token.token, induction.promotes[0].token) == ("sat", "sat")
     assert induction.top == pytest.approx(induction.promotes[0].logit)
     assert induction.top > 0.9 * found.token.logit
-    assert sum(logit for _, logit in found.parts) == pytest.approx(found.token.logit, abs=1e-4)
+    assert sum(logit for _, logit in found.components) == pytest.approx(found.token.logit, abs=1e-4)
     assert induction.circuit.copying == pytest.approx(1, abs=1e-3)
     assert heads["layers.0", 2].circuit.matching == pytest.approx(1, abs=1e-3)  # it looks for the same word
     assert heads["layers.0", 3].circuit.copying is None
@@ -160,7 +160,7 @@ def test_a_comparison_shows_the_next_tokens_before_and_after(call: Attn) -> None
     assert found["next"]["top"]["token"] == "sat"
     assert found["b"]["notes"][-1] == "what if: without head 1.0"
     out = call("compare", TEXT, "-m", SAMPLE, "--without-head", "1.0", "--next", "2").out
-    assert "Next token: the prediction moves by " in out
+    assert "Next token: the prediction changes by " in out
 
 
 def test_two_checkpoints_are_compared(call: Attn) -> None:  # noqa: F811
@@ -186,7 +186,7 @@ def test_the_commands_write_json_and_a_page(call: Attn) -> None:  # noqa: F811
     written = call("heads", TEXT, "-m", SAMPLE, "--writes", "--next", "3", "--json").json()
     assert sum(part["logit"] for part in written["parts"]) == pytest.approx(written["next"]["logit"], abs=1e-4)
     ran = call("heads", TEXT, "-m", SAMPLE, "--by", "ablation")
-    assert 'next is "sat" 99.4 %' in ran.out
+    assert 'the next token is "sat" 99.4%' in " ".join(ran.out.split())
     assert ran.errors == ""  # a bar is for a terminal alone
     assert '"sat" +10.5' in call("heads", TEXT, "-m", SAMPLE, "--writes").out
 
@@ -278,5 +278,5 @@ def test_heads_cannot_write_through_norms_of_sums() -> None:
     stack = model.architecture.stacks[0]
     layers = tuple(replace(plan, norms=(*plan.norms, "mlp_sum")) for plan in stack.layers)
     posted = replace(model, architecture=replace(model.architecture, stacks=(replace(stack, layers=layers),)))
-    with pytest.raises(SelectionError, match="norms the sum"):
+    with pytest.raises(SelectionError, match="post-norm"):
         logit_attribution(posted, text, target)

@@ -44,7 +44,7 @@ SYSTEMS = ("truecolor", "256", "standard", None)
 def screen(
     *page: Block, width: int = 80, color: str | None = None, display: Display | None = None, encoding: str = "utf-8"
 ) -> str:
-    """What a console of that width and colour prints."""
+    """What a console of that width and color prints."""
 
     class Stream(io.StringIO):
         pass
@@ -67,7 +67,7 @@ def screen(
 
 
 def plain(text: str) -> str:
-    """Without colour codes and without marks of direction."""
+    """Without color codes and without marks of direction."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text).replace("\u200e", "")
 
 

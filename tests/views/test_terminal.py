@@ -44,7 +44,7 @@ def test_nothing_hostile_reaches_the_terminal(color: str | None) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_lines_have_no_spaces_at_their_end_without_colour(width: int) -> None:
+def test_lines_have_no_spaces_at_their_end_without_color(width: int) -> None:
     assert not re.search(r" +$", screen(*all_blocks(), width=width), re.MULTILINE)
 
 
@@ -62,14 +62,14 @@ def test_numbers_stand_below_each_other_whatever_the_tokens(width: int, color: s
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_colour_changes_no_letter(width: int) -> None:
+def test_color_changes_no_letter(width: int) -> None:
     page = (Prose("words"), Numbers((grid(5, 7),)), Listing(("a", "b"), (("c", "d"),)))
-    uncoloured = screen(*page, width=width).replace("─", "").split()
+    uncolored = screen(*page, width=width).replace("─", "").split()
     for color in ("truecolor", "256", "standard"):
-        assert plain(screen(*page, width=width, color=color)).split() == uncoloured
+        assert plain(screen(*page, width=width, color=color)).split() == uncolored
 
 
-def test_each_colour_system_gets_its_own_codes_in_one_process() -> None:
+def test_each_color_system_gets_its_own_codes_in_one_process() -> None:
     found = {system: screen(Numbers((grid(5, 7),)), color=system) for system in SYSTEMS}
     assert "48;2;" in found["truecolor"]
     assert "48;5;" in found["256"]
@@ -125,7 +125,7 @@ def test_the_page_in_plain_text(width: int, golden: Callable[[str, str], None]) 
 
 
 @pytest.mark.parametrize("color", ["truecolor", "256", "standard"])
-def test_the_page_in_colour(color: str, golden: Callable[[str, str], None]) -> None:
+def test_the_page_in_color(color: str, golden: Callable[[str, str], None]) -> None:
     page = (Heading("weights"), Numbers((hostile_grid(),)), Picture((hostile_grid(),)), Picture((grid(37, 41),)))
     golden(f"page-{color}.ansi", screen(*page, color=color))
 

@@ -1,4 +1,4 @@
-"""aggregate(): many heads and layers as one matrix, by a method of the table METHODS."""
+"""aggregate(): combines many heads and layers into one matrix, by a method of the table METHODS."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from attn_cli.analysis.aggregation.contribution import contribution
 from attn_cli.analysis.aggregation.effective import effective
 from attn_cli.analysis.aggregation.flow import flow
-from attn_cli.analysis.aggregation.gathering import Chosen, Made
+from attn_cli.analysis.aggregation.gathering import Chosen, Combined
 from attn_cli.analysis.aggregation.norms import norm, value_norm
 from attn_cli.analysis.aggregation.rollout import rollout
 from attn_cli.analysis.aggregation.spreads import largest, mean
@@ -22,12 +22,12 @@ from attn_cli.trace.trace import Array, Layer, Trace
 
 @dataclass(frozen=True)
 class Method:
-    """A way to make one matrix of many: what it is, who defined it, what its rows sum to, the stages it needs.
+    """A way to combine many matrices into one: its definition and source, what its rows sum to, the stages it needs.
 
-    `writes` says that it needs W_O too; `signed` matrices may hold numbers below 0.
+    `writes`: it needs W_O too. `signed`: its cells may be below 0.
     """
 
-    make: Callable[[Chosen], Made]
+    combine: Callable[[Chosen], Combined]
     definition: str
     citation: str
     rows_sum_to: str
@@ -38,15 +38,15 @@ class Method:
 
 _ABNAR = "Abnar & Zuidema 2020, arXiv 2005.00928"
 _STEP = "Â = ½ · mean over heads of A + ½ · I, rows divided by their sums"
-_ONE = "1, less where a sink takes a share or a query sees nothing"
+_ONE = "1; less where a sink takes a share or a query sees no key"
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
-        "mean": Method(mean, "the mean of A over heads and layers", "a convention, no paper's own", _ONE),
+        "mean": Method(mean, "the mean of A over heads and layers", "common practice", _ONE),
         "max": Method(
             largest,
             "the largest A_ij among heads and layers",
-            "a convention, no paper's own",
+            "common practice",
             "no fixed sum, 1 or more",
         ),
         "rollout": Method(rollout, f"R = Â_L · … · Â_1, {_STEP}", _ABNAR, "1"),
@@ -54,7 +54,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             flow,
             f"the maximum flow from each query to each token through layers of capacity {_STEP}",
             _ABNAR,
-            "no fixed sum: each cell is a problem of its own",
+            "no fixed sum: each cell is a separate flow problem",
         ),
         "value-norm": Method(
             value_norm,
@@ -67,13 +67,13 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             norm,
             "‖Σ_h A_ij f(x_j)‖, f(x_j) = v_j · W_O of the head, the mean over layers",
             "Kobayashi et al. 2020, arXiv 2004.10102",
-            "no fixed sum: lengths of vectors, which themselves add up to the output before b_O",
+            "no fixed sum: lengths of vectors (the vectors add up to the output before b_O)",
             ("weights", "V"),
             writes=True,
         ),
         "effective": Method(
             effective,
-            "A without its part in the left null space of T = V · W_O, the mean over heads and layers",
+            "A minus its projection onto the left null space of T = V · W_O, the mean over heads and layers",
             "Brunner et al. 2020, arXiv 1908.04211",
             "no fixed sum, and cells may be below 0",
             ("weights", "V"),
@@ -81,10 +81,11 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         ),
         "contribution": Method(
             contribution,
-            "c = max(10⁻⁵, ‖y‖₁ − ‖y − part‖₁) over the sum of all parts of y, the residual after attention: "
-            "the residual before it, and A_ij f(x_j) of each head; heads added, the mean over layers",
+            "c = max(10⁻⁵, ‖y‖₁ − ‖y − part‖₁), divided by the sum over all parts of y, the residual stream after "
+            "attention: the stream before attention, and A_ij f(x_j) of each head; summed over heads, averaged over "
+            "layers",
             "Ferrando & Voita 2024, arXiv 2403.00824",
-            "1 with the residual's own share, less where heads are left out",
+            "1 together with the residual's own share; less if heads are left out",
             ("weights", "V", "residual", "output"),
             writes=True,
         ),
@@ -95,7 +96,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class Aggregate:
-    """One matrix (query, key) of many, and all that must be known to read it."""
+    """One matrix (query, key) made of many, with its method, tokens, layers, heads and remarks."""
 
     name: str
     method: Method
@@ -109,9 +110,9 @@ class Aggregate:
 
 
 def aggregate(trace: Trace, name: str, writes: OutputMatrixOf, heads: str | None = None) -> Aggregate:
-    """The chosen heads (`0`, `0-2`, None for all) of all layers of a trace as one matrix.
+    """Combine the chosen heads (`0`, `0-2`, None for all) of all layers of a trace into one matrix.
 
-    SelectionError where the trace lacks what the method needs, or its layers have not the same tokens.
+    SelectionError if the trace lacks what the method needs, or its layers have different tokens.
     """
     method = METHODS[name]
     if not trace.layers:
@@ -122,27 +123,27 @@ def aggregate(trace: Trace, name: str, writes: OutputMatrixOf, heads: str | None
     for layer in trace.layers:
         if (layer.query_tokens, layer.key_tokens) != (first.query_tokens, first.key_tokens):
             raise SelectionError(
-                f"{first.name} and {layer.name} have not the same queries and keys",
-                hint="choose layers that have, such as --layer encoder, or decoder.0",
+                f"{first.name} and {layer.name} have different queries or keys",
+                hint="choose layers with the same tokens, such as --layer encoder, or decoder.0",
             )
     wanted = tuple(_wanted(layer, heads) for layer in trace.layers)
-    with np.errstate(all="ignore"):  # what is NaN in the numbers is NaN in the picture
-        made = method.make(Chosen(name, trace.layers, wanted, writes))
+    with np.errstate(all="ignore"):  # NaN in the numbers becomes NaN in the picture
+        combined = method.combine(Chosen(name, trace.layers, wanted, writes))
     return Aggregate(
         name=name,
         method=method,
-        matrix=made.matrix,
+        matrix=combined.matrix,
         queries=first.query_tokens,
         keys=first.key_tokens,
         layers=tuple(layer.name for layer in trace.layers),
         heads=wanted,
-        remarks=made.remarks,
-        figures=made.figures,
+        remarks=combined.remarks,
+        figures=combined.figures,
     )
 
 
 def _wanted(layer: Layer, heads: str | None) -> tuple[int, ...]:
-    """The heads that a spelling names, as far as they must be there."""
+    """The heads that a spelling names; SelectionError if one of them is not in the layer."""
     named: Sequence[int] | None = indices(heads, layer.heads, "head")
     return layer.head_index if named is None else layer.select(named, ()).head_index
 
@@ -153,10 +154,10 @@ def _refuse_missing(layer: Layer, name: str, writes: OutputMatrixOf) -> None:
     if not missing:
         return
     if "residual" in missing:
-        hint = "a checkpoint has one (-m); what X is added to, a single layer of attention does not say"
-        raise SelectionError(f"{name} needs the residual stream, which is not there", hint=hint)
+        hint = "use a checkpoint (-m); a single attention layer has no residual stream"
+        raise SelectionError(f"{name} needs the residual stream, which this input lacks", hint=hint)
     if method.writes:
-        Chosen(name, (), (), writes).writing(layer)  # what no stage can replace is said first
-    there = ", ".join(stage.name for stage in layer.stages)
-    hint = f"there is {there}; explain and heatmap write it with --stage {','.join(method.needs)} --json"
-    raise SelectionError(f"{name} needs {missing[0]}, which is not there", hint=hint)
+        Chosen(name, (), (), writes).output_matrix(layer)  # a missing W_O comes first: no stage can replace it
+    present = ", ".join(stage.name for stage in layer.stages)
+    hint = f"it has {present}; explain and heatmap write it with --stage {','.join(method.needs)} --json"
+    raise SelectionError(f"{name} needs {missing[0]}, which this input lacks", hint=hint)

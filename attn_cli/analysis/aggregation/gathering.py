@@ -1,4 +1,4 @@
-"""What an aggregation is made of: the chosen layers and heads, and how they write; and what it comes to."""
+"""The input of an aggregation, the chosen layers and heads with their output matrices; and its result."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from attn_cli.trace.trace import Array, Layer
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """Layers with all heads that their source holds, those of them that are wanted, by layer, and how layers write."""
+    """Layers with all heads of their source, the chosen heads of each layer, and where to get each layer's W_O."""
 
     method: str
     layers: tuple[Layer, ...]
@@ -21,35 +21,35 @@ class Chosen:
     writes: OutputMatrixOf
 
     def weights(self) -> Iterator[Array]:
-        """The weights (head, query, key) of each layer's wanted heads, in float64."""
+        """The weights (head, query, key) of each layer's chosen heads, in float64."""
         for layer, heads in zip(self.layers, self.heads, strict=True):
             yield layer["weights"][[layer.head_index.index(head) for head in heads]].astype(np.float64)
 
     def values(self) -> Iterator[Array]:
-        """The values (head, key, feature) through which each layer's wanted heads look, in float64."""
+        """The values (head, key, feature) of each layer's chosen heads, in float64; grouped heads share theirs."""
         for layer, heads in zip(self.layers, self.heads, strict=True):
-            places = [layer.kv_head_index.index(layer.key_head(head)) for head in heads]
-            yield layer["V"][places].astype(np.float64)
+            indices = [layer.kv_head_index.index(layer.key_head(head)) for head in heads]
+            yield layer["V"][indices].astype(np.float64)
 
-    def writing(self, layer: Layer) -> HeadOutputMatrix:
-        """How the layer writes; SelectionError where the source does not carry W_O."""
-        found = self.writes(layer)
-        if found is None:
+    def output_matrix(self, layer: Layer) -> HeadOutputMatrix:
+        """W_O of the layer, head by head; SelectionError if the source has none."""
+        matrix = self.writes(layer)
+        if matrix is None:
             raise SelectionError(
-                f"{self.method} needs W_O, which a trace does not carry",
-                hint="name what the trace was made of: a checkpoint with -m, or a document that holds W_O with -w",
+                f"{self.method} needs W_O, which a trace does not contain",
+                hint="use the source of the trace: a checkpoint with -m, or a document that contains W_O with -w",
             )
-        return found
+        return matrix
 
     def written(self) -> Iterator[Array]:
-        """What each key's value writes, f(x_j) = v_j · W_O of its head (head, key, d_out), for each layer."""
+        """f(x_j) = v_j · W_O of the head (head, key, d_out) for each layer: what a key's value adds to the output."""
         for layer, heads, values in zip(self.layers, self.heads, self.values(), strict=True):
-            yield values @ self.writing(layer).matrix[list(heads)]
+            yield values @ self.output_matrix(layer).matrix[list(heads)]
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
-    """One matrix (query, key), sentences that must stand beside it, and further figures for scripts."""
+class Combined:
+    """One matrix (query, key), remarks that belong beside it, and further figures for scripts."""
 
     matrix: Array
     remarks: tuple[str, ...] = ()
@@ -57,5 +57,5 @@ class Made:
 
 
 def is_causal(weights: Array) -> bool:
-    """Whether no query of these weights (…, query, key) looks ahead."""
+    """Whether no query of these weights (…, query, key) attends to a later key."""
     return weights.shape[-2] > 1 and not np.triu(weights, 1).any()

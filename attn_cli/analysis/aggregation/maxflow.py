@@ -7,28 +7,28 @@ from dataclasses import dataclass
 from attn_cli.trace.trace import Array
 
 NOTHING = 1e-12
-"""Room below this is none: what rounding leaves of an edge that is full."""
+"""A remaining capacity below this counts as none: rounding leaves as much of a full edge."""
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Edges in pairs, 2k and its reverse 2k + 1: where each leads, how much it takes, and which leave each node.
+    """Edges in pairs, 2k and its reverse 2k + 1: the node where each ends, its capacity, and the edges of each node.
 
-    Node layer · tokens + token; the last layer comes first, the tokens before the first layer last.
+    A node's number is layer · tokens + token; the last layer comes first, the tokens before the first layer last.
     """
 
     tokens: int
     depth: int
     ends: tuple[int, ...]
-    takes: tuple[float, ...]
+    capacities: tuple[float, ...]
     leaving: tuple[tuple[int, ...], ...]
 
     @classmethod
     def of_layers(cls, steps: Sequence[Array]) -> "Network":
-        """The network whose edges take what each step (query, key) gives, the first layer first."""
+        """The network whose edges have the steps (query, key) as capacities; `steps` begins with the first layer."""
         tokens = len(steps[0])
         ends: list[int] = []
-        takes: list[float] = []
+        capacities: list[float] = []
         leaving: list[list[int]] = [[] for _ in range((len(steps) + 1) * tokens)]
         for level, step in enumerate(reversed(steps)):
             for query, row in enumerate(step.tolist()):
@@ -38,14 +38,14 @@ class Network:
                         leaving[start].append(len(ends))
                         leaving[end].append(len(ends) + 1)
                         ends += [end, start]
-                        takes += [share, 0.0]
-        return cls(tokens, len(steps), tuple(ends), tuple(takes), tuple(map(tuple, leaving)))
+                        capacities += [share, 0.0]
+        return cls(tokens, len(steps), tuple(ends), tuple(capacities), tuple(map(tuple, leaving)))
 
     def flow(self, query: int, token: int) -> float:
-        """The most that passes from a query of the last layer to a token before the first."""
+        """The maximum flow from a query of the last layer to a token before the first layer."""
         source, sink = query, self.depth * self.tokens + token
-        room = list(self.takes)
-        # No more can pass than leaves the source, or than comes in at the sink.
+        room = list(self.capacities)
+        # The flow cannot exceed what leaves the source or what enters the sink.
         most = min(sum(room[edge] for edge in self.leaving[source]), sum(room[edge ^ 1] for edge in self.leaving[sink]))
         total = 0.0
         while total < most - NOTHING and (distance := self._distances(room, source, sink)):
@@ -53,7 +53,7 @@ class Network:
         return total
 
     def _distances(self, room: list[float], source: int, sink: int) -> list[int] | None:
-        """How many edges with room lie between the source and each node; None if none leads to the sink."""
+        """The number of edges with room from the source to each node; None if no such path reaches the sink."""
         distance = [-1] * len(self.leaving)
         distance[source] = 0
         waiting = deque([source])
@@ -69,7 +69,7 @@ class Network:
         return None
 
     def _blocking(self, room: list[float], distance: list[int], source: int, sink: int) -> float:
-        """Fill shortest paths until each has a full edge; how much that was."""
+        """Fill shortest paths until each has a full edge; the flow that was added."""
         ends, leaving = self.ends, self.leaving
         tried = [0] * len(leaving)
         total = 0.0
@@ -82,17 +82,17 @@ class Network:
                 for edge in path:
                     room[edge] -= least
                     room[edge ^ 1] += least
-                full = next(place for place, edge in enumerate(path) if room[edge] <= NOTHING)
+                full = next(step for step, edge in enumerate(path) if room[edge] <= NOTHING)
                 node = ends[path[full] ^ 1]
                 del path[full:]
-            edges, place = leaving[node], tried[node]
+            edges, at = leaving[node], tried[node]
             further = distance[node] + 1
-            while place < len(edges) and not (room[edges[place]] > NOTHING and distance[ends[edges[place]]] == further):
-                place += 1
-            tried[node] = place
-            if place < len(edges):
-                path.append(edges[place])
-                node = ends[edges[place]]
+            while at < len(edges) and not (room[edges[at]] > NOTHING and distance[ends[edges[at]]] == further):
+                at += 1
+            tried[node] = at
+            if at < len(edges):
+                path.append(edges[at])
+                node = ends[edges[at]]
             elif path:
                 node = ends[path.pop() ^ 1]
                 tried[node] += 1

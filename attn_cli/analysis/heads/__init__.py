@@ -1,1 +1,1 @@
-"""Heads: what each one does, in figures and by name."""
+"""Heads: metrics of each head, and a name for what it does."""

@@ -1,4 +1,4 @@
-"""What a head is called: kinds of heads, the evidence for each, and the threshold that it must pass."""
+"""Names of heads: the kinds of heads, the evidence for each kind, and the threshold that a head must pass."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ from attn_cli.trace.trace import Array
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """How far each head goes (head,) from an even spread, 0, to a perfect head of the kind, 1; over so many queries.
+    """Evidence for one kind: `share` (head,) runs from 0, an even spread, to 1, a perfect head of the kind.
 
-    It is not `clear` where every key of the kind is of a simpler kind too, so that it cannot tell the two apart.
+    `queries` is how many queries count. `clear` is False if every key of the kind fits a simpler kind too, so that the
+    evidence cannot tell the two kinds apart.
     """
 
     share: Array
@@ -28,9 +29,9 @@ class Evidence:
 
 @dataclass(frozen=True)
 class HeadKind:
-    """A kind of head: its name in words, the evidence, the least that it takes, and what speaks for it.
+    """A kind of head: its name in words, its evidence, the threshold `least`, and the evidence in words (`what`).
 
-    Of the kinds that a head passes, those of the first `rank` are asked first; among them the strongest is taken.
+    Of the kinds that a head passes, those of the lowest `rank` win; among them the one with the strongest evidence.
     """
 
     words: str
@@ -41,25 +42,25 @@ class HeadKind:
 
 
 def _patterned(seen: Observed, pattern: str, simpler: tuple[str, ...]) -> Evidence | None:
-    """The attention to a pattern's cells, over the queries that have none of them in a simpler pattern.
+    """The attention to a pattern's cells, over the queries whose cells are in no simpler pattern.
 
-    So the token before that is also the first one speaks for neither; only where there is no other query do all count.
+    A previous token that is also the first token is evidence for neither. If no other query is left, all queries count.
     """
-    found = cells(pattern, seen)
-    if found is None:
+    pattern_cells = cells(pattern, seen)
+    if pattern_cells is None:
         return None
-    having = np.asarray((found & seen.visible).any(axis=(0, 2)))
+    having = np.asarray((pattern_cells & seen.visible).any(axis=(0, 2)))
     clear = having.copy()
     for name in simpler:
-        if (other := cells(name, seen)) is not None:
-            clear &= ~(found & other).any(axis=1)
+        if (simpler_cells := cells(name, seen)) is not None:
+            clear &= ~(pattern_cells & simpler_cells).any(axis=1)
     rows = clear if clear.any() else having
-    mean, even = (one.over(found & rows[:, np.newaxis]) / rows.sum() for one in (seen, seen.even))
+    mean, even = (weights.over(pattern_cells & rows[:, np.newaxis]) / rows.sum() for weights in (seen, seen.even))
     return Evidence(_beyond(mean, even), int(rows.sum()), bool(clear.any()))
 
 
 def _beyond(mean: Array, even: Array) -> Array:
-    """How far of the way from an even spread to all; where an even spread has all, every head has."""
+    """(mean − even) / (1 − even); 0 where an even spread already gives everything."""
     room = 1 - even
     return np.where(room > 1e-9, (mean - even) / np.maximum(room, 1e-9), 0.0)
 
@@ -73,7 +74,7 @@ def _sink(seen: Observed) -> Evidence:
 
 
 def _even(seen: Observed) -> Evidence | None:
-    share = METRICS["normalised_entropy"].measure(seen)
+    share = METRICS["normalized_entropy"].measure(seen)
     return None if share is None else Evidence(share, len(seen.queries))
 
 
@@ -85,13 +86,13 @@ KINDS: Mapping[str, HeadKind] = MappingProxyType(
             "induction",
             partial(_patterned, pattern="induction", simpler=_SIMPLE),
             0.4,
-            "attention to what followed earlier occurrences of the same token",
+            "attention to the tokens that followed earlier occurrences of the same token",
             rank=0,
         ),
         "duplicate_token": HeadKind(
             "duplicate token",
             partial(_patterned, pattern="duplicate_token", simpler=_SIMPLE),
-            0.3,  # half goes to the token itself where a head looks for the same token, and that one is there too
+            0.3,  # a head that looks for the same token may give half of its attention to the token itself
             "attention to earlier occurrences of the same token",
             rank=0,
         ),
@@ -113,42 +114,44 @@ KINDS: Mapping[str, HeadKind] = MappingProxyType(
             0.4,
             "attention to the token itself",
         ),
-        "sink": HeadKind("sink on {}", _sink, 0.3, "α of the key that takes most (Gu et al. 2024, ε = 0.3)"),
-        "even": HeadKind("even", _even, 0.95, "normalised entropy", rank=2),
+        "sink": HeadKind(
+            "sink on {}", _sink, 0.3, "α of the key that gets the most attention (Gu et al. 2024, ε = 0.3)"
+        ),
+        "even": HeadKind("even", _even, 0.95, "normalized entropy", rank=2),
     }
 )
-"""Every kind that a head may be named after; a head that passes none of them is `mixed`."""
+"""Every kind of head that has a name; a head that passes no threshold is `mixed`."""
 
-UNCLEAR = 0.05  # so much stronger must evidence be that may as well speak for a simpler kind
+UNCLEAR = 0.05  # evidence that fits a simpler kind too must be stronger by this margin
 
 
 def thresholds(spelled: list[str]) -> dict[str, float]:
-    """The least evidence for each kind, some of them spelled KIND=NUMBER; UsageError for what is neither."""
+    """The threshold of each kind, changed by spellings KIND=NUMBER; UsageError for any other spelling."""
     least = {name: kind.least for name, kind in KINDS.items()}
     for text in spelled:
         name, sign, number = text.partition("=")
         if not sign or name not in KINDS:
             raise UsageError(
-                f"--threshold: {text!r} names no kind", hint=f"KIND=NUMBER, KIND one of {', '.join(KINDS)}"
+                f"--threshold: {text!r} does not name a kind", hint=f"KIND=NUMBER, KIND one of {', '.join(KINDS)}"
             )
         try:
             value = float(number)
         except ValueError:
             value = float("nan")
         if not 0 <= value <= 1:
-            raise UsageError(f"--threshold: {number!r} is no number from 0 to 1", hint=f"{name}={KINDS[name].least}")
+            raise UsageError(f"--threshold: {number!r} is not a number from 0 to 1", hint=f"{name}={KINDS[name].least}")
         least[name] = value
     return least
 
 
 def evidence(seen: Observed) -> dict[str, Evidence]:
-    """The evidence for each kind that these tokens can show at all."""
-    found = {name: kind.evidence(seen) for name, kind in KINDS.items()}
-    return {name: one for name, one in found.items() if one is not None}
+    """The evidence for each kind that these tokens and this mask can show."""
+    by_kind = {name: kind.evidence(seen) for name, kind in KINDS.items()}
+    return {name: shown for name, shown in by_kind.items() if shown is not None}
 
 
 def kind_of(shares: Mapping[str, tuple[float, bool]], least: Mapping[str, float]) -> str | None:
-    """The kind of one head from its evidence, each with whether it is clear; None where no kind passes."""
+    """The kind of one head from its evidence (share, clear) for each kind; None if it passes no threshold."""
     passed = [
         (KINDS[name].rank, -share, name) if clear else (max(1, KINDS[name].rank), UNCLEAR - share, name)
         for name, (share, clear) in shares.items()

@@ -1,4 +1,4 @@
-"""heads(): what each head does, in figures, beside an even spread under the same mask; and what it is called."""
+"""heads(): metrics of every head, beside those of an even spread under the same mask; and a name for each head."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,11 +19,11 @@ MIXED = "mixed"
 
 @dataclass(frozen=True)
 class Head:
-    """One head: its figures, what an even spread gets, the ratio of both (`lift`), and what it is called.
+    """One head: its metrics, those of an even spread (`baseline`), their ratio (`lift`), and its name.
 
-    A figure is None where it is undefined, a lift also where the even spread gets nothing. `evidence` is the share that
-    was held against the kind's threshold, from `queries` queries; a mixed head has neither. `spread` is the standard
-    deviation over texts, None of one text. `sink` is the key that takes most, its place and its token.
+    A metric is None where it is undefined; so is a lift whose baseline is 0. `evidence` is the share that was compared
+    with the kind's threshold, from `queries` queries; a mixed head has neither. `spread` is the standard deviation over
+    texts, None for a single text. `sink` is the key that gets the most attention: its position and its token.
     """
 
     layer: str
@@ -46,9 +46,9 @@ class Head:
 
 @dataclass(frozen=True)
 class HeadsReport:
-    """Every head in the order of the model; the first text's trace, for where it came from; what is undefined, and why.
+    """Every head in the order of the model, the first text's trace, and why some metrics are undefined.
 
-    `lengths` are the tokens of each text.
+    `lengths` are the token counts of the texts.
     """
 
     heads: tuple[Head, ...]
@@ -59,8 +59,8 @@ class HeadsReport:
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """One layer in one text: each figure for all heads, None where it is undefined."""
+class _LayerFigures:
+    """One layer in one text: each metric for all heads, None where it is undefined."""
 
     layer: Layer
     metrics: Mapping[str, Array | None]
@@ -70,12 +70,12 @@ class _Seen:
 
 
 def heads(traces: Iterable[Trace], least: Mapping[str, float], period: int | None = None) -> HeadsReport:
-    """The figures of every head, averaged over texts; `least` is the threshold of each kind.
+    """Measure every head, averaged over texts; `least` is the threshold of each kind.
 
-    `period` is the length of what is said twice, for metrics on repeated tokens. DocumentError for fewer than two
-    tokens.
+    `period` is the length of the sequence that the text repeats, for metrics on repeated tokens. DocumentError for a
+    text of fewer than two tokens.
     """
-    by_layer: dict[str, list[_Seen]] = {}
+    by_layer: dict[str, list[_LayerFigures]] = {}
     first: Trace | None = None
     lengths: list[int] = []
     notes: dict[str, None] = {}
@@ -89,53 +89,53 @@ def heads(traces: Iterable[Trace], least: Mapping[str, float], period: int | Non
             if len(layer.key_tokens) < 2:
                 raise DocumentError(
                     f"{layer.name if trace.text is None else repr(trace.text)} has one token, "
-                    "and what a head does shows on two or more",
+                    "and a head's behavior shows on two or more",
                     hint="give a longer text",
                 )
-            if (guessed := visible(layer)[1]) is not None:
-                notes[guessed] = None
-            by_layer.setdefault(layer.name, []).append(_seen(layer, observed(trace, layer, period)))
+            if (guess := visible(layer)[1]) is not None:
+                notes[guess] = None
+            by_layer.setdefault(layer.name, []).append(_layer_figures(layer, observed(trace, layer, period)))
     if first is None or not by_layer:
-        raise DocumentError("there are no weights to look at", hint="give a text, or a document with weights")
-    found = tuple(head for seen in by_layer.values() for head in _heads(seen, least))
-    across = all(one.layer.kind == "cross" for seen in by_layer.values() for one in seen)
+        raise DocumentError("the input has no weights", hint="give a text, or a document with weights")
+    measured = tuple(head for texts in by_layer.values() for head in _heads(texts, least))
+    only_cross = all(figures.layer.kind == "cross" for texts in by_layer.values() for figures in texts)
     undefined = {
-        name: CROSS if across and name.partition(".")[0] in PATTERNS else metric.missing
+        name: CROSS if only_cross and name.partition(".")[0] in PATTERNS else metric.missing
         for name, metric in METRICS.items()
-        if all(head.metrics[name] is None for head in found)
+        if all(head.metrics[name] is None for head in measured)
     }
-    return HeadsReport(found, first, tuple(lengths), undefined, tuple(notes))
+    return HeadsReport(measured, first, tuple(lengths), undefined, tuple(notes))
 
 
-def _seen(layer: Layer, seen: Observed) -> _Seen:
+def _layer_figures(layer: Layer, seen: Observed) -> _LayerFigures:
     count = len(seen.weights)
 
-    def measured(which: Observed) -> dict[str, Array | None]:
-        with np.errstate(invalid="ignore", divide="ignore"):  # a head that attends to nothing has shares of nothing
-            figures = {name: metric.measure(which) for name, metric in METRICS.items()}
-        return {name: None if one is None else np.broadcast_to(one, (count,)) for name, one in figures.items()}
+    def measured(weights: Observed) -> dict[str, Array | None]:
+        with np.errstate(invalid="ignore", divide="ignore"):  # a head without any attention divides by 0
+            figures = {name: metric.measure(weights) for name, metric in METRICS.items()}
+        return {name: None if figure is None else np.broadcast_to(figure, (count,)) for name, figure in figures.items()}
 
-    return _Seen(
+    return _LayerFigures(
         layer=replace(layer, stages=()),  # its arrays are not kept: there may be many texts
         metrics=measured(seen),
         baseline=measured(seen.even),
         evidence=evidence(seen),
-        sinks=[(place, layer.key_tokens[place]) for place in seen.sink.tolist()],
+        sinks=[(position, layer.key_tokens[position]) for position in seen.sink.tolist()],
     )
 
 
-def _heads(seen: Sequence[_Seen], least: Mapping[str, float]) -> Iterable[Head]:
+def _heads(texts: Sequence[_LayerFigures], least: Mapping[str, float]) -> Iterable[Head]:
     """The heads of one layer, over all texts."""
-    layer = seen[0].layer
-    metrics = {name: _over_texts([one.metrics[name] for one in seen]) for name in METRICS}
-    baseline = {name: _over_texts([one.baseline[name] for one in seen]) for name in METRICS}
-    shown = {name: _pooled([one.evidence[name] for one in seen if name in one.evidence]) for name in KINDS}
-    for place, number in enumerate(layer.head_index):
-        own = {name: None if both is None else float(both[0][place]) for name, both in metrics.items()}
-        even = {name: None if both is None else float(both[0][place]) for name, both in baseline.items()}
-        shares = {name: (float(one.share[place]), one.clear) for name, one in shown.items() if one is not None}
+    layer = texts[0].layer
+    metrics = {name: _over_texts([text.metrics[name] for text in texts]) for name in METRICS}
+    baseline = {name: _over_texts([text.baseline[name] for text in texts]) for name in METRICS}
+    shown = {name: _pooled([text.evidence[name] for text in texts if name in text.evidence]) for name in KINDS}
+    for row, number in enumerate(layer.head_index):
+        measured = {name: None if both is None else float(both[0][row]) for name, both in metrics.items()}
+        even = {name: None if both is None else float(both[0][row]) for name, both in baseline.items()}
+        shares = {name: (float(kind.share[row]), kind.clear) for name, kind in shown.items() if kind is not None}
         kind = kind_of(shares, least)
-        sink = Counter(one.sinks[place] for one in seen).most_common(1)[0][0]
+        sink = Counter(text.sinks[row] for text in texts).most_common(1)[0][0]
         pooled = None if kind is None else shown[kind]
         yield Head(
             layer=layer.name,
@@ -145,17 +145,17 @@ def _heads(seen: Sequence[_Seen], least: Mapping[str, float]) -> Iterable[Head]:
             evidence=None if kind is None else shares[kind][0],
             queries=None if pooled is None else pooled.queries,
             sink=sink,
-            metrics=own,
+            metrics=measured,
             baseline=even,
-            lift={name: _lift(own[name], even[name]) for name in METRICS},
+            lift={name: _lift(measured[name], even[name]) for name in METRICS},
             spread=None
-            if len(seen) == 1
-            else {name: None if both is None else float(both[1][place]) for name, both in metrics.items()},
+            if len(texts) == 1
+            else {name: None if both is None else float(both[1][row]) for name, both in metrics.items()},
         )
 
 
 def _over_texts(figures: Sequence[Array | None]) -> tuple[Array, Array] | None:
-    """The mean and the standard deviation over the texts in which a figure is defined, None where in none."""
+    """The mean and the standard deviation over the texts in which a metric is defined; None if it never is."""
     defined = [figure for figure in figures if figure is not None]
     if not defined:
         return None
@@ -163,13 +163,13 @@ def _over_texts(figures: Sequence[Array | None]) -> tuple[Array, Array] | None:
     return stacked.mean(axis=0), stacked.std(axis=0)
 
 
-def _pooled(found: Sequence[Evidence]) -> Evidence | None:
-    """The mean evidence of several texts, of the clear ones if there are any."""
-    kept = [one for one in found if one.clear] or list(found)
+def _pooled(by_text: Sequence[Evidence]) -> Evidence | None:
+    """The mean evidence of several texts, of the clear ones alone if there are any."""
+    kept = [shown for shown in by_text if shown.clear] or list(by_text)
     if not kept:
         return None
-    share = np.mean([one.share for one in kept], axis=0)
-    return replace(kept[0], share=share, queries=sum(one.queries for one in kept))
+    share = np.mean([shown.share for shown in kept], axis=0)
+    return replace(kept[0], share=share, queries=sum(shown.queries for shown in kept))
 
 
 def _lift(figure: float | None, even: float | None) -> float | None:
@@ -177,7 +177,7 @@ def _lift(figure: float | None, even: float | None) -> float | None:
 
 
 def ranked(report: HeadsReport, name: str) -> tuple[Head, ...]:
-    """The heads by one metric, the largest first; SelectionError where it is undefined for all of them."""
+    """The heads by one metric, the largest first; SelectionError if it is undefined for all heads."""
     if name in report.undefined:
         raise SelectionError(
             f"{name} is undefined here: {report.undefined[name]}",

@@ -1,4 +1,4 @@
-"""Metrics as users name them: one measure, or a pattern for all of its measures; all; or the names of heads."""
+"""Metrics as users name them: a metric, a pattern for all of its metrics, `all`, or `names` for the kinds of heads."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,13 @@ from attn_cli.errors import UsageError, did_you_mean
 
 @dataclass(frozen=True)
 class Named:
-    """Metrics, and kinds of heads, whose definitions are asked for."""
+    """The metrics and kinds of heads to explain."""
 
     metrics: tuple[str, ...]
     kinds: tuple[str, ...]
+
+
+BRITISH = {"normalised_entropy": "normalized_entropy"}
 
 
 def stems() -> tuple[str, ...]:
@@ -21,7 +24,8 @@ def stems() -> tuple[str, ...]:
 
 
 def metric_named(name: str) -> str:
-    """A metric by its name; a pattern's alone means its `.diag`. UsageError where there is none."""
+    """A metric by its name; the name of a pattern alone means its `.diag`. UsageError if there is no such metric."""
+    name = BRITISH.get(name, name)
     if name in METRICS:
         return name
     if f"{name}.diag" in METRICS:
@@ -31,11 +35,12 @@ def metric_named(name: str) -> str:
 
 
 def definitions_named(name: str) -> Named:
-    """What `all`, `names` or a metric means: every metric of that name, and the kind of head, if one is called so."""
+    """The metrics and kinds that `all`, `names`, a metric or a pattern stands for."""
     if name == "all":
         return Named(tuple(METRICS), tuple(KINDS))
     if name == "names":
         return Named((), tuple(KINDS))
-    stem = metric_named(name).partition(".")[0] if name not in METRICS else name
+    metric = metric_named(name)
+    stem = name if metric == name else metric.partition(".")[0]
     same = tuple(metric for metric in METRICS if metric == stem or metric.startswith(f"{stem}."))
     return Named(same, tuple(kind for kind in KINDS if kind == stem))

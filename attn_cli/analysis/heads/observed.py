@@ -1,4 +1,4 @@
-"""Observed: the weights of a layer's heads, with what metrics need to know of the tokens and the mask."""
+"""Observed: the weights of a layer's heads, with the facts about tokens and mask that metrics need."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,11 +16,12 @@ ENDS = ("</s>", "[SEP]", "<eos>", "<|endoftext|>", "<|eot_id|>", "<|im_end|>", "
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """Weights (head, query, key), who may look where (head or 1, query, key), and the tokens as numbers.
+    """Weights (head, query, key), the visible cells (head or 1, query, key), and the tokens as numbers.
 
-    Equal tokens have equal numbers. Query i stands at key i + `shift`; None across two texts, where places have
-    nothing to do with each other. `special` and `ends` mark keys. `period` is the length of what is said twice, None
-    elsewhere. `drawn` keeps the patterns of these tokens, which an even spread shares.
+    Equal tokens have equal numbers. Query i stands at key i + `shift`; `shift` is None for cross-attention, where the
+    positions of queries and keys are unrelated. `special` and `ends` mark keys. `period` is the length of the sequence
+    that the text repeats, None if it is not such a text. `drawn` keeps the patterns of these tokens, which an even
+    spread shares.
     """
 
     weights: Array
@@ -36,19 +37,19 @@ class Observed:
 
     @cached_property
     def even(self) -> "Observed":
-        """The same with each query's attention spread evenly over the keys that it may look at."""
+        """The same tokens and mask, with each query's attention spread evenly over its visible keys."""
         counts = self.visible.sum(axis=2, keepdims=True)
         return replace(self, weights=self.visible / np.maximum(counts, 1), even_sink=self.sink)
 
     @cached_property
     def total(self) -> Array:
-        """All the attention of each head (head,)."""
+        """The sum of each head's weights (head,)."""
         total: Array = self.weights.sum(axis=(1, 2))
         return total
 
     @cached_property
     def absolute(self) -> Array:
-        """The same without signs, which weights have none of unless they are wrong (head,)."""
+        """The sum of each head's absolute weights (head,); only faulty weights are negative."""
         total: Array = np.abs(self.weights).sum(axis=(1, 2))
         return total
 
@@ -61,27 +62,27 @@ class Observed:
         return summed
 
     @cached_property
-    def places(self) -> tuple[Array, Array] | None:
-        """Where queries stand, as a column, and keys."""
+    def positions(self) -> tuple[Array, Array] | None:
+        """The positions of queries (a column) and of keys; None for cross-attention."""
         if self.shift is None:
             return None
         return np.arange(len(self.queries))[:, np.newaxis] + self.shift, np.arange(len(self.keys))
 
     @cached_property
     def sink(self) -> Array:
-        """The key that takes most of all (head,), the first of equals; an even spread is asked about the same ones."""
-        if self.even_sink is not None:  # not the even spread's own, which would refer back to it: a cycle keeps memory
+        """The key that gets the most attention (head,), the first of equals; for an even spread, the head's own key."""
+        if self.even_sink is not None:  # not the even spread itself, which would refer back: a cycle keeps memory
             return self.even_sink
         return np.asarray(np.argmax(self.weights.sum(axis=1).round(9), axis=1))
 
     def over(self, cells: Array) -> Array:
-        """The attention of each head in some cells (query, key)."""
+        """The sum of each head's weights over some cells (query, key)."""
         flat = self.weights.reshape(len(self.weights), -1)
         return np.asarray(flat @ cells.reshape(-1).astype(self.weights.dtype))
 
 
 def observed(trace: Trace, layer: Layer, period: int | None = None) -> Observed:
-    """What metrics read of one layer; its weights as float64."""
+    """The facts about one layer that metrics need; its weights as float64."""
     weights = np.asarray(layer["weights"], dtype=np.float64)
     rows, columns = _numbered(trace, layer)
     special, ends = _marks(layer.key_tokens, special_tokens(trace))
@@ -98,10 +99,10 @@ def observed(trace: Trace, layer: Layer, period: int | None = None) -> Observed:
 
 
 def visible(layer: Layer) -> tuple[Array, str | None]:
-    """Who may look where (head or 1, query, key), and a note where that is only a guess.
+    """The visible cells (head or 1, query, key), and a note if they are a guess.
 
-    The stage `masked` knows; else the mask that the layer names. Weights that name none and never look ahead are taken
-    as causal.
+    The stage `masked` decides, else the layer's mask. A layer without a mask whose weights never look ahead counts as
+    causal.
     """
     queries, keys = len(layer.query_tokens), len(layer.key_tokens)
     if "masked" in layer:
@@ -115,7 +116,7 @@ def visible(layer: Layer) -> tuple[Array, str | None]:
     if shift is not None and queries > 1:
         causal = np.tril(everything[0], shift)
         if not layer["weights"][:, ~causal].any() and not causal.all():
-            return causal[np.newaxis], f"{layer.name} names no mask and never looks ahead: taken as causal"
+            return causal[np.newaxis], f"{layer.name} has no mask setting and never looks ahead: treated as causal"
     return everything, None
 
 
@@ -127,21 +128,23 @@ def _shift(layer: Layer) -> int | None:
 
 
 def _numbered(trace: Trace, layer: Layer) -> tuple[Array, Array]:
-    """Numbers for the tokens of queries and keys: token ids where the trace has them, else one for each spelling."""
+    """Numbers for the tokens of queries and keys: token ids if the trace has them, else one for each spelling."""
     ids = trace.token_ids
     if layer.kind == "self" and layer.queries == layer.keys == "tokens" and ids is not None:
         labels = (layer.query_tokens, layer.key_tokens)
         if len(ids) == max(map(len, labels)):
-            sides = [ids[: len(side)] if _shift(layer) == 0 else ids[len(ids) - len(side) :] for side in labels]
-            return np.asarray(sides[0]), np.asarray(sides[1])
+            rows, columns = (
+                ids[: len(tokens)] if _shift(layer) == 0 else ids[len(ids) - len(tokens) :] for tokens in labels
+            )
+            return np.asarray(rows), np.asarray(columns)
     numbers: dict[str, int] = {}
-    rows = [numbers.setdefault(token, len(numbers)) for token in layer.query_tokens]
-    columns = [numbers.setdefault(token, len(numbers)) for token in layer.key_tokens]
-    return np.asarray(rows), np.asarray(columns)
+    queries = [numbers.setdefault(token, len(numbers)) for token in layer.query_tokens]
+    keys = [numbers.setdefault(token, len(numbers)) for token in layer.key_tokens]
+    return np.asarray(queries), np.asarray(keys)
 
 
 def _marks(tokens: Sequence[str], added: Collection[str]) -> tuple[Array, Array]:
-    """Which tokens are special, and which of them end a text; the first token begins one, whatever it is called."""
+    """Which tokens are special, and which end a text or a turn; the first token never does, whatever its name."""
     special = [is_special(token, added) for token in tokens]
-    ends = [token in ENDS and place > 0 for place, token in enumerate(tokens)]
+    ends = [token in ENDS and position > 0 for position, token in enumerate(tokens)]
     return np.asarray(special, dtype=bool), np.asarray(ends, dtype=bool)

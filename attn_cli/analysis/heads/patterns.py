@@ -1,4 +1,4 @@
-"""Patterns: which cells (query, key) a head of some kind looks at, as TransformerLens's head_detector draws them."""
+"""Patterns: the cells (query, key) that a kind of head attends to, as in TransformerLens's head_detector."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from attn_cli.trace.trace import Array
 
 @dataclass(frozen=True)
 class Pattern:
-    """`cells` gives truth values (query, key), `what` the key in words, `missing` why there may be none.
+    """`cells` gives truth values (query, key), `what` names the keys, `missing` says why a text may have none.
 
-    `remedy` is what to do about it.
+    `remedy` says what to do then.
     """
 
     what: str
@@ -28,13 +28,13 @@ def _duplicates(query: Array, key: Array, queries: Array, keys: Array) -> Array:
 
 
 def _induction(query: Array, key: Array, queries: Array, keys: Array) -> Array:
-    """The duplicates, one place to the right: what came after the same token before."""
+    """The duplicates, shifted one key to the right: the tokens that followed earlier occurrences of the query."""
     shifted = np.zeros((len(queries), len(keys)), dtype=bool)
     shifted[:, 1:] = _duplicates(query, key, queries, keys)[:, :-1]
     return shifted & (key <= query)
 
 
-_NO_REPEATS = "no token of this text is repeated where a query may look at the first"
+_NO_REPEATS = "this text repeats no token that a query may attend to"
 _REPEAT = "give a text with repeated words, or --repeat N with a checkpoint"
 
 PATTERNS = MappingProxyType(
@@ -43,32 +43,38 @@ PATTERNS = MappingProxyType(
             "the token before", "there is no token before", lambda query, key, *_: np.asarray(key == query - 1)
         ),
         "duplicate_token": Pattern("earlier occurrences of the same token", _NO_REPEATS, _duplicates, _REPEAT),
-        "induction": Pattern("what followed earlier occurrences of the same token", _NO_REPEATS, _induction, _REPEAT),
-        "current_token": Pattern("itself", "no query has itself among the keys", lambda query, key, *_: key == query),
+        "induction": Pattern(
+            "the tokens that followed earlier occurrences of the same token", _NO_REPEATS, _induction, _REPEAT
+        ),
+        "current_token": Pattern(
+            "the token itself", "no query has itself among the keys", lambda query, key, *_: key == query
+        ),
         "first_token": Pattern(
-            "the first token", "no query may look at it", lambda query, key, *_: (key == 0) & (query >= 0)
+            "the first token", "no query may attend to it", lambda query, key, *_: (key == 0) & (query >= 0)
         ),
         "next_token": Pattern(
-            "the token after", "no query may look ahead under this mask", lambda query, key, *_: key == query + 1
+            "the token after",
+            "no query may attend to a later token under this mask",
+            lambda query, key, *_: key == query + 1,
         ),
     }
 )
-"""Every pattern; places are counted from 0, and query (a column) and key (a row) are places."""
+"""Every pattern; its function gets the positions of queries (a column) and keys (a row), counted from 0."""
 
 
 def cells(name: str, observed: Observed) -> Array | None:
-    """The pattern's cells (query, key), seen or not; None where no query may look at a key of the kind."""
+    """The pattern's cells (query, key), masked ones included; None if every one of them is masked."""
     if name not in observed.drawn:
         observed.drawn[name] = _drawn(name, observed)
     return observed.drawn[name]
 
 
 def _drawn(name: str, observed: Observed) -> Array | None:
-    if observed.places is None:
+    if observed.positions is None:
         if name != "first_token":
             return None
-        found = np.zeros(observed.visible.shape[1:], dtype=bool)
-        found[:, 0] = True
+        pattern = np.zeros(observed.visible.shape[1:], dtype=bool)
+        pattern[:, 0] = True
     else:
-        found = PATTERNS[name].cells(*observed.places, observed.queries, observed.keys)
-    return found if (found & observed.visible).any() else None
+        pattern = PATTERNS[name].cells(*observed.positions, observed.queries, observed.keys)
+    return pattern if (pattern & observed.visible).any() else None

@@ -1,4 +1,4 @@
-"""Which tokens are special: those that the tokenizer added, and those that are spelled like <s> or [CLS]."""
+"""Special tokens: those that the tokenizer added, and those spelled like <s> or [CLS]."""
 
 import re
 from collections.abc import Collection
@@ -19,5 +19,5 @@ def special_tokens(trace: Trace) -> frozenset[str]:
 
 
 def is_special(token: str, added: Collection[str]) -> bool:
-    """Whether a token is one that was added, or spelled like one."""
+    """Whether the tokenizer added the token, or it is spelled like a special one."""
     return token in added or SPELLED.fullmatch(token) is not None

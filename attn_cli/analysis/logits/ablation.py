@@ -1,4 +1,4 @@
-"""Heads switched off one after another, and how far each moves what the model expects next."""
+"""Zero ablation: set one head after another to zero, and measure how far the next-token prediction moves."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from attn_cli.sources.selecting import indices
 from attn_cli.trace.trace import Array
 
 Progress = Callable[[int, int], None]
-"""Called with how many heads are done, and how many there are."""
+"""Called with the number of heads that are done, and the number of all."""
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """One head switched off: `kl` is KL(before ‖ after) of the next token in nats (as Conmy et al. 2023).
+    """One head set to zero: `kl` is KL(before ‖ after) of the next token in nats (as Conmy et al. 2023).
 
-    `log_change` is what the log-probability of the token that was likeliest before gained, in nats; `top` is the token
-    that is likeliest without the head, `share` its probability.
+    `log_change` is the change of the log-probability of the token that was likeliest before, in nats; `top` is the
+    token that is likeliest without the head, `share` its probability.
     """
 
     layer: str
@@ -36,7 +36,7 @@ class Ablation:
 
 @dataclass(frozen=True)
 class Ablations:
-    """All heads, those that move the prediction most first; `token` was likeliest before, `share` its probability."""
+    """All heads, the largest KL first; `token` was likeliest before, `share` is its probability."""
 
     token: str
     share: float
@@ -50,26 +50,26 @@ def ablations(
     heads: str | None = None,
     progress: Progress = lambda done, count: None,
 ) -> Ablations:
-    """Each chosen head set to zero before W_O (Michel et al. 2019, arXiv 1905.10650), run again from its layer on."""
+    """Set each chosen head to zero before W_O (Michel et al. 2019, arXiv 1905.10650), and run on from its layer."""
     model, text, target = open_request(request)
     token = request.opened.token
     before, streams = _first_run(model, text, target, token)
     chosen = list(_heads(model, layers, heads))
-    found = []
+    results = []
     for done, (layer, head) in enumerate(chosen):
         progress(done, len(chosen))
         without = without_head(model, layer, head)
         after = _after(without, streams.get(layer), text, target, token)
         moved = shift(before.logs, after.logs)
         top = after.likeliest(1)[0]
-        found.append(Ablation(layer, head, moved.kl, moved.log_change, after.name(top), after.share(top)))
+        results.append(Ablation(layer, head, moved.kl, moved.log_change, after.name(top), after.share(top)))
     progress(len(chosen), len(chosen))
     top = before.likeliest(1)[0]
-    return Ablations(before.name(top), before.share(top), tuple(sorted(found, key=lambda one: -one.kl)))
+    return Ablations(before.name(top), before.share(top), tuple(sorted(results, key=lambda result: -result.kl)))
 
 
 def _heads(model: Model, layers: str | None, heads: str | None) -> list[tuple[str, int]]:
-    """The layers and heads that are chosen, in the order in which they run."""
+    """The chosen layers and heads, in the order in which they run."""
     names = layer_names(model.architecture)
     wanted = chosen_layers(layers, names)
     counts = [
@@ -78,19 +78,19 @@ def _heads(model: Model, layers: str | None, heads: str | None) -> list[tuple[st
         for plan in stack.layers
         for _ in range(2 if plan.cross else 1)
     ]
-    found: list[tuple[str, int]] = []
+    chosen: list[tuple[str, int]] = []
     for name, count in zip(names, counts, strict=True):
         if name in wanted:
-            places = indices(heads, count, "head")
-            found += [(name, head) for head in (range(count) if places is None else places)]
-    return found
+            numbers = indices(heads, count, "head")
+            chosen += [(name, head) for head in (range(count) if numbers is None else numbers)]
+    return chosen
 
 
 def _first_run(
     model: Model, text: Encoded, target: Encoded, token: Callable[[int], str]
 ) -> tuple[Expected, dict[str, tuple[int, Array]]]:
-    """What is expected, and the stream (token, d_model) before each layer that a later run can start at."""
-    # A bias that only the first layer holds would be missing further on.
+    """The prediction, and the stream (token, d_model) before each layer from which a later run can resume."""
+    # A relative bias may be stored in the first layer alone, and a run that starts later would miss it.
     resumes = len(model.architecture.stacks) == 1 and all(
         plan.relative is None for plan in model.architecture.stacks[0].layers
     )
@@ -108,7 +108,7 @@ def _first_run(
 def _after(
     model: Model, start: tuple[int, Array] | None, text: Encoded, target: Encoded, token: Callable[[int], str]
 ) -> Expected:
-    """What is expected of a run from a layer on, or from the text."""
+    """The prediction of a run that resumes at a layer, or starts from the text."""
     if start is None:
         stream = model.stream(text.ids, text.tokens, (), target.ids, target.tokens, text.segments)
     else:

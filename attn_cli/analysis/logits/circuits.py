@@ -1,4 +1,4 @@
-"""What a head's matrices do from vocabulary to vocabulary, whatever the text: the OV and the QK circuit."""
+"""The OV and QK circuits of a head: its matrices from vocabulary to vocabulary, without any text."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from attn_cli.models.network.plan import LayerPlan, StackPlan
 from attn_cli.trace.trace import Array
 
 MOST = 5e11
-"""Multiplications that the two matrices over the vocabulary may take."""
+"""The most multiplications that the two products over the vocabulary may take."""
 
 
 @dataclass(frozen=True, eq=False)
 class VocabularyProducts:
-    """W_Uᵀ · W_E and W_Eᵀ · W_E (d_model, d_model), what all circuits have in common; norms' weights are folded in."""
+    """W_Uᵀ · W_E and W_Eᵀ · W_E (d_model, d_model), shared by all circuits; the final norm's weights are folded in."""
 
     through: Array
     among: Array
@@ -38,7 +38,7 @@ NONE = Circuit(None, None)
 
 
 def vocabulary(model: Model) -> VocabularyProducts | None:
-    """The products over all tokens, None where they would take too long."""
+    """The products over all tokens, None if they would take too long."""
     stack = model.architecture.stacks[-1]
     weights = model.weights_of(stack)
     embed, unembed = weights.matrix("embed"), model.unembedding_matrix()
@@ -49,7 +49,7 @@ def vocabulary(model: Model) -> VocabularyProducts | None:
 
 
 def circuits(model: Model, vocabulary: VocabularyProducts | None, stack: StackPlan, number: int) -> list[Circuit]:
-    """One for each head of a layer of the last stack, that attends to its own tokens."""
+    """The circuits of each head of a self-attention layer of the last stack."""
     plan, weights = stack.layers[number], model.weights_of(stack, number)
     if vocabulary is None or plan.projecting is not None or any(weights.find(name) is None for name in "qkvo"):
         return [NONE] * plan.heads
@@ -66,10 +66,10 @@ def _circuit(
 ) -> Circuit:
     q, k, v, o = matrices
     shared = head * plan.kv_heads // plan.heads
-    own_q, own_k = q[_rows(head, plan.d_k)], k[_rows(shared, plan.d_k)]
-    own_v, own_o = v[_rows(shared, plan.d_v)], o[:, _rows(head, plan.d_v)]
-    # A · B and B · A have the same eigenvalues but for zeros, so a head's width is enough.
-    return Circuit(_share(own_o.T @ through @ own_v.T), _share(own_k @ among @ own_q.T))
+    head_q, head_k = q[_rows(head, plan.d_k)], k[_rows(shared, plan.d_k)]
+    head_v, head_o = v[_rows(shared, plan.d_v)], o[:, _rows(head, plan.d_v)]
+    # A · B and B · A have the same eigenvalues but for zeros, so a matrix as wide as the head is enough.
+    return Circuit(_share(head_o.T @ through @ head_v.T), _share(head_k @ among @ head_q.T))
 
 
 def _rows(head: int, width: int) -> slice:
@@ -83,7 +83,7 @@ def _share(matrix: Array) -> float | None:
 
 
 def _gained(norm: Norm | None, weight: Array | None, matrix: Array) -> Array:
-    """A norm's weights on the rows (d_model, …) of a matrix."""
+    """A matrix (d_model, …) whose rows are multiplied by the norm's weights."""
     if norm is None or weight is None:
         return matrix
     return matrix * (weight.astype(np.float64) + norm.plus_one)[:, np.newaxis]

@@ -1,4 +1,4 @@
-"""What each head writes into the logits at the last position: tokens it promotes and suppresses."""
+"""The logits that each head adds at the last position: the tokens it promotes and suppresses."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from attn_cli.trace.trace import Array
 
 CONVENTION = (
     "direct logit attribution (Elhage et al. 2021): the head's output through W_O, the final norm and the unembedding; "
-    "the norm divides each part by what it divides the whole by, so the parts add up to the logit"
+    "the final norm is frozen at its value for the whole stream, so the components add up to the logit"
 )
 
 
 @dataclass(frozen=True)
 class Promoted:
-    """A token, and what is added to its logit."""
+    """A token, and the amount added to its logit."""
 
     id: int
     token: str
@@ -31,9 +31,9 @@ class Promoted:
 
 @dataclass(frozen=True)
 class Written:
-    """One head at the last position: what it adds to the logits that it raises and lowers most.
+    """One head at the last position: the tokens whose logits it raises and lowers most.
 
-    `top` is what it adds to the logit of the token that the model expects most.
+    `top` is the amount that it adds to the logit of the model's likeliest token.
     """
 
     layer: str
@@ -46,34 +46,37 @@ class Written:
 
 @dataclass(frozen=True)
 class HeadWrites:
-    """All heads in their order, and the parts of the likeliest token's logit, which add up to it.
+    """All heads in order, and the components (name, logit) of the likeliest token's logit, which add up to it.
 
-    `logit` is that of the whole run before the model's softcap; `parts` are (name, logit), heads among them.
+    `token` has its logit before the model's softcap.
     """
 
     token: Promoted
-    parts: tuple[tuple[str, float], ...]
+    components: tuple[tuple[str, float], ...]
     heads: tuple[Written, ...]
 
 
 def writes(request: ModelRequest, *, layers: str | None = None, heads: str | None = None, count: int = 5) -> HeadWrites:
-    """What the chosen heads write; SelectionError for a model without an unembedding, or with norms in between."""
+    """The logits that the chosen heads add; SelectionError for a model without unembedding or with post-norm layers."""
     model, text, target = open_request(request)
     wanted = chosen_layers(layers, layer_names(model.architecture))
-    found = logit_attribution(model, text, target)
+    attribution = logit_attribution(model, text, target)
     name = request.opened.token
-    top = int(found.logits.argmax())
-    named = _heads(model, found, name, wanted, heads, top, count)
-    parts = [(part.name, float(found.unembed(part.vector[np.newaxis])[0, top])) for part in found.parts]
-    if found.bias[top]:
-        parts.append(("bias of the unembedding", float(found.bias[top])))
-    token = Promoted(top, name(top), float(found.logits[top]))
-    return HeadWrites(token, tuple(parts), tuple(named))
+    top = int(attribution.logits.argmax())
+    written = _heads(model, attribution, name, wanted, heads, top, count)
+    components = [
+        (component.name, float(attribution.unembed(component.vector[np.newaxis])[0, top]))
+        for component in attribution.components
+    ]
+    if attribution.bias[top]:
+        components.append(("bias of the unembedding", float(attribution.bias[top])))
+    token = Promoted(top, name(top), float(attribution.logits[top]))
+    return HeadWrites(token, tuple(components), tuple(written))
 
 
 def _heads(
     model: Model,
-    found: LogitAttribution,
+    attribution: LogitAttribution,
     name: Callable[[int], str],
     wanted: list[str],
     heads: str | None,
@@ -82,30 +85,31 @@ def _heads(
 ) -> Iterator[Written]:
     stack = model.architecture.stacks[-1]
     shared = vocabulary(model)
-    own: dict[str, list[Circuit]] = {}
-    for part in found.parts:
-        if part.layer not in wanted or part.head is None or not _chosen(heads, part, found):
+    by_layer: dict[str, list[Circuit]] = {}
+    for component in attribution.components:
+        layer, head = component.layer, component.head
+        if layer not in wanted or head is None or not _chosen(heads, component, attribution):
             continue
-        if part.layer not in own:
-            crosses = part.layer.endswith(".cross")
-            number = int(part.layer.removesuffix(".cross").rpartition(".")[2])
-            own[part.layer] = [] if crosses else circuits(model, shared, stack, number)
-        logits = found.unembed(part.vector[np.newaxis])[0]
+        if layer not in by_layer:
+            crosses = layer.endswith(".cross")
+            number = int(layer.removesuffix(".cross").rpartition(".")[2])
+            by_layer[layer] = [] if crosses else circuits(model, shared, stack, number)
+        logits = attribution.unembed(component.vector[np.newaxis])[0]
         order = np.argsort(-logits, kind="stable")
         yield Written(
-            layer=part.layer,
-            head=part.head,
+            layer=layer,
+            head=head,
             promotes=_tokens(name, logits, [number for number in order[:count] if logits[number] > 0]),
             suppresses=_tokens(name, logits, [number for number in order[::-1][:count] if logits[number] < 0]),
             top=float(logits[top]),
-            circuit=own[part.layer][part.head] if own[part.layer] else NONE,
+            circuit=by_layer[layer][head] if by_layer[layer] else NONE,
         )
 
 
-def _chosen(heads: str | None, part: Component, found: LogitAttribution) -> bool:
-    count = sum(other.layer == part.layer and other.head is not None for other in found.parts)
-    places = indices(heads, count, "head")
-    return places is None or part.head in places
+def _chosen(heads: str | None, component: Component, attribution: LogitAttribution) -> bool:
+    same_layer = [c for c in attribution.components if c.layer == component.layer and c.head is not None]
+    numbers = indices(heads, len(same_layer), "head")
+    return numbers is None or component.head in numbers
 
 
 def _tokens(name: Callable[[int], str], logits: Array, order: list[int]) -> tuple[Promoted, ...]:

@@ -1,8 +1,8 @@
-"""What each part of the residual stream writes into the logits at the last position (direct logit attribution).
+"""Direct logit attribution: the logits that each component of the residual stream adds at the last position.
 
 After Elhage et al. 2021 (A Mathematical Framework for Transformer Circuits) and nostalgebraist's logit lens. The final
-norm is frozen: it divides every part by what it divides the whole by, so that the parts add up to the logit (before a
-model's softcap).
+norm is frozen: it divides every component by the number by which it divides the whole stream, so the components add up
+to the logit (before a model's softcap).
 """
 
 from collections.abc import Callable, Iterator
@@ -19,15 +19,15 @@ from attn_cli.trace.trace import Array, Layer
 
 STAGES = ("residual", "head_output", "output")
 ROUNDING = 1e-6
-"""What rounding leaves where nothing was added, beside the largest number of the stream."""
+"""The largest difference that rounding may leave where nothing was added, as a share of the stream's largest number."""
 _SUMS = {"attention_sum", "cross_sum", "mlp_sum"}
 
 
 @dataclass(frozen=True, eq=False)
 class Component:
-    """One part of the stream at the last position: `vector` (d_model) after the frozen final norm.
+    """One summand of the stream at the last position: `vector` (d_model) after the frozen final norm.
 
-    `head` is None for what no head wrote: the embeddings, biases, the feed-forward part.
+    `head` is None for a component that no head wrote: the embeddings, a bias, an MLP.
     """
 
     name: str
@@ -38,80 +38,84 @@ class Component:
 
 @dataclass(frozen=True, eq=False)
 class LogitAttribution:
-    """All parts, and the logits (token id) that they and the bias add up to, before a softcap."""
+    """All components, and the logits (token id) that they and the bias add up to, before a softcap."""
 
-    parts: tuple[Component, ...]
+    components: tuple[Component, ...]
     bias: Array
     logits: Array
     unembed: Callable[[Array], Array]
 
 
 def logit_attribution(model: Model, text: Encoded, target: Encoded) -> LogitAttribution:
-    """The parts of one run; SelectionError for a model whose heads do not write straight into the logits."""
+    """The components of one run; SelectionError for a model whose heads do not write straight into the logits."""
     stack = model.architecture.stacks[-1]
-    model.uncapped_logits(np.zeros((1, _width(model, stack)), np.float32))  # says so if this is no language model
+    model.uncapped_logits(np.zeros((1, _width(model, stack)), np.float32))  # an error if this is not a language model
     outside = model.weights_of(stack)
     if any(_SUMS & set(plan.norms) for plan in stack.layers) or outside.find("project_out") is not None:
         raise SelectionError(
-            f"{model.folder} norms the sum after each layer, so what a head writes is no part of the logits",
-            hint="attn heads --by ablation says what each head does to the prediction",
+            f"{model.folder} norms the stream after each layer (post-norm), so heads do not write into the logits",
+            hint="attn heads --by ablation measures each head's effect on the prediction",
         )
-    raw, state = _raw_parts(model, stack, text, target)
+    before_norm, state = _components_before_norm(model, stack, text, target)
     norm = stack.final_norm
-    freeze = (lambda part: part) if norm is None else norm.frozen_at(state, outside.find("final_norm"))
-    parts = [replace(part, vector=freeze(part.vector)) for part in raw]
+    freeze = (lambda vector: vector) if norm is None else norm.frozen_at(state, outside.find("final_norm"))
+    components = [replace(component, vector=freeze(component.vector)) for component in before_norm]
     normed = state if norm is None else outside.normed(norm, "final_norm", state[np.newaxis])[0]
     if norm is not None and (bias := outside.find("final_norm", "bias")) is not None and bias.any():
-        parts.append(Component("final norm's bias", None, None, bias.astype(np.float64)))
+        components.append(Component("final norm's bias", None, None, bias.astype(np.float64)))
     zero = model.uncapped_logits(np.zeros_like(normed[np.newaxis]))
 
     def unembed(vectors: Array) -> Array:
         logits: Array = model.uncapped_logits(vectors.astype(np.float32)) - zero
         return logits
 
-    return LogitAttribution(tuple(parts), zero[0], model.uncapped_logits(normed[np.newaxis])[0], unembed)
+    return LogitAttribution(tuple(components), zero[0], model.uncapped_logits(normed[np.newaxis])[0], unembed)
 
 
 def _width(model: Model, stack: StackPlan) -> int:
     return int(model.unembedding_matrix().shape[1]) if model.architecture.unembedding else 1
 
 
-def _raw_parts(model: Model, stack: StackPlan, text: Encoded, target: Encoded) -> tuple[list[Component], Array]:
-    """The parts before the final norm, and their sum, the last state (d_model)."""
+def _components_before_norm(
+    model: Model, stack: StackPlan, text: Encoded, target: Encoded
+) -> tuple[list[Component], Array]:
+    """The components before the final norm, and their sum, the last state (d_model)."""
     stacks = (*model.architecture.stacks[:-1], replace(stack, final_norm=None))
     open_ended = replace(model, architecture=replace(model.architecture, stacks=stacks))
     stream = open_ended.stream(text.ids, text.tokens, STAGES, target.ids, target.tokens, text.segments)
-    parts: list[Component] = []
+    components: list[Component] = []
     before: Array | None = None
     while True:
         try:
             layer = next(stream)
         except StopIteration as end:
             state = end.value[-1].astype(np.float64)
-            parts += _rest(parts, before, state)
-            return parts, state
+            components += _rest(components, before, state)
+            return components, state
         if stack.name and not layer.name.startswith(f"{stack.name}."):
             continue
         start = layer["residual"][-1].astype(np.float64)
-        parts += _rest(parts, before, start) if before is not None else [Component("embeddings", None, None, start)]
+        first = [Component("embeddings", None, None, start)]
+        components += first if before is None else _rest(components, before, start)
         plan, weights = stack.layers[layer.index], model.weights_of(stack, layer.index)
         added = list(_added(layer, plan, weights))
-        parts += added
-        before = start + sum(part.vector for part in added)
+        components += added
+        before = start + sum(component.vector for component in added)
 
 
-def _rest(parts: list[Component], before: Array | None, after: Array) -> list[Component]:
-    """What came to the stream since the last attention: the feed-forward part of its layer."""
+def _rest(components: list[Component], before: Array | None, after: Array) -> list[Component]:
+    """The component added since the last attention: the MLP of that layer; none if nothing was added."""
     if before is None:
         return []
     vector = after - before
     if abs(vector).max() <= ROUNDING * abs(after).max():
         return []
-    return [Component(f"{parts[-1].layer} feed-forward", parts[-1].layer, None, vector)]
+    layer = components[-1].layer
+    return [Component(f"{layer} MLP", layer, None, vector)]
 
 
 def _added(layer: Layer, plan: LayerPlan, weights: Weights) -> Iterator[Component]:
-    """What each head of a layer adds to the stream at the last position, and what W_O's bias does."""
+    """The vectors that each head of a layer, and W_O's bias, add to the stream at the last position."""
     crosses = layer.kind == "cross"
     output = layer["output"][-1].astype(np.float64)
     matrix = weights.matrix("cross_o" if crosses else "o").astype(np.float64)  # (out, in)

@@ -1,4 +1,4 @@
-"""What two runs of language models expect next, side by side."""
+"""The next-token predictions of two runs, side by side."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from attn_cli.models.next_token import Expected, NextToken, Shift, shift, side_b
 
 @dataclass(frozen=True)
 class Prediction:
-    """The likeliest next tokens before and after, and how far the whole distribution moved; `top` names its token."""
+    """The likeliest next tokens of A and B, and how far the distribution moved; `top` is A's likeliest token."""
 
     tokens: tuple[NextToken, ...]
     shift: Shift
@@ -16,10 +16,10 @@ class Prediction:
 
 
 def prediction(before: Expected, after: Expected, count: int) -> Prediction:
-    """The `count` likeliest of each; SelectionError where the two do not choose among the same tokens."""
+    """The `count` likeliest tokens of each run; SelectionError if their vocabularies differ in size."""
     if before.logs.shape != after.logs.shape:
         raise SelectionError(
-            f"A chooses among {len(before.logs)} tokens, B among {len(after.logs)}", hint="leave --next out"
+            f"A has a vocabulary of {len(before.logs)} tokens, B of {len(after.logs)}", hint="leave --next out"
         )
     moved = shift(before.logs, after.logs)
     return Prediction(side_by_side(before, after, count), moved, before.name(moved.top))

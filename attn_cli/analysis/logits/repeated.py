@@ -1,4 +1,4 @@
-"""Random tokens said twice, on which induction and duplicate-token heads show what they do."""
+"""A random sequence of tokens, repeated: the standard test for induction heads and duplicate-token heads."""
 
 import os
 from hashlib import sha256
@@ -12,30 +12,30 @@ from attn_cli.trace.files.parsing import parse_json
 def repeated_ids(opened: OpenedCheckpoint, count: int, seed: int) -> str:
     """Token ids [BOS, r, r], r being `count` different tokens drawn from the seed, as `--ids` spells them.
 
-    A token of r is none of the tokenizer's special ones; without a BOS, which not every model has, it is [r, r]. The
-    same seed draws the same tokens on every machine. SelectionError where the model has too few tokens or places.
+    r holds no special tokens; a model without a BOS token gets [r, r]. The same seed draws the same tokens on every
+    machine. SelectionError if the model has too few tokens or positions.
     """
     model = opened.model
     if len(model.architecture.stacks) > 1:
         raise SelectionError(
-            f"{opened.path} is an encoder-decoder, which --repeat does not run", hint="give TEXT and --target instead"
+            f"{opened.path} is an encoder-decoder, and --repeat does not run those", hint="give TEXT and --target instead"
         )
     begin, special, size = _vocabulary(opened)
     start = [] if begin is None else [begin]
     usual = [number for number in range(size) if number not in special and number != begin]
-    places = model.architecture.stacks[0].max_positions
-    most = len(usual) if places is None else min(len(usual), (places - len(start)) // 2)
+    positions = model.architecture.stacks[0].max_positions
+    most = len(usual) if positions is None else min(len(usual), (positions - len(start)) // 2)
     if count > most:
-        what = "positions" if places is not None and most < len(usual) else "tokens"
+        what = "positions" if positions is not None and most < len(usual) else "tokens"
         raise SelectionError(
-            f"--repeat {count} is more than the {what} of {opened.path} allow", hint=f"{most} is the most"
+            f"--repeat {count} is more than the {what} of {opened.path} allow", hint=f"at most {most}"
         )
     drawn = sorted(usual, key=lambda number: sha256(f"{seed}\0repeat\0{number}".encode()).digest())[:count]
     return ",".join(map(str, [*start, *drawn, *drawn]))
 
 
 def _vocabulary(opened: OpenedCheckpoint) -> tuple[int | None, set[int], int]:
-    """The token that begins a text, the special ones, and how many there are that have a name."""
+    """The id of the token that begins a text, the ids of special tokens, and the number of ids that have a token."""
     size = opened.model.embedding_shape[0]
     try:
         tokenizer = opened.tokenizer
@@ -49,7 +49,7 @@ def _vocabulary(opened: OpenedCheckpoint) -> tuple[int | None, set[int], int]:
 
 
 def _configured(model: Model) -> int | None:
-    """What config.json calls the beginning of a text."""
+    """The bos_token_id of config.json, None if it has none."""
     path = os.path.join(model.folder, "config.json")
     if not os.path.exists(path):
         return None

@@ -71,7 +71,7 @@ def command(
     attn explain "The cat sat" --json | attn compare - trace.json
     """
     from attn_cli.analysis.compare import compare
-    from attn_cli.analysis.documents import compare_document
+    from attn_cli.analysis.compare_document import compare_document
     from attn_cli.cli.inputs import stages_of
     from attn_cli.cli.results import Result, again, deliver, display_of
     from attn_cli.cli.two_runs import RunOptions, two_runs

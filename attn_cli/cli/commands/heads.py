@@ -76,9 +76,9 @@ def command(
     attn heads -w trace.npz --atlas --by distance
     attn heads --explain induction
     """
+    from attn_cli.analysis.heads.document import definitions_document, heads_csv, heads_document
     from attn_cli.analysis.heads.head_names import thresholds
     from attn_cli.analysis.heads.heads import heads, ranked
-    from attn_cli.analysis.heads.heads_document import definitions_document, heads_csv, heads_document
     from attn_cli.analysis.heads.metric_names import definitions_named, metric_named
     from attn_cli.cli.results import Result, again, deliver, display_of
     from attn_cli.cli.texts import has_input, traces_of

@@ -29,20 +29,20 @@ def command(
     attn why -w trace.json --query -1 --layer 0 --head 2
     attn why -m ./gpt2 "The keys are" --layer 5 --head 1 --query -1
     """
-    from attn_cli.analysis.documents import cell_document, row_document
-    from attn_cli.analysis.finding import place_of
+    from attn_cli.analysis.finding import position_of
     from attn_cli.analysis.why import why_cell, why_row
+    from attn_cli.analysis.why_document import cell_document, row_document
     from attn_cli.cli.inputs import one_head
     from attn_cli.cli.results import Result, again, deliver, display_of
     from attn_cli.views.pages.why import cell_page, row_page
 
     display = display_of(show)
     trace, layer, head = one_head(source, checkpoint, choice)
-    row = place_of(query, layer.query_tokens, "query")
+    row = position_of(query, layer.query_tokens, "query")
     if key is None:
         ranked = why_row(layer, head, row)
         page, document = row_page(trace, ranked, display, again()), row_document(trace, ranked)
     else:
-        cell = why_cell(layer, head, row, place_of(key, layer.key_tokens, "key"))
+        cell = why_cell(layer, head, row, position_of(key, layer.key_tokens, "key"))
         page, document = cell_page(trace, layer, cell, display, again()), cell_document(trace, cell)
     deliver(Result(lambda: page, display, show, document=lambda: document))

@@ -1,1 +1,1 @@
-"""Drawing: how tables, heatmaps and text are laid out on a screen."""
+"""Drawing: the layout of tables, heatmaps and text on a screen."""

@@ -1,4 +1,4 @@
-"""What stands beside and above the cells of a picture: tokens, or numbers with a key."""
+"""The labels beside and above the cells of a picture: tokens, or numbers with a key."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ KEYED = 100
 
 @dataclass(frozen=True, repr=False)
 class Panel:
-    """One matrix of a picture as it is drawn: `values` after pooling, `cut` the rows and columns in each cell."""
+    """One matrix of a picture: `values` after pooling, `cut` the rows and columns that each cell covers."""
 
     grid: Grid
     title: str
@@ -23,16 +23,16 @@ class Panel:
 
 
 def row_labels(grid: Grid, screen: Screen) -> tuple[str, ...]:
-    """Row tokens, with their numbers where columns are the same tokens: so rows are the key to columns."""
+    """Row tokens, with indices if the columns are the same tokens, so that rows explain the numbers of columns."""
     names = screen.labels(grid.rows)
     if grid.columns != grid.rows:
         return names
     digits = len(str(len(names) - 1))
-    return tuple(f"{place:>{digits}} {name}" for place, name in enumerate(names))
+    return tuple(f"{index:>{digits}} {name}" for index, name in enumerate(names))
 
 
 def beside(panel: Panel, plan: HeatmapLayout, screen: Screen) -> Iterator[str]:
-    """A label for each line, that of its first row; numbers alone where rows were pooled."""
+    """A label for each line, that of its first row; indices alone if rows were pooled."""
     step = panel.cut[0]
     names = screen.labels(panel.grid.rows) if plan.wide else row_labels(panel.grid, screen)
     if step > 1:
@@ -42,29 +42,29 @@ def beside(panel: Panel, plan: HeatmapLayout, screen: Screen) -> Iterator[str]:
 
 
 def above(panel: Panel, start: int, end: int, plan: HeatmapLayout, screen: Screen) -> str:
-    """What stands above columns start … end: their tokens, or the numbers of as many as have room."""
+    """The labels above columns start … end: their tokens, or the indices of as many as fit."""
     columns, step = panel.grid.columns, panel.cut[1]
     if plan.wide and columns is not None:
-        return "".join(_centred(name, plan.cell, screen) for name in screen.labels(columns[start:end]))
+        return "".join(_centered(name, plan.cell, screen) for name in screen.labels(columns[start:end]))
     every = 1
     while every * plan.cell <= len(str((end - 1) * step)):
         every = {1: 2, 2: 5}.get(every, every + 5)
     text = ""
-    for place in range(-(-start // every) * every, end, every):
-        text = text.ljust((place - start) * plan.cell) + str(place * step)
+    for column in range(-(-start // every) * every, end, every):
+        text = text.ljust((column - start) * plan.cell) + str(column * step)
     return text if len(text) <= (end - start) * plan.cell else text.rpartition(" ")[0].rstrip()
 
 
 def key(panel: Panel, plan: HeatmapLayout, screen: Screen) -> str:
-    """Which token the number of a column stands for; empty if the rows or the columns say it."""
+    """The tokens of the column numbers in a line of text; empty if the rows or the columns already show them."""
     columns = panel.grid.columns
     if not plan.label or plan.wide or columns is None or columns == panel.grid.rows or panel.cut[1] > 1:
         return ""
-    pairs = " · ".join(f"{place} {name}" for place, name in enumerate(screen.labels(columns[:KEYED])))
+    pairs = " · ".join(f"{column} {name}" for column, name in enumerate(screen.labels(columns[:KEYED])))
     return f"columns: {pairs}" + (" …" if len(columns) > KEYED else "")
 
 
-def _centred(name: str, width: int, screen: Screen) -> str:
+def _centered(name: str, width: int, screen: Screen) -> str:
     name = fit(name, width - 1, screen.signs.more)
     before = (width - cells(name)) // 2
     return " " * before + pad(name, width - before)

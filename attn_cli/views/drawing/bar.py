@@ -1,4 +1,4 @@
-"""The colour bar: which number a colour or a shade stands for."""
+"""The color bar: the numbers that colors or shades stand for."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -17,9 +17,9 @@ CELLS = 24
 def bar_lines(
     painter: CellPainter, shown: Sequence[Array], meaning: str, precision: int, number: Callable[[float], float] = float
 ) -> Iterator[Line]:
-    """The lowest number, the gradient with the middle one in it, the highest; then what else a cell may show.
+    """The lowest number, the gradient with the middle number in it, the highest number; then the other signs of cells.
 
-    `number` turns what was painted into the number it stands for.
+    `number` converts a painted value to the number that the bar shows.
     """
     screen = painter.screen
     ends = np.array([number(end) for end in (painter.scale.low, painter.scale.middle, painter.scale.high)])
@@ -46,13 +46,13 @@ def bar_lines(
 
 def _gradient(painter: CellPainter, size: int) -> tuple[list[Piece], list[Piece]]:
     """All levels along `size` cells, in two halves."""
-    styles = [painter.levels[place * len(painter.levels) // size] for place in range(size)]
+    styles = [painter.levels[cell * len(painter.levels) // size] for cell in range(size)]
     pieces = [(style.sign, style.style) for style in styles]
     return pieces[: size // 2], pieces[size // 2 :]
 
 
 def _short(number: str) -> str:
-    """A number without zeros that say nothing."""
+    """A number without trailing zeros."""
     return number.rstrip("0").rstrip(".") if "." in number and "e" not in number else number
 
 

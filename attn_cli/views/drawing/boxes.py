@@ -11,7 +11,7 @@ Line = Sequence[Piece]
 
 @dataclass(frozen=True, repr=False)
 class Box:
-    """Lines, and how many cells each takes; all lines together are `width` cells wide at most."""
+    """Lines of styled text, and the width of each in cells."""
 
     lines: tuple[Line, ...]
     widths: tuple[int, ...]
@@ -22,30 +22,30 @@ class Box:
 
 
 def flow(boxes: Sequence[Box], width: int, gap: int = 3, between: int = 1) -> Iterator[Line]:
-    """Boxes side by side below each other, in as many rows as it takes; `between` empty lines part the rows."""
+    """Boxes side by side, in as many rows as necessary, with `between` empty lines between rows."""
     column = max((box.width for box in boxes), default=0) + gap
     beside = max(1, (width + gap) // column)
     for start in range(0, len(boxes), beside):
         if start:
             yield from [()] * between
         row = boxes[start : start + beside]
-        for place in range(max(len(box.lines) for box in row)):
+        for number in range(max(len(box.lines) for box in row)):
             line: list[Piece] = []
-            owed = 0
+            spaces = 0
             for box in row:
-                used = box.widths[place] if place < len(box.lines) else 0
+                used = box.widths[number] if number < len(box.lines) else 0
                 if used:
-                    line += [(" " * owed, None)] * bool(owed)
-                    line += box.lines[place]
-                    owed = 0
-                owed += column - used
+                    line += [(" " * spaces, None)] * bool(spaces)
+                    line += box.lines[number]
+                    spaces = 0
+                spaces += column - used
             yield line
 
 
 def runs(codes: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Neighbours of equal code as (start, end, code)."""
+    """Runs of equal codes as (start, end, code)."""
     start = 0
-    for place in range(1, len(codes) + 1):
-        if place == len(codes) or codes[place] != codes[start]:
-            yield start, place, codes[start]
-            start = place
+    for end in range(1, len(codes) + 1):
+        if end == len(codes) or codes[end] != codes[start]:
+            yield start, end, codes[start]
+            start = end

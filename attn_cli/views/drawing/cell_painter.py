@@ -1,4 +1,4 @@
-"""What the cells of a picture are drawn with."""
+"""Drawing the cells of a picture: whole characters, or halves of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from attn_cli.views.drawing.styles import BOLD, FAINT, CellStyle, grounds, half,
 
 @dataclass(frozen=True, repr=False)
 class CellPainter:
-    """The inks of the levels on a scale, and those of hidden cells and of NaN."""
+    """The styles of the levels on a scale, and those of masked cells and of NaN."""
 
     scale: ColorRange
     palette: Palette
@@ -33,14 +33,14 @@ class CellPainter:
     def cells(self, values: Array, width: int) -> Iterator[Line]:
         """One line for each row, each cell `width` characters wide."""
         styles = (*self.levels, self.hidden, self.nan)
-        parted = width > 2 and self.screen.color is None  # shades alone do not show where a wide cell ends
-        fills = [style.sign * (width - parted) + " " * parted for style in self.levels]
+        gap = width > 2 and self.screen.color is None  # shades alone do not show where a wide cell ends
+        fills = [style.sign * (width - gap) + " " * gap for style in self.levels]
         fills += [style.sign.center(width) for style in styles[len(fills) :]]
         for row in self.scale.levels(values, len(self.levels)).tolist():
             yield [(fills[code] * (end - start), styles[code].style) for start, end, code in runs(row)]
 
     def halves(self, values: Array) -> Iterator[Line]:
-        """One line for two rows; a last row without a partner stands above nothing."""
+        """One line for two rows; an odd last row has an empty half below it."""
         codes = self.scale.levels(values, len(self.levels))
         if len(codes) % 2:
             codes = np.vstack([codes, np.full((1, codes.shape[1]), len(self.levels) + 2)])

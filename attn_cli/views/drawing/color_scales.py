@@ -1,4 +1,4 @@
-"""How shares become colours: by their size, its logarithm, against their row, or by rank."""
+"""Color scales: weights become colors by size, by logarithm, relative to their row, or by rank."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ DECADES = 4
 
 @dataclass(frozen=True)
 class ColorScale:
-    """What is painted in place of shares, the matrices of a picture at once, and in words what colour then is.
+    """A function from the matrices of a picture to the values to paint, and the meaning of colors in words.
 
-    `number` turns a painted value into the number that the colour bar shows; colours begin at the lowest painted value
-    where `from_lowest` is set, else at 0.
+    `number` converts a painted value to the number that the color bar shows. With `from_lowest` colors begin at the
+    lowest painted value, else at 0.
     """
 
     meaning: str
@@ -53,10 +53,13 @@ COLOR_SCALES: Mapping[str, ColorScale] = MappingProxyType(
     {
         "linear": ColorScale("", as_they_are),
         "log": ColorScale(
-            "colour by logarithm, the lowest for all below", by_logarithm, lambda painted: float(10.0**painted), True
+            "logarithmic colors; anything below the lowest number is darkest",
+            by_logarithm,
+            lambda painted: float(10.0**painted),
+            True,
         ),
-        "row": ColorScale("colour by share of the row's largest", by_row),
-        "rank": ColorScale("colour by rank: the share of cells that are smaller", by_rank),
+        "row": ColorScale("relative to the largest weight of the row", by_row),
+        "rank": ColorScale("color by rank: the share of cells that are smaller, so small weights look large", by_rank),
     }
 )
-"""Every way by the name that `--color-scale` takes."""
+"""Every color scale by the name that `--color-scale` takes."""

@@ -1,4 +1,4 @@
-"""Which rows and columns of a matrix are shown when it is larger than the screen."""
+"""Folding: which rows and columns to show of a matrix that is larger than the screen."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ ROWS = 24
 
 @dataclass(frozen=True, repr=False)
 class Fold:
-    """Of `count` things the first and the last ones; what lies between is left out."""
+    """The first and the last of `count` rows or columns; those between are left out."""
 
     count: int
     first: int
@@ -19,7 +19,7 @@ class Fold:
         return self.count - self.first - self.last
 
     @property
-    def places(self) -> list[int]:
+    def indices(self) -> list[int]:
         return [*range(self.first), *range(self.count - self.last, self.count)]
 
 
@@ -29,7 +29,7 @@ def whole(count: int) -> Fold:
 
 
 def fold(count: int, most: int) -> Fold:
-    """At most `most` shown, rather more of the first than of the last."""
+    """At most `most` shown; of an odd number, one more of the first than of the last."""
     if count <= most:
         return whole(count)
     last = max(most, 1) // 2
@@ -37,7 +37,7 @@ def fold(count: int, most: int) -> Fold:
 
 
 def fold_to(widths: Sequence[int], room: int, gap: int) -> Fold:
-    """As many columns as fit into `room` cells, a mark of `gap` cells between first and last ones."""
+    """As many columns as fit into `room` cells, with a mark of `gap` cells between the first and the last ones."""
     if sum(widths) <= room:
         return whole(len(widths))
     first, last, used = 1, 0, gap + widths[0]
@@ -51,19 +51,19 @@ def fold_to(widths: Sequence[int], room: int, gap: int) -> Fold:
 
 
 def blocks(widths: Sequence[int], room: int) -> Iterator[tuple[int, int]]:
-    """Runs of columns (start, end) that fit into `room` cells each, one column at least."""
+    """Runs of columns (start, end) that each fit into `room` cells, at least one column each."""
     start, used = 0, 0
-    for place, width in enumerate(widths):
-        if place > start and used + width > room:
-            yield start, place
-            start, used = place, 0
+    for column, width in enumerate(widths):
+        if column > start and used + width > room:
+            yield start, column
+            start, used = column, 0
         used += width
     if widths:
         yield start, len(widths)
 
 
 def note_of(rows: Fold, columns: Fold) -> str:
-    """What was left out, and how to see it; empty if nothing was."""
+    """The number of rows and columns left out, and the option that shows them; empty if none was."""
     parts = [_left_out(fold.hidden, thing) for fold, thing in ((rows, "row"), (columns, "column")) if fold.hidden]
     return f"… {' and '.join(parts)}, --full shows all" if parts else ""
 

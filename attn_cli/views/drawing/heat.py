@@ -1,4 +1,4 @@
-"""Heatmaps on a screen: coloured cells or shades, small multiples for many heads, and the colour bar."""
+"""Heatmaps on a screen: colored cells or shades, small multiples for many heads, and the color bar."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ FEW = 300
 
 
 def picture_lines(block: Picture, display: Display, screen: Screen) -> Iterator[Line]:
-    """The lines of a picture: its matrices, then what must be known to read them, then the colour bar."""
+    """The lines of a picture: its matrices, then notes on how to read them, then the color bar."""
     grids = [grid for grid in block.grids if grid.values.size]
     for grid in block.grids:
         if not grid.values.size:
@@ -37,7 +37,7 @@ def picture_lines(block: Picture, display: Display, screen: Screen) -> Iterator[
         return
     signed = any(grid.signed for grid in grids)
     if signed and screen.color is None and not display.numbers and _few(grids, display, screen):
-        # A middle shade is a poor zero: few numbers say more.
+        # A middle shade is a poor zero: a few numbers are easier to read.
         yield from numbers_lines(Numbers(tuple(grids)), in_picture(display), screen)
         return
     plan = _plan(grids, display, screen)
@@ -66,7 +66,7 @@ def picture_lines(block: Picture, display: Display, screen: Screen) -> Iterator[
 
 
 def _few(grids: Sequence[Grid], display: Display, screen: Screen) -> bool:
-    """Whether the numbers themselves fit, none folded away."""
+    """Whether all numbers fit on the screen."""
     if sum(grid.values.size for grid in grids) > FEW:
         return False
     layouts, _ = laid_out(Numbers(tuple(grids)), in_picture(display), screen)
@@ -74,7 +74,7 @@ def _few(grids: Sequence[Grid], display: Display, screen: Screen) -> bool:
 
 
 def in_picture(display: Display) -> Display:
-    """How numbers look in cells: with two digits, unless the reader asked for other than the usual four."""
+    """The display for numbers in cells: two digits, unless the reader chose a precision."""
     return replace(display, precision=SHORT) if display.precision == Display().precision else display
 
 
@@ -125,13 +125,13 @@ def _box(panel: Panel, plan: HeatmapLayout, painter: CellPainter, *, full: bool)
 
 
 def _notes(panels: Sequence[Panel], plan: HeatmapLayout, screen: Screen) -> Iterator[str]:
-    """What a reader must know: what titles are numbers of, which token a number is, what was pooled."""
+    """Notes on how to read the picture: the meaning of titles and column numbers, and the size of pooled cells."""
     first = panels[0]
     if first.title != first.grid.title:
-        yield f"{first.title} is {first.grid.title}"
+        yield "Labels are layer.head" if "." in first.title else f"{first.title} is {first.grid.title}"
     if words := key(first, plan, screen):
         yield words
     pools = sorted({panel.cut for panel in panels} - {(1, 1)})
     if pools:
         sizes = " or ".join(f"{down} × {across}" for down, across in pools)
-        yield f"each cell is the mean of {sizes}, --full shows all"
+        yield f"{sizes} tokens per cell (mean); --full shows every token"

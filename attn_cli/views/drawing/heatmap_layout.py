@@ -1,4 +1,4 @@
-"""How large the cells of a picture are: the first way in which all of its matrices fit on one screen."""
+"""The layout of a picture: the first cell size with which all of its matrices fit on one screen."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ THUMBS = (32, 24, 16, 12, 8, 6, 4)
 
 @dataclass(frozen=True, repr=False)
 class LabelWidths:
-    """The cells that the longest labels take: of rows, of rows with their numbers, of columns."""
+    """The widths of the longest labels: of rows, of rows with their indices, of columns."""
 
     rows: int
     numbered: int
@@ -31,8 +31,8 @@ class LabelWidths:
 class HeatmapLayout:
     """A cell is `cell` characters wide, or half a line high (`half`); matrices larger than rows × columns are pooled.
 
-    `label` is the room for row labels, 0 for none, then `title` is that for the shortest titles; `wide` cells have room
-    for the labels of their columns.
+    `label` is the width of row labels, 0 for none; `title` is then the width of the shortest titles. `wide` cells have
+    room for the labels of their columns.
     """
 
     cell: int
@@ -45,7 +45,7 @@ class HeatmapLayout:
 
     @property
     def tall(self) -> int:
-        """How many times higher than wide a cell is."""
+        """The height of a cell divided by its width."""
         return 2 if self.cell == 1 and not self.half else 1
 
     def pool(self, grid: Grid) -> tuple[int, int]:
@@ -54,11 +54,11 @@ class HeatmapLayout:
         return blocks_for((height, width), self.rows, self.columns, tall=self.tall)
 
     def room(self, columns: int) -> int:
-        """The cells that a matrix of so many columns takes, its labels included."""
+        """The width of a matrix of so many columns, its labels included."""
         return max(columns * self.cell + self.label, self.title)
 
     def size(self, grid: Grid) -> tuple[int, int]:
-        """The lines and the cells that a grid takes, its title and column labels included."""
+        """The height and width of a grid on the screen, its title and column labels included."""
         down, across = self.pool(grid)
         height, width = -(-grid.values.shape[0] // down), -(-grid.values.shape[1] // across)
         lines = -(-height // 2) if self.half else height
@@ -66,7 +66,7 @@ class HeatmapLayout:
 
 
 def plan_for(grids: Sequence[Grid], labels: LabelWidths, screen: Screen, *, full: bool) -> HeatmapLayout:
-    """The first plan that shows all of the grids in a screen or two; with `full` nothing is pooled."""
+    """The first layout that shows all grids on a screen or two; with `full` nothing is pooled."""
     most = min(LABEL, max(4, screen.width // 4))
     label = min(labels.numbered, most) + 1
     if full:
@@ -82,7 +82,7 @@ def plan_for(grids: Sequence[Grid], labels: LabelWidths, screen: Screen, *, full
 
 
 def _wide(grids: Sequence[Grid], label: int, names: int, width: int) -> Iterator[HeatmapLayout]:
-    """For one small matrix: cells as wide as the labels of its columns."""
+    """For a single small matrix: cells as wide as the labels of its columns."""
     rows, columns = grids[0].values.shape
     cell = min(names, WIDE) + 2
     if len(grids) == 1 and label + columns * cell <= width:
@@ -90,7 +90,7 @@ def _wide(grids: Sequence[Grid], label: int, names: int, width: int) -> Iterator
 
 
 def _plans(grids: Sequence[Grid], label: int, halves: bool, width: int) -> Iterator[HeatmapLayout]:
-    """Labelled cells, large and small; one pooled matrix with labels; pictures without."""
+    """Layouts with labels, of large and small cells; one pooled matrix with labels; pictures without labels."""
     room = max(1, width - label)
     most = max(grid.values.shape[1] for grid in grids)
     tallest = max(grid.values.shape[0] for grid in grids)
@@ -107,7 +107,7 @@ def _plans(grids: Sequence[Grid], label: int, halves: bool, width: int) -> Itera
 
 
 def _lines(plan: HeatmapLayout, grids: Sequence[Grid], width: int) -> int:
-    """How many lines the grids take when they flow."""
+    """The number of lines that the grids take side by side."""
     sizes = [plan.size(grid) for grid in grids]
     margin, between = (MARGIN, 1) if plan.label else (1, 0)
     beside = max(1, (width + margin) // (max(across for _, across in sizes) + margin))

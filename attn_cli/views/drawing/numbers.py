@@ -1,4 +1,4 @@
-"""How numbers are written: one format for a whole table, so that points stand below each other."""
+"""Number formats: one for a whole table, so that decimal points line up."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,9 +14,9 @@ _SHORT = re.compile(r" ([-\d.]+e[+-])(\d\d)(?!\d)")
 
 @dataclass(frozen=True, repr=False)
 class Form:
-    """Fixed-point (`f`) or scientific (`e`) with `precision` digits, and the cells of the widest number.
+    """Fixed-point (`f`) or scientific (`e`) with `precision` digits, and the width of the widest number.
 
-    `long` is set where an exponent has three digits, so that all are written with three.
+    `long`: an exponent has three digits, so all are written with three.
     """
 
     kind: str
@@ -29,14 +29,14 @@ class Form:
         return next(self.rows(np.array([[value]]), [self.width + 2])).strip()
 
     def rows(self, values: Array, widths: Sequence[int]) -> Iterator[str]:
-        """Each row as one text; column j takes widths[j] > `width` + 1 characters, a space at both ends among them."""
+        """Each row as one text; column j takes widths[j] > `width` + 1 characters, with a space at both ends."""
         pattern = "".join(f"%{width - 1}.{self.precision}{self.kind} " for width in widths)
         for row in values.tolist():
             yield self._tidy(pattern % tuple(row))
 
     def _tidy(self, text: str) -> str:
-        """No negative zero, and names for what is not a number; the length stays."""
-        # A cell ends after its digits, so that this can only be a whole number: -10.0000 does not hold it.
+        """The text without negative zeros, with −∞ and NaN spelled out; its length does not change."""
+        # The pattern ends where a cell ends, so it matches whole numbers only: it is not in -10.0000.
         zero = f"{0:.{self.precision}{self.kind}}"
         text = text.replace(f"-{zero}", f" {zero}")
         if self.long:
@@ -45,7 +45,7 @@ class Form:
 
 
 def form_of(values: Array, precision: int) -> Form:
-    """The format for all of these numbers: fixed-point unless they are very large or all very small."""
+    """The format for all of these numbers: fixed-point, unless some are very large or all are very small."""
     finite = values[np.isfinite(values)]
     strange = 3 if finite.size < values.size else 1
     if not finite.size:

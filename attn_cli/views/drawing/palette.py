@@ -1,4 +1,4 @@
-"""Colours for numbers: from a share of a range to a level, and the colour of each level.
+"""Colors for numbers: from a share of a range to a level, and the color of each level.
 
 viridis (CC0) is by Nathaniel Smith and Stéfan van der Walt, cividis (BSD-3-Clause) by Jamie Nuñez, Christopher Anderton
 and Ryan Renslow: both as Matplotlib publishes them, 32 of their 256 levels. diverging and gray are our own.
@@ -19,11 +19,11 @@ WHITE: RGB = (255, 255, 255)
 
 @dataclass(frozen=True)
 class Palette:
-    """Levels from the lowest to the highest, for screens of 16 million, of 256 and of 16 colours.
+    """Levels from the lowest to the highest, for screens of 16 million, of 256 and of 16 colors.
 
-    `cube` are numbers of the 256 colours, chosen so that their brightness keeps its order, which the nearest ones do
-    not. `ansi` are pairs of the 16 colours, a background and the text that can be read on it. `diverging` palettes have
-    0 in the middle.
+    `cube` are numbers of the 256 colors, chosen so that brightness increases from each to the next; the nearest colors
+    do not. `ansi` are pairs of the 16 colors: a background, and a text color that is readable on it. `diverging`
+    palettes have 0 in the middle.
     """
 
     levels: tuple[RGB, ...]
@@ -33,7 +33,7 @@ class Palette:
 
 
 def level_of(shares: Array, count: int) -> Array:
-    """The level 0 … count − 1 of each share in [0, 1]; what lies outside is taken to the nearer end."""
+    """The level 0 … count − 1 of each share in [0, 1]; a share outside gets the nearest level."""
     levels: Array = np.clip(shares * count, 0, count - 1).astype(np.intp)
     return levels
 
@@ -45,13 +45,13 @@ def readable_on(background: RGB) -> RGB:
 
 
 def luminance(color: RGB) -> float:
-    """The relative luminance of an sRGB colour, as WCAG 2 defines it: 0 for black, 1 for white."""
+    """The relative luminance of an sRGB color, as WCAG 2 defines it: 0 for black, 1 for white."""
     red, green, blue = (c / 3294.6 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in color)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def xterm(number: int) -> RGB:
-    """The colour that one of the numbers 16 … 255 stands for."""
+    """The color of one of the numbers 16 … 255 of the 256 colors."""
     if number >= 232:
         return (8 + 10 * (number - 232),) * 3
     steps = (0, 95, 135, 175, 215, 255)
@@ -59,17 +59,17 @@ def xterm(number: int) -> RGB:
 
 
 def palette_of(name: str | None, *, signed: bool) -> Palette:
-    """The palette that was asked for, else the one that suits the numbers."""
+    """The chosen palette, else the default for signed or unsigned numbers."""
     return PALETTES[name or ("diverging" if signed else "viridis")]
 
 
 def _levels(table: str) -> tuple[RGB, ...]:
-    """Colours written as RRGGBB."""
+    """Colors from a text of RRGGBB."""
     return tuple((c[0], c[1], c[2]) for c in map(bytes.fromhex, table.split()))
 
 
 def _between(anchors: tuple[RGB, ...], count: int) -> tuple[RGB, ...]:
-    """Colours at even distances along the anchors."""
+    """Colors at even distances along the anchors."""
     where = np.linspace(0, len(anchors) - 1, count)
     channels = [np.interp(where, range(len(anchors)), channel) for channel in zip(*anchors, strict=True)]
     return tuple((round(r), round(g), round(b)) for r, g, b in zip(*channels, strict=True))

@@ -1,4 +1,4 @@
-"""From numbers to levels: the range that colours span, and the two codes for cells that have none."""
+"""From numbers to color levels: the range of the colors, and two codes for cells without a color."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from attn_cli.views.drawing.palette import level_of
 
 @dataclass(frozen=True, repr=False)
 class ColorRange:
-    """The lowest and the highest number of a range of colours."""
+    """The numbers of the lowest and of the highest color."""
 
     low: float
     high: float
 
     def levels(self, values: Array, count: int) -> Array:
-        """The level of each number, `count` for a hidden one (−∞), `count + 1` for NaN."""
+        """The level of each number, `count` for a masked cell (−∞), `count + 1` for NaN."""
         middle = self.high / 2 + self.low / 2
         half = self.high / 2 - self.low / 2
         with np.errstate(invalid="ignore", over="ignore"):
@@ -34,7 +34,7 @@ class ColorRange:
 
 
 def scale_of(arrays: Sequence[Array], *, signed: bool, centered: bool) -> ColorRange:
-    """The range of the finite numbers: around 0 if centred, else from 0 unless they are signed."""
+    """The range of the finite numbers: symmetric around 0 if `centered`, else from 0 unless they are signed."""
     finite = [array[np.isfinite(array)] for array in arrays]
     ends = [(float(a.min()), float(a.max())) for a in finite if a.size] or [(0.0, 0.0)]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)

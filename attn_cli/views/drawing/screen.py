@@ -1,4 +1,4 @@
-"""What the screen can show: its width, its colours, and the signs that its encoding has."""
+"""The screen: its width, its colors, and the signs that its encoding has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from attn_cli.views.drawing.text import MARK, labels, safe
 
 @dataclass(frozen=True, repr=False)
 class Signs:
-    """The signs that a medium draws with: shades from the lowest to the highest, and the rest."""
+    """The signs to draw with: shades from the lowest to the highest, and others."""
 
     shades: str
     more: str
@@ -33,7 +33,7 @@ _PLAIN = str.maketrans(
 
 @dataclass(frozen=True, repr=False)
 class Screen:
-    """A screen of `width` cells; `colour` is Rich's name for what it can show, None for no colour."""
+    """A screen of `width` cells; `color` is Rich's name of its color system, None for no color."""
 
     width: int
     color: str | None = None
@@ -49,11 +49,11 @@ class Screen:
 
     @property
     def shaded(self) -> bool:
-        """Whether a cell is told from another by a sign, not by its background alone."""
+        """Whether cells differ by their sign, not only by their background."""
         return self.color not in ("truecolor", "256")
 
     def spell(self, text: str) -> str:
-        """Safe text in characters that the screen has, before it is measured."""
+        """Safe text in characters that the screen has; to be measured afterwards."""
         return self._encodable(safe(text))
 
     def labels(self, tokens: Sequence[str]) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ class Screen:
         return shown if self.unicode else tuple(map(self._encodable, shown))
 
     def last(self, text: str) -> str:
-        """Text that was laid out, without marks that the screen does not have."""
+        """Laid-out text without the direction marks that the screen does not have."""
         return text if self.unicode else text.replace(MARK, "")
 
     def _encodable(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Styles for levels of colour, one set for each colour system: a Rich Style keeps the codes it was first drawn with."""
+"""Styles for levels, one set for each color system, because a Rich Style keeps the codes of its first use."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +17,7 @@ MANY = ("truecolor", "256")
 
 @dataclass(frozen=True, repr=False)
 class CellStyle:
-    """How a cell is drawn: the sign it is filled with, and a style."""
+    """The sign that fills a cell, and its style."""
 
     sign: str
     style: Style | None
@@ -25,7 +25,7 @@ class CellStyle:
 
 @lru_cache(maxsize=64)
 def style_of(name: str, color: str | None) -> Style | None:
-    """Faint or bold text in a colour system."""
+    """Faint or bold text in a color system."""
     if color is None:
         return None
     return Style(dim=True) if name == FAINT else Style(bold=True)
@@ -33,7 +33,7 @@ def style_of(name: str, color: str | None) -> Style | None:
 
 @lru_cache(maxsize=64)
 def grounds(palette: Palette, color: str) -> tuple[Color, ...]:
-    """The colour of each level on a screen of 16 million or of 256 colours."""
+    """The color of each level on a screen of 16 million or of 256 colors."""
     if color == "truecolor":
         return tuple(Color.from_rgb(*level) for level in palette.levels)
     return tuple(map(Color.from_ansi, palette.cube))
@@ -41,7 +41,7 @@ def grounds(palette: Palette, color: str) -> tuple[Color, ...]:
 
 @lru_cache(maxsize=64)
 def text_styles(palette: Palette, color: str | None) -> tuple[Style, ...]:
-    """For each level a background with text that can be read on it; empty without colour."""
+    """For each level a background with readable text on it; empty without color."""
     if color is None:
         return ()
     if color not in MANY:
@@ -55,7 +55,7 @@ def text_styles(palette: Palette, color: str | None) -> tuple[Style, ...]:
 
 @lru_cache(maxsize=64)
 def cell_styles(palette: Palette, color: str | None, shades: str) -> tuple[CellStyle, ...]:
-    """For each level what fills a cell: a background, mixed with the next by shading where colours are few."""
+    """The style of a cell for each level: a background, mixed with the next one by shading if there are few colors."""
     if color is None:
         return tuple(CellStyle(sign, None) for sign in shades)
     if color in MANY:
@@ -67,5 +67,5 @@ def cell_styles(palette: Palette, color: str | None, shades: str) -> tuple[CellS
 
 @lru_cache(maxsize=4096)
 def half(upper: Color | None, lower: Color | None, color: str) -> CellStyle:
-    """Two cells, one above the other, in one character; None is a cell without colour."""
+    """Two cells, one above the other, in one character; None is a cell without color."""
     return CellStyle("▄", Style(color=lower)) if upper is None else CellStyle("▀", Style(color=upper, bgcolor=lower))

@@ -1,4 +1,4 @@
-"""Tables of numbers on a screen, coloured by value and folded to its width."""
+"""Tables of numbers on a screen, colored by value and folded to its width."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ NOTE = 40
 
 @dataclass(frozen=True, repr=False)
 class Paint:
-    """How a number is written and coloured; `styles` is empty without colour, else one for each level and two more."""
+    """The format and colors of numbers; `styles` is empty without color, else one for each level and two more."""
 
     form: Form
     scale: ColorRange
@@ -37,23 +37,23 @@ class Paint:
     screen: Screen
 
     def levels(self, values: Array) -> list[list[int]]:
-        """The place in `styles` for each number (row, column)."""
+        """The index into `styles` for each number (row, column)."""
         if not self.styles:
             return [[0] * values.shape[1]] * values.shape[0]
         levels: list[list[int]] = self.scale.levels(values, len(self.styles) - 2).tolist()
         return levels
 
     def write(self, values: Array, widths: Sequence[int]) -> Iterator[str]:
-        """The rows as text, in signs that the screen has."""
+        """The rows as text, in characters that the screen has."""
         for text in self.form.rows(values, widths):
             yield text if self.screen.unicode else text.replace("  −∞", "-inf")
 
 
 @dataclass(frozen=True, repr=False)
 class Table:
-    """What is printed of one grid; a mark stands before column `after` and row `below` where some were left out.
+    """The printed part of one grid, with a mark before column `after` and row `below` if some were left out.
 
-    `painted` (row, column) is what the colours of the values are made of.
+    `painted` (row, column) are the numbers that colors stand for.
     """
 
     values: Array
@@ -66,7 +66,7 @@ class Table:
     below: int | None
 
     def between(self, start: int, end: int) -> "Table":
-        """The same rows, with columns start … end alone."""
+        """The table with columns start … end only."""
         if end - start == len(self.columns):
             return self
         columns, widths = self.columns[start:end], self.widths[start:end]
@@ -78,23 +78,23 @@ class Table:
         signs, faint = paint.screen.signs, style_of(FAINT, paint.screen.color)
         blank = (" " * (self.label + 1), None)
         heads = map(partial(_head, more=signs.more), self.columns, self.widths)
-        yield [blank, *self._parted([(head, None) for head in heads], paint)]
+        yield [blank, *self._with_mark([(head, None) for head in heads], paint)]
         ends = [0, *accumulate(self.widths)]
         levels = paint.levels(self.painted)
-        for place, text in enumerate(paint.write(self.values, self.widths)):
-            if place == self.below:
+        for row, text in enumerate(paint.write(self.values, self.widths)):
+            if row == self.below:
                 dots = [(signs.below.rjust(width - 1) + " ", faint) for width in self.widths]
-                yield [blank, *self._parted(dots, paint)]
-            label = pad(self.rows[place], self.label, more=signs.more) + " "
+                yield [blank, *self._with_mark(dots, paint)]
+            label = pad(self.rows[row], self.label, more=signs.more) + " "
             if self.after is None:
-                yield [(label, None), *_colored(text, ends, levels[place], paint)]
+                yield [(label, None), *_colored(text, ends, levels[row], paint)]
             else:
                 cut = self.after
-                left = _colored(text, ends[: cut + 1], levels[place][:cut], paint)
-                right = _colored(text, ends[cut:], levels[place][cut:], paint)
+                left = _colored(text, ends[: cut + 1], levels[row][:cut], paint)
+                right = _colored(text, ends[cut:], levels[row][cut:], paint)
                 yield [(label, None), *left, (f" {signs.more} ", faint), *right]
 
-    def _parted(self, pieces: list[Piece], paint: Paint) -> list[Piece]:
+    def _with_mark(self, pieces: list[Piece], paint: Paint) -> list[Piece]:
         if self.after is not None:
             pieces.insert(self.after, (f" {paint.screen.signs.more} ", style_of(FAINT, paint.screen.color)))
         return pieces
@@ -102,7 +102,7 @@ class Table:
 
 @dataclass(frozen=True, repr=False)
 class Layout:
-    """A grid as a table, and which of its columns and rows that shows."""
+    """A grid as a table, and the columns and rows that the table shows."""
 
     grid: Grid
     table: Table
@@ -111,29 +111,29 @@ class Layout:
 
 
 def numbers_lines(block: Numbers, display: Display, screen: Screen) -> Iterator[Line]:
-    """The lines of a block of tables: side by side where they fit, in one format and on one colour scale."""
+    """The lines of a block of tables: side by side where they fit, in one format and on one color scale."""
     layouts, paint = laid_out(block, display, screen)
     yield from flow([_box(layout, paint, full=display.full) for layout in layouts], screen.width, GAP)
 
 
 def laid_out(block: Numbers, display: Display, screen: Screen) -> tuple[list[Layout], Paint]:
-    """Each grid as a table folded to the screen, and the format and colours of them all."""
+    """Each grid as a table folded to the screen, and their common format and colors."""
     folds = [whole(len(grid.values)) if display.full else fold(len(grid.values), ROWS) for grid in block.grids]
     shown = [_rows(grid, rows) for grid, rows in zip(block.grids, folds, strict=True)]
-    colors = _coloured_by(block, shown, display)
+    colors = _painted_values(block, shown, display)
     paint = painted(block, shown, colors, display, screen)
     parts = zip(block.grids, shown, colors, folds, strict=True)
     return [_measured(grid, part, color, down, paint, full=display.full) for grid, part, color, down in parts], paint
 
 
-def _coloured_by(block: Numbers, shown: Sequence[Array], display: Display) -> list[Array]:
-    """What colours are made of: the numbers themselves, unless a scale for shares says else."""
+def _painted_values(block: Numbers, shown: Sequence[Array], display: Display) -> list[Array]:
+    """The values that colors stand for: the numbers themselves, or weights on another color scale."""
     linear = any(grid.signed for grid in block.grids)
     return COLOR_SCALES["linear" if linear else display.color_scale].painted(shown)
 
 
 def painted(block: Numbers, shown: Sequence[Array], colors: Sequence[Array], display: Display, screen: Screen) -> Paint:
-    """The format and the colours for all grids of a block."""
+    """The format and the colors for all grids of a block."""
     signed = any(grid.signed for grid in block.grids)
     palette = palette_of(display.palette, signed=signed)
     lowest = COLOR_SCALES[display.color_scale].from_lowest and not signed
@@ -147,12 +147,12 @@ def painted(block: Numbers, shown: Sequence[Array], colors: Sequence[Array], dis
 def _rows(grid: Grid, down: Fold) -> Array:
     values = np.asarray(grid.values)
     if down.hidden:
-        values = values[down.places]
+        values = values[down.indices]
     return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 
 def _form(shown: Sequence[Array], precision: int, width: int) -> Form:
-    """One format for all, with fewer digits where not one column of it would fit."""
+    """One format for all, with fewer digits if not even one column would fit."""
     values = np.concatenate([array.ravel() for array in shown]) if shown else np.zeros(0)
     form = form_of(values, precision)
     while precision and form.width + 3 + LEFT_OUT + 2 > width:
@@ -162,7 +162,7 @@ def _form(shown: Sequence[Array], precision: int, width: int) -> Form:
 
 
 def _box(layout: Layout, paint: Paint, *, full: bool) -> Box:
-    """One grid: title, table, and what was left out."""
+    """One grid: its title, the table, and a note on rows and columns left out."""
     screen, table = paint.screen, layout.table
     lines: list[Line] = []
     sizes: list[int] = []
@@ -191,9 +191,9 @@ def _box(layout: Layout, paint: Paint, *, full: bool) -> Box:
 
 
 def _measured(grid: Grid, values: Array, colors: Array, down: Fold, paint: Paint, *, full: bool) -> Layout:
-    """The rows that were chosen and the columns that fit."""
+    """The chosen rows, and the columns that fit."""
     screen = paint.screen
-    rows = screen.labels([grid.rows[i] for i in down.places])
+    rows = screen.labels([grid.rows[i] for i in down.indices])
     count = values.shape[1]
     columns = screen.labels(grid.columns) if grid.columns is not None else tuple(map(str, range(count)))
     least = paint.form.width + 2
@@ -204,9 +204,9 @@ def _measured(grid: Grid, values: Array, colors: Array, down: Fold, paint: Paint
         widths = [least] * count
     across = whole(count) if full else fold_to(widths, screen.width - label - 1, LEFT_OUT)
     if across.hidden:
-        values, colors = values[:, across.places], colors[:, across.places]
-        columns = tuple(columns[i] for i in across.places)
-        widths = [widths[i] for i in across.places]
+        values, colors = values[:, across.indices], colors[:, across.indices]
+        columns = tuple(columns[i] for i in across.indices)
+        widths = [widths[i] for i in across.indices]
     after = across.first if across.hidden else None
     below = down.first if down.hidden else None
     return Layout(grid, Table(values, colors, rows, columns, tuple(widths), label, after, below), across, down)
@@ -217,7 +217,7 @@ def _head(name: str, width: int, more: str) -> str:
 
 
 def _colored(text: str, ends: Sequence[int], levels: Sequence[int], paint: Paint) -> list[Piece]:
-    """A row of numbers, of which number j stands at ends[j] … ends[j + 1], in the styles of their levels."""
+    """A row of numbers in the styles of their levels; number j is the text from ends[j] to ends[j + 1]."""
     if not paint.styles:
         return [(text[ends[0] : ends[-1]], None)]
     return [(text[ends[a] : ends[b]], paint.styles[level]) for a, b, level in runs(levels)]

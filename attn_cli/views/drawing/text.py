@@ -1,10 +1,10 @@
 r"""Text that is safe to print and measured in terminal cells, however hostile the token it came from.
 
-What a terminal would obey or not show (categories Cc, Cf, Cs, Zl, Zp, unusual spaces, marks that stand alone, code
-points that are not assigned or private beyond U+FFFF) is spelled out as `\x1b`, `\u202e` and so on; the joiner in an
-emoji family and selectors after a base character stay.
-Right-to-left letters stay too. Where a cell is laid out, `pad` and `wrap` put a LEFT-TO-RIGHT MARK (no cells wide) on
-both of its sides, so that a terminal which reorders text reorders inside the cell and never swaps columns.
+Characters that a terminal would obey or not show (categories Cc, Cf, Cs, Zl, Zp, unusual spaces, marks without a base
+character, unassigned code points and private ones beyond U+FFFF) are spelled out as `\x1b`, `\u202e` and so on; the
+joiner in an emoji family and selectors after a base character stay.
+Right-to-left letters stay too. `pad` and `wrap` put a LEFT-TO-RIGHT MARK (no cells wide) on both sides of them, so that
+a terminal which reorders text does so inside the cell and never swaps columns.
 """
 
 import re
@@ -24,19 +24,19 @@ _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 
 
 def labels(tokens: Sequence[str]) -> tuple[str, ...]:
-    """How each token is shown: safe, with spaces at its ends as ␣, an empty one as ∅."""
+    """Tokens as labels: safe text, with ␣ for spaces at the ends, and ∅ for an empty token."""
     return tuple(_label(token) for token in tokens)
 
 
 def safe(text: str) -> str:
-    """Text without anything that a terminal would obey or not show, plain spaces as they are."""
+    """Text without characters that a terminal would obey or not show; plain spaces stay."""
     if _SIMPLE.fullmatch(text):
         return text
     return "".join(_spelled(cluster) for cluster in clusters(text))
 
 
 def cells(text: str) -> int:
-    """The terminal cells that safe text takes."""
+    """The width of safe text in terminal cells."""
     if _SIMPLE.fullmatch(text):
         return len(text)
     from rich.cells import cell_len
@@ -45,7 +45,7 @@ def cells(text: str) -> int:
 
 
 def fit(label: str, width: int, more: str = "…") -> str:
-    """Cut safe text to a width in cells, ending in `…` if something was cut."""
+    """Safe text cut to a width in cells, with `…` at the end if it was cut."""
     if cells(label) <= width:
         return label
     room = width - cells(more)
@@ -61,14 +61,14 @@ def fit(label: str, width: int, more: str = "…") -> str:
 
 
 def pad(label: str, width: int, *, right: bool = False, more: str = "…") -> str:
-    """Safe text in exactly `width` cells, cut or filled up with spaces."""
+    """Safe text in exactly `width` cells, cut or padded with spaces."""
     label = fit(label, width, more)
     space = " " * (width - cells(label))
     return space + isolated(label) if right else isolated(label) + space
 
 
 def isolated(text: str) -> str:
-    """The same text, marked so that right-to-left letters in it do not reorder what stands beside it."""
+    """The text, with marks that keep right-to-left letters from reordering their surroundings."""
     if _SIMPLE.fullmatch(text) or not any(bidirectional(character) in _RIGHT_TO_LEFT for character in text):
         return text
     return f"{MARK}{text}{MARK}"
@@ -95,14 +95,14 @@ def wrap(text: str, width: int, hanging: int = 0) -> Iterator[str]:
 
 
 def clusters(text: str) -> list[str]:
-    """What a reader sees as single characters."""
+    """The grapheme clusters: what a reader sees as single characters."""
     if _SIMPLE.fullmatch(text):
         return list(text)
     return list(_patterns()[0].findall(text))
 
 
 def escape(character: str) -> str:
-    r"""The spelling of a character that is not shown as itself: `\n`, `\x1b`, `\u202e`."""
+    r"""The escape of a character that is not printed as itself: `\n`, `\x1b`, `\u202e`."""
     return character.encode("unicode_escape").decode("ascii")
 
 
@@ -127,7 +127,7 @@ def _spelled(cluster: str) -> str:
 
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[Any, Any, Any]:
-    """A cluster; emoji that joiners make one; a cluster that begins with what takes no cell of its own."""
+    """Patterns of a cluster, of emoji joined into one, and of a cluster that begins with a zero-width character."""
     import regex  # type: ignore[import-untyped]
 
     first = r"(?:\p{Emoji_Presentation}\p{Emoji_Modifier}?|\p{Extended_Pictographic}\ufe0f)"
@@ -138,16 +138,16 @@ def _patterns() -> tuple[Any, Any, Any]:
 
 
 def _words(text: str) -> Iterator[str]:
-    """Words with the spaces before them; a percent sign stays with its number."""
+    """Words with the spaces before them."""
     start = 0
     for end in range(1, len(text) + 1):
-        if end == len(text) or (text[end] == " " and text[end - 1] != " " and text[end : end + 2] != " %"):
+        if end == len(text) or (text[end] == " " and text[end - 1] != " "):
             yield text[start:end]
             start = end
 
 
 def _head(word: str, width: int) -> str:
-    """As many whole clusters as fit, one at least."""
+    """As many whole clusters as fit, at least one."""
     taken, used = "", 0
     for cluster in clusters(word):
         used += cells(cluster)

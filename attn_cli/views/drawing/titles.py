@@ -1,4 +1,4 @@
-"""Titles of small pictures, as short as their room demands."""
+"""Titles of small pictures, shortened to fit."""
 
 import re
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from attn_cli.views.drawing.text import cells
 
 
 def short_titles(titles: Sequence[str], room: int) -> Sequence[str]:
-    """Titles as they are if they fit into `room` cells, else without the words they share, else their numbers: 3.11.
+    """Titles unchanged if they fit into `room` cells, else without the words they share, else their numbers: 3.11.
 
-    What would leave a title empty, or make two alike, is not done; where nothing fits the shortest way is taken.
+    No title becomes empty, and no two become alike; if nothing fits, the shortest form is used.
     """
     shared = _shared(titles)
     without = [title[shared:] for title in titles]
@@ -19,7 +19,7 @@ def short_titles(titles: Sequence[str], room: int) -> Sequence[str]:
 
 
 def _shared(titles: Sequence[str]) -> int:
-    """How many characters of words all titles begin with, if there are several titles."""
+    """The length of the words with which all titles begin, 0 for a single title."""
     words = titles[0].split(" ")[:-1] if len(set(titles)) > 1 else []
     while words and not all(title.startswith(" ".join(words) + " ") for title in titles):
         words.pop()

@@ -16,7 +16,7 @@ NARROW = 40
 
 
 def heading_lines(block: Heading, display: Display, screen: Screen) -> Iterator[Line]:
-    """Bold, or underlined where there is no colour."""
+    """Bold, or underlined if there is no color."""
     lines = list(wrap(screen.spell(block.text), screen.width, 2))
     for line in lines:
         yield [(line, style_of(BOLD, screen.color))]
@@ -32,7 +32,7 @@ def prose_lines(block: Prose, display: Display, screen: Screen) -> Iterator[Line
 
 
 def equation_lines(block: Equation, display: Display, screen: Screen) -> Iterator[Line]:
-    """Indented a little; what is wider than the screen goes on below, indented more."""
+    """Indented a little; a line wider than the screen continues below, indented more."""
     text = screen.spell(block.text)
     indent = 2 if screen.width >= NARROW or cells(text) + 2 <= screen.width else 0
     for line in wrap(text, screen.width - indent, INDENT):
@@ -40,19 +40,19 @@ def equation_lines(block: Equation, display: Display, screen: Screen) -> Iterato
 
 
 def listing_lines(block: Listing, display: Display, screen: Screen) -> Iterator[Line]:
-    """A header, then rows whose last cell goes on below itself where it is too long."""
+    """A header, then rows; the last cell of a row wraps below itself if it is too long."""
     table = [tuple(map(screen.spell, row)) for row in (block.header, *block.rows)]
     widths = column_widths(table, screen.width)
-    for place, row in enumerate(table):
-        style = style_of(BOLD, screen.color) if place == 0 else None
+    for number, row in enumerate(table):
+        style = style_of(BOLD, screen.color) if number == 0 else None
         for line in _row(row, widths, block.right, screen):
             yield [(line, style)]
-        if place == 0 and screen.color is None:
+        if number == 0 and screen.color is None:
             yield [("  ".join(screen.signs.rule * width for width in widths), None)]
 
 
 def column_widths(table: Sequence[Sequence[str]], room: int) -> list[int]:
-    """The width of each column: as wide as its text, the widest made narrower until all fit."""
+    """The width of each column: that of its text; the widest columns shrink until all fit."""
     widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
     over = sum(widths) + GAP * (len(widths) - 1) - room
     if over > 0:
@@ -68,10 +68,10 @@ def column_widths(table: Sequence[Sequence[str]], room: int) -> list[int]:
 
 def _row(row: Sequence[str], widths: Sequence[int], right: frozenset[int], screen: Screen) -> Iterator[str]:
     end = len(row) - 1
-    more = list(wrap(row[end], max(1, widths[end]))) if row else [""]
-    for place, text in enumerate(more):
+    lines = list(wrap(row[end], max(1, widths[end]))) if row else [""]
+    for number, text in enumerate(lines):
         before = [
-            pad(cell if place == 0 else "", width, right=column in right, more=screen.signs.more)
+            pad(cell if number == 0 else "", width, right=column in right, more=screen.signs.more)
             for column, (cell, width) in enumerate(zip(row[:end], widths, strict=False))
         ]
         yield (" " * GAP).join([*before, " " * (widths[end] - cells(text)) + text if end in right else text])

@@ -1,1 +1,1 @@
-"""Pages: what is said about a result."""
+"""Pages: the content of each command's view."""

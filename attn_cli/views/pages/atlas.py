@@ -6,7 +6,7 @@ from attn_cli.views.pages.provenance import provenance
 
 
 def atlas_page(trace: Trace, *, again: str | None = None) -> Page:
-    """The weights of all layers × heads on one colour scale, and how to look closer."""
+    """The weights of all layers × heads on one color scale, and a command that zooms in."""
     grids = tuple(grid for layer in trace.layers for grid in _grids(layer))
     count = f"{len(grids)} heads" if len(grids) != 1 else "1 head"
     layers = f"{len(trace.layers)} layers" if len(trace.layers) != 1 else short(trace.layers[0].name)
@@ -14,12 +14,12 @@ def atlas_page(trace: Trace, *, again: str | None = None) -> Page:
         *provenance(trace, again),
         Heading(f"weights of {layers}, {count}: rows look at columns"),
         Picture(grids, meaning="share of attention"),
-        Prose(f"closer: --layer {trace.layers[-1].index} --head 0 shows every stage of one head", faint=True),
+        Prose(f"Zoom in: add --layer {trace.layers[-1].index} --head 0", faint=True),
     )
 
 
 def short(name: str) -> str:
-    """A layer's name where room is scarce: layers.3 is L3, decoder.layers.0.cross is decoder.L0.cross."""
+    """A layer's name in short: layers.3 is L3, decoder.layers.0.cross is decoder.L0.cross."""
     return name.replace("layers.", "L")
 
 

@@ -1,4 +1,4 @@
-"""The page of `attn compare`: where two runs part, which stage and which head differs by how much, and pictures."""
+"""The page of `attn compare`: the first difference, all stages and heads with their differences, and pictures."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ HEADS = 12
 DRAWN = 6
 LOST = 0.001
 LONGEST = 300
-DIVERGENCE = "Jensen–Shannon, the mean over queries, in nats (0 to 0.693)"
+DIVERGENCE = "Jensen–Shannon, averaged over queries, in nats (0 to 0.693)"
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What the reader asked for: a tolerance, stages to draw (None: those that differ), what was changed in B."""
+    """Options of the page: a tolerance, the stages to draw (None: those that differ), the changes that made B."""
 
     tolerance: float = 0.0
     pictured: tuple[str, ...] | None = None
@@ -28,42 +28,42 @@ class Shown:
     expected: Prediction | None = None
 
 
-def compare_page(a: Trace, b: Trace, found: Comparison, shown: Shown) -> Page:
-    """What differs between A and B."""
-    return tuple(_blocks(a, b, found, shown))
+def compare_page(a: Trace, b: Trace, comparison: Comparison, shown: Shown) -> Page:
+    """The differences between A and B."""
+    return tuple(_blocks(a, b, comparison, shown))
 
 
-def _blocks(a: Trace, b: Trace, found: Comparison, shown: Shown) -> Iterator[Block]:
-    yield from _sides(a, b, shown)
+def _blocks(a: Trace, b: Trace, comparison: Comparison, shown: Shown) -> Iterator[Block]:
+    yield from _runs(a, b, shown)
     if shown.expected is not None:
         yield from _next(shown.expected)
-    yield Heading(_verdict(found, shown.tolerance))
-    for setting in found.settings:
+    yield Heading(_verdict(comparison, shown.tolerance))
+    for setting in comparison.settings:
         where = "" if setting.layer == "layers.0" else f"{setting.layer}: "
         yield Prose(f"{where}{setting.name} is {setting.a} in A, {setting.b} in B")
-    yield from _alignment(a, b, found)
-    if found.largest:
-        rows = tuple(map(_row_of(a), found.stages))
+    yield from _alignment(a, b, comparison)
+    if comparison.largest:
+        rows = tuple(map(_row_of(a), comparison.stages))
         yield Listing(("stage", "largest", "A", "B", "where"), rows, frozenset({1, 2, 3}))
-    for reason in found.left_out:
+    for reason in comparison.left_out:
         yield Prose(f"not compared: {reason}", faint=True)
-    if found.largest:
-        yield from _heads(found, shown.tolerance)
-    pictured = _pictured(found, shown)
+    if comparison.largest:
+        yield from _heads(comparison, shown.tolerance)
+    pictured = _pictured(comparison, shown)
     for difference in pictured:
         yield Heading(f"{_named(difference)}: B − A")
         grids = _grids(a, difference)
         drawn = grids if shown.pictured else _most_different(grids)
         yield Picture(drawn, meaning="B − A")
         if len(drawn) < len(grids):
-            left = count(len(grids) - len(drawn), "head")
-            yield Prose(f"not drawn: {left} that differ less; --stage {difference.stage.name} draws all", faint=True)
-    if shown.pictured is None and sum(difference.largest > 0 for difference in found.stages) > len(pictured):
-        yield Prose("--stage all draws the other stages too, --stage output one of them", faint=True)
+            more = count(len(grids) - len(drawn), "more head")
+            yield Prose(f"--stage {difference.stage.name} draws {more}, with smaller differences", faint=True)
+    if shown.pictured is None and sum(difference.largest > 0 for difference in comparison.stages) > len(pictured):
+        yield Prose("--stage all draws the other stages too, --stage output only the output", faint=True)
 
 
-def _sides(a: Trace, b: Trace, shown: Shown) -> Iterator[Block]:
-    """What A and B are, what both notes say, then what one of them alone says."""
+def _runs(a: Trace, b: Trace, shown: Shown) -> Iterator[Block]:
+    """One line about A and one about B, then the notes, with the run's name if the other lacks the note."""
     for name, trace, changes in (("A", a, ()), ("B", b, shown.changes)):
         text = [] if trace.text is None else [f'"{_cut(trace.text)}"']
         words = " ".join([*text, *(f"with {change}" for change in changes)])
@@ -72,92 +72,93 @@ def _sides(a: Trace, b: Trace, shown: Shown) -> Iterator[Block]:
         whose = "" if note in a.notes and note in b.notes else " of A" if note in a.notes else " of B"
         yield Prose(f"note{whose}: {note}", faint=True)
     if shown.again:
-        yield Prose(f"again: {shown.again}", faint=True)
+        yield Prose(f"Made with: {shown.again}", faint=True)
 
 
 def _next(expected: Prediction) -> Iterator[Block]:
     """The next tokens' probabilities in A and B."""
     moved = expected.shift
-    yield Heading(f"Next token: the prediction moves by {moved.kl:.4g}")
+    yield Heading(f"Next token: the prediction changes by {moved.kl:.4g}")
     rows = [
         (
             f'"{labels([token.token])[0]}"',
-            f"{100 * token.before:.2f} %",
-            f"{100 * token.after:.2f} %",
+            f"{100 * token.before:.2f}%",
+            f"{100 * token.after:.2f}%",
             f"{100 * (token.after - token.before):+.2f}",
         )
         for token in expected.tokens
     ]
     yield Listing(("token", "A", "B", "B − A, points"), tuple(rows), frozenset({1, 2, 3}))
     yield Prose(
-        f'moves by: KL(A ‖ B) in nats; the log-probability of A\'s likeliest, "{labels([expected.top])[0]}", '
+        f'KL(A ‖ B) in nats; the log-probability of A\'s likeliest token, "{labels([expected.top])[0]}", '
         f"changes by {moved.log_change:+.4g}",
         faint=True,
     )
 
 
-def _heads(found: Comparison, tolerance: float) -> Iterator[Block]:
-    """How far the weights of each head lie apart."""
-    differ = [head for head in found.heads if head.largest > tolerance]
+def _heads(comparison: Comparison, tolerance: float) -> Iterator[Block]:
+    """The divergence of each head's weights."""
+    differ = [head for head in comparison.heads if head.largest > tolerance]
     by, beyond = (f" by more than {tolerance:g}", f" beyond {tolerance:g}") if tolerance else ("", "")
-    if len(found.heads) == 1:
-        yield Prose(f"The weights diverge by {found.heads[0].js:.4g}: {DIVERGENCE}")
-    elif found.heads and not differ:
-        yield Prose(f"The weights of no head differ{by}.")
-    elif found.heads:
+    if len(comparison.heads) == 1:
+        yield Prose(f"The weights diverge by {comparison.heads[0].js:.4g}: {DIVERGENCE}")
+    elif comparison.heads and not differ:
+        yield Prose(f"The weights of all heads agree{by.replace('by more than', 'to within')}.")
+    elif comparison.heads:
         yield Heading("Heads, the most different first")
         yield Prose(f"divergence: {DIVERGENCE}", faint=True)
         rows = [(head.layer, str(head.head), f"{head.js:.4g}", f"{head.largest:.4g}") for head in differ[:HEADS]]
         yield Listing(("layer", "head", "divergence", "largest difference"), tuple(rows), frozenset({1, 2, 3}))
-        if len(differ) < len(found.heads):
-            yield Prose(f"no difference{beyond} in {count(len(found.heads) - len(differ), 'head')}", faint=True)
+        if len(differ) < len(comparison.heads):
+            yield Prose(f"no difference{beyond} in {count(len(comparison.heads) - len(differ), 'head')}", faint=True)
         if len(differ) > HEADS:
             yield Prose(f"… {count(len(differ) - HEADS, 'more head')}, in --json", faint=True)
 
 
-def _pictured(found: Comparison, shown: Shown) -> list[Difference]:
-    """The stages that were asked for, else where A and B part, and the weights that differ most."""
+def _pictured(comparison: Comparison, shown: Shown) -> list[Difference]:
+    """The chosen stages, else the first stage that differs and the weights that differ most."""
+    stages = comparison.stages
     if shown.pictured is not None:
-        return [difference for difference in found.stages if difference.stage.name in shown.pictured]
-    weights = [difference for difference in found.stages if difference.stage.name == "weights" and difference.largest]
-    chosen = [found.first(shown.tolerance), max(weights, key=lambda difference: difference.largest, default=None)]
-    return [difference for difference in found.stages if difference in chosen]
+        return [difference for difference in stages if difference.stage.name in shown.pictured]
+    weights = [difference for difference in stages if difference.stage.name == "weights" and difference.largest]
+    chosen = [comparison.first(shown.tolerance), max(weights, key=lambda weight: weight.largest, default=None)]
+    return [difference for difference in stages if difference in chosen]
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def _verdict(found: Comparison, tolerance: float) -> str:
-    first = found.first(tolerance)
+def _verdict(comparison: Comparison, tolerance: float) -> str:
+    first = comparison.first(tolerance)
     if first is None:
         by = f" by more than {tolerance:g}" if tolerance else ""
-        most = f", the largest difference is {found.largest:.4g}" if found.largest else ""
-        return f"No stage differs{by}: {count(len(found.stages), 'stage')} compared{most}"
-    return f"A and B part at {_named(first)}: they differ by up to {first.largest:.4g}"
+        most = f", the largest difference is {comparison.largest:.4g}" if comparison.largest else ""
+        return f"No stage differs{by}: {count(len(comparison.stages), 'stage')} compared{most}"
+    return f"First difference: {_named(first)} (up to {first.largest:.4g})"
 
 
 def _named(difference: Difference) -> str:
     return difference.stage.name if difference.layer == "layers.0" else f"{difference.layer}.{difference.stage.name}"
 
 
-def _alignment(a: Trace, b: Trace, found: Comparison) -> Iterator[Block]:
-    """The tokens that are not the same in both, or stand alone."""
-    one, other = a.layers[0], b.layers[0]
-    for what, pairs, mine, theirs in (
-        ("query", found.queries, one.query_tokens, other.query_tokens),
-        ("key", found.keys, one.key_tokens, other.key_tokens),
+def _alignment(a: Trace, b: Trace, comparison: Comparison) -> Iterator[Block]:
+    """The tokens that differ between A and B, and the number of tokens without a partner."""
+    in_a, in_b = a.layers[0], b.layers[0]
+    for what, pairs, tokens_a, tokens_b in (
+        ("query", comparison.queries, in_a.query_tokens, in_b.query_tokens),
+        ("key", comparison.keys, in_a.key_tokens, in_b.key_tokens),
     ):
-        if what == "key" and (mine, theirs) == (one.query_tokens, other.query_tokens):
+        if what == "key" and (tokens_a, tokens_b) == (in_a.query_tokens, in_b.query_tokens):
             continue
-        changed = [(mine[i], theirs[j]) for i, j in pairs if mine[i] != theirs[j]]
+        changed = [(tokens_a[i], tokens_b[j]) for i, j in pairs if tokens_a[i] != tokens_b[j]]
         for old, new in changed[:HEADS]:
-            yield Prose(f'"{labels([old])[0]}" in A stands for "{labels([new])[0]}" in B')
-        alone = [len(mine) - len(pairs), len(theirs) - len(pairs)]
-        for name, alone_here in zip("AB", alone, strict=True):
-            if alone_here:
-                rest = "has no partner and is" if alone_here == 1 else "have no partner and are"
-                yield Prose(f"{count(alone_here, 'token')} of {name} (as {what}) {rest} left out", faint=True)
+            yield Prose(f'"{labels([old])[0]}" in A is paired with "{labels([new])[0]}" in B')
+        unpaired = [len(tokens_a) - len(pairs), len(tokens_b) - len(pairs)]
+        for name, number in zip("AB", unpaired, strict=True):
+            if number:
+                rest = "has no partner and is" if number == 1 else "have no partner and are"
+                yield Prose(f"{count(number, 'token')} of {name} (as {what}) {rest} left out", faint=True)
 
 
 def _row_of(a: Trace) -> Callable[[Difference], tuple[str, ...]]:
@@ -176,22 +177,19 @@ def _row_of(a: Trace) -> Callable[[Difference], tuple[str, ...]]:
 
 
 def _where(layer: Layer, difference: Difference) -> str:
-    head, row, column = difference.place
+    head, row, column = difference.index
     names = labels(layer.rows_of(difference.stage))
-    place = f'"{names[difference.rows[row][0]]}"'
+    cell = f'"{names[difference.rows[row][0]]}"'
     if difference.columns is not None:
-        place += f' → "{labels(layer.key_tokens)[difference.columns[column][0]]}"'
+        cell += f' → "{labels(layer.key_tokens)[difference.columns[column][0]]}"'
     elif difference.stage.kind.columns is not None:
-        place += f", feature {column}"
-    return (
-        place
-        if difference.heads[head] is None or len(difference.heads) == 1
-        else f"head {difference.heads[head]}: {place}"
-    )
+        cell += f", feature {column}"
+    single = difference.heads[head] is None or len(difference.heads) == 1
+    return cell if single else f"head {difference.heads[head]}: {cell}"
 
 
 def _most_different(grids: tuple[Grid, ...]) -> tuple[Grid, ...]:
-    """The few heads whose difference is not lost beside the largest, in their order."""
+    """The heads with the largest differences, in their order, without those too small to see beside the largest."""
     sizes = [float(abs(grid.values).max(initial=0.0)) for grid in grids]
     least = sorted(sizes)[-DRAWN:][0]
     return tuple(g for g, size in zip(grids, sizes, strict=True) if size >= max(least, LOST * max(sizes)))

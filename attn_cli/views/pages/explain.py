@@ -1,4 +1,4 @@
-"""The page of `attn explain`: what came in, every stage with formula, meaning and numbers, and the reading in words."""
+"""The page of `attn explain`: the input, every stage with formula, meaning and numbers, and the weights in words."""
 
 from collections.abc import Iterator
 
@@ -15,13 +15,13 @@ SHARES = ("weights", "sink_weight")
 def explain_page(trace: Trace, *, brief: bool = False, again: str | None = None, drawn: Trace | None = None) -> Page:
     """Every stage of a trace in the order of the arithmetic; `brief` leaves out the explanations.
 
-    `drawn` is the same trace as its picture shows it, perhaps without some keys.
+    `drawn` is the trace for the heatmap, which may lack dropped keys.
     """
     return tuple(_blocks(trace, brief, again, drawn or trace))
 
 
 def heatmap_page(trace: Trace, *, again: str | None = None) -> Page:
-    """One picture for each stage that the trace holds, all its heads on one colour scale."""
+    """One picture for each stage that the trace holds, all its heads on one color scale."""
     blocks: list[Block] = []
     for layer in trace.layers:
         for stage in layer.stages:
@@ -34,7 +34,7 @@ def heatmap_page(trace: Trace, *, again: str | None = None) -> Page:
 
 
 def grids(layer: Layer, stage: Stage) -> tuple[Grid, ...]:
-    """A stage's matrices, one for each head, ready to be shown."""
+    """The matrices of a stage as grids, one for each head."""
     several = (layer.heads if stage.kind.heads == "query heads" else layer.kv_heads) > 1
     return tuple(
         Grid(
@@ -79,8 +79,7 @@ def _title(trace: Trace, layer: Layer, stage: Stage) -> str:
 
 
 def _rows(stage: Stage) -> str:
-    looked = "key" if stage.kind.columns == "key" else "feature"
-    return "rows look at columns" if looked == "key" else "rows are tokens, columns are features"
+    return "rows look at columns" if stage.kind.columns == "key" else "rows are tokens, columns are features"
 
 
 def _head(layer: Layer, stage: Stage, head: int) -> str:
@@ -92,7 +91,7 @@ def _head(layer: Layer, stage: Stage, head: int) -> str:
 
 
 def _repeats(layer: Layer, stage: Stage) -> bool:
-    """Whether a single head's output was printed already."""
+    """Whether the output repeats the head_output of a single head."""
     return (
         layer.heads == 1
         and "head_output" in layer

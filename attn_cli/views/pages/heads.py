@@ -1,4 +1,4 @@
-"""The pages of `attn heads`: a table of what each head does, an atlas coloured by a metric, and what metrics mean."""
+"""The pages of `attn heads`: a table of all heads, an atlas colored by a metric, and the definitions of metrics."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,13 +24,13 @@ COLUMNS: Mapping[str, str] = {
     "duplicate_token.diag": "same",
     "induction.diag": "induction",
 }
-"""What the table shows of every head, and what stands above it."""
+"""The metrics in the table, and the headers of their columns."""
 RULE = (
-    "Held against the threshold is (share − even) / (1 − even): 0 for an even spread under the same mask, 1 for a "
-    "perfect head, whatever the length of the text (for `even` the normalised entropy itself). Queries whose key is of "
-    "a simpler kind too, such as the token before that is also the first, are left out where there are others. "
-    "Induction and duplicate token are asked first, even last; of several the strongest is taken. A head that passes "
-    "none is `mixed`. --threshold KIND=NUMBER changes one."
+    "The threshold applies to (share − even) / (1 − even): 0 for an even spread under the same mask, 1 for a perfect "
+    "head, whatever the length of the text (for `even`, to the normalized entropy). Queries whose key fits a simpler "
+    "kind too, such as a previous token that is also the first token, do not count unless there are no others. "
+    "Induction and duplicate token take precedence, `even` comes last; among the rest the strongest evidence wins. A "
+    "head that passes no threshold is `mixed`. --threshold KIND=NUMBER changes a threshold."
 )
 NOTHING = "–"
 SHORT = 2
@@ -38,7 +38,7 @@ SHORT = 2
 
 @dataclass(frozen=True)
 class Asked:
-    """How heads are to be shown: ranked by a metric, as an atlas alone, beside definitions; and how to see it again."""
+    """Options of the page: rank by a metric, show the atlas alone, explain metrics; and the command that made it."""
 
     by: str | None
     atlas: bool
@@ -47,7 +47,7 @@ class Asked:
 
 
 def heads_page(report: HeadsReport, shown: Sequence[Head], asked: Asked, display: Display) -> Page:
-    """The heads in the order given, as a table, or coloured by a metric, or both."""
+    """The heads in the order given, as a table, or colored by a metric, or both."""
     return tuple(_blocks(report, shown, asked, display))
 
 
@@ -56,7 +56,7 @@ def _blocks(report: HeadsReport, shown: Sequence[Head], asked: Asked, display: D
     for note in report.notes:
         yield Prose(f"note: {note}", faint=True)
     if asked.again:
-        yield Prose(f"again: {asked.again}", faint=True)
+        yield Prose(f"Made with: {asked.again}", faint=True)
     if asked.defined is not None:
         yield from definitions_page(asked.defined)
     if asked.by is not None:
@@ -92,7 +92,7 @@ def _origin(report: HeadsReport) -> str:
 
 
 def _atlas(report: HeadsReport, by: str) -> Picture:
-    """One cell for each head, layers below each other; a layer with fewer heads leaves the rest of its row out."""
+    """One cell for each head, a row for each layer; cells without a head are masked."""
     layers = list(dict.fromkeys(head.layer for head in report.heads))
     numbers = sorted({head.head for head in report.heads})
     values = np.full((len(layers), len(numbers)), -np.inf)
@@ -146,40 +146,39 @@ def _tally(heads: Sequence[Head]) -> str:
 
 
 def _legend(report: HeadsReport, shown: Sequence[Head], asked: Asked) -> Iterator[Block]:
-    """What the figures are, what is undefined and why, and where there is more."""
+    """The meaning of the numbers, the reasons for undefined ones, and where to find more."""
     if any(head.evidence is not None for head in shown):
         yield Prose(
-            "A name's figure is how far the head goes from an even spread (0) to a perfect head of its kind (1); "
-            "--explain names lists the kinds and their thresholds.",
+            "The number after a name: 0 = evenly spread, 1 = a perfect example. --explain names lists the kinds and "
+            "their thresholds.",
             faint=True,
         )
     few = [head for head in shown if head.queries is not None and head.queries < 2]
     if few:
-        yield Prose(f"From one query alone: {', '.join(map(_label, few))}.", faint=True)
+        yield Prose(f"Based on a single query: {', '.join(map(_label, few))}.", faint=True)
     if asked.by is None:
-        yield Prose("entropy in nats; the other columns are shares of attention, means over queries.", faint=True)
+        yield Prose("Entropy in nats; the other columns are shares of attention, averaged over queries.", faint=True)
         for reason in dict.fromkeys(report.undefined.values()):
-            gone = [column for name, column in COLUMNS.items() if report.undefined.get(name) == reason]
-            if gone:
-                yield Prose(f"{NOTHING} is undefined ({', '.join(gone)}): {reason}.", faint=True)
+            columns = [f'"{column}"' for name, column in COLUMNS.items() if report.undefined.get(name) == reason]
+            if columns:
+                are = "are" if len(columns) > 1 else "is"
+                yield Prose(f"{', '.join(columns)} {are} undefined ({NOTHING}): {reason}.", faint=True)
     if len(report.lengths) > 1:
-        more = "" if asked.by else ": --by METRIC shows the spread"
+        more = "" if asked.by else "; --by METRIC shows it"
         yield Prose(f"Means over {len(report.lengths)} texts, ± their standard deviation{more}.", faint=True)
     if asked.by is None:
-        yield Prose(
-            "closer: --by METRIC ranks the heads, --explain METRIC says what it is, --json holds all.", faint=True
-        )
+        yield Prose("More: --by METRIC ranks the heads, --explain METRIC defines it, --json has all.", faint=True)
 
 
 def definitions_page(named: Named) -> Page:
-    """Definitions and sources of metrics, and the kinds of heads that names are for."""
+    """Definitions and sources of metrics, and the kinds of heads with their thresholds."""
     blocks: list[Block] = []
     for name in named.metrics:
         metric = METRICS[name]
         blocks += [Heading(name), Prose(metric.definition)]
         blocks += [Prose(f"unit: {metric.unit}")] if metric.unit else []
         blocks += [Prose(f"source: {metric.source}")]
-        blocks += [Prose(f"undefined where {metric.missing}", faint=True)] if metric.missing else []
+        blocks += [Prose(f"undefined if {metric.missing}", faint=True)] if metric.missing else []
     if named.kinds:
         rows = tuple(
             (KINDS[kind].words.format("…"), kind, f"{KINDS[kind].least:g}", KINDS[kind].what) for kind in named.kinds

@@ -1,32 +1,32 @@
-"""The page of `attn model`: what a checkpoint is."""
+"""The page of `attn model`: facts about a checkpoint and its layers."""
 
 from attn_cli.models.describe import Description, Layers
 from attn_cli.views.page import Block, Heading, Listing, Page, Prose
 
 
-def model_page(found: Description) -> Page:
-    """What a checkpoint is, its layers, and whether attn computes it."""
-    blocks: list[Block] = [Heading(f"{found.model_type or 'a checkpoint'} in {found.folder}")]
-    if found.refused is not None:
-        blocks += [Prose(f"attn does not compute it: {found.refused}")]
+def model_page(model: Description) -> Page:
+    """The size and layers of a checkpoint, or the reason why attn cannot compute it."""
+    blocks: list[Block] = [Heading(f"{model.model_type or 'a checkpoint'} in {model.folder}")]
+    if model.refused is not None:
+        blocks += [Prose(f"attn cannot compute it: {model.refused}")]
     else:
         facts = {
-            "parameters": f"{found.parameters:,}",
-            "size": f"{found.size / 2**20:,.1f} MiB, {', '.join(found.dtypes)}",
-            "d_model": f"{found.width:,}",
-            "vocabulary": f"{found.vocabulary:,}",
-            "positions": "no limit stated" if found.max_positions is None else f"{found.max_positions:,} at the most",
-            "predicts": "the next token" if found.language_model else "no next token",
-            "tokenizer": found.tokenizer or "none: give --ids",
+            "parameters": f"{model.parameters:,}",
+            "size": f"{model.size / 2**20:,.1f} MiB, {', '.join(model.dtypes)}",
+            "d_model": f"{model.width:,}",
+            "vocabulary": f"{model.vocabulary:,}",
+            "positions": "no stated limit" if model.max_positions is None else f"at most {model.max_positions:,}",
+            "predicts": "the next token" if model.language_model else "no next token",
+            "tokenizer": model.tokenizer or "none: use --ids",
         }
         blocks.append(Listing(("", ""), tuple(facts.items())))
-        header = ("layers", "heads", "kv", "width", "mask", "positions", "scale", "besides")
-        blocks.append(Listing(header, tuple(map(_row, found.layers)), right=frozenset({1, 2, 3})))
+        header = ("layers", "heads", "kv", "width", "mask", "positions", "scale", "also")
+        blocks.append(Listing(header, tuple(map(_row, model.layers)), right=frozenset({1, 2, 3})))
     return tuple(blocks)
 
 
 def _run(run: Layers) -> str:
-    """The layers of a run: layers 0–5, encoder 0–5."""
+    """The name of a run of equal layers: layers 0–5, encoder 0–5."""
     stack, _, first = run.first.rpartition(".")
     last = run.last.rpartition(".")[2]
     return f"{stack.removesuffix('.layers')} {first}" + (f"–{last}" if last != first else "")

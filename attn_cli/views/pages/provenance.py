@@ -1,4 +1,4 @@
-"""Where the numbers of a view came from, and the command that makes it again."""
+"""The origin of the numbers in a view, and the command that made it."""
 
 from collections.abc import Iterator
 
@@ -7,18 +7,18 @@ from attn_cli.views.page import Block, Prose
 
 
 def provenance(trace: Trace, again: str | None) -> Iterator[Block]:
-    """One line of what came in, then the notes, then how to see it again."""
+    """One line about the input, then the notes, then the command."""
     yield Prose(origin(trace))
     for note in trace.notes:
         yield Prose(f"note: {note}", faint=True)
     if again:
-        yield Prose(f"again: {again}", faint=True)
+        yield Prose(f"Made with: {again}", faint=True)
 
 
 def origin(trace: Trace) -> str:
-    """How many tokens, which sizes and settings, and where the numbers come from."""
-    looked = [] if trace.context_tokens is None else [f"looking at {count(len(trace.context_tokens), 'token')}"]
-    parts = [count(len(trace.tokens), "token"), *looked]
+    """The number of tokens, the sizes and settings, and the source of the numbers."""
+    context = [] if trace.context_tokens is None else [f"looking at {count(len(trace.context_tokens), 'token')}"]
+    parts = [count(len(trace.tokens), "token"), *context]
     if trace.layers:
         parts += [count(len(trace.layers), "layer")] if len(trace.layers) > 1 else []
         parts += _sizes(trace.layers[0])
@@ -50,5 +50,5 @@ def _source(trace: Trace) -> str:
 
 
 def count(number: int, thing: str) -> str:
-    """A number of things: 1 key, 2 keys."""
+    """A number with its noun: 1 key, 2 keys."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")

@@ -1,4 +1,4 @@
-"""The weights in words: which share of its attention each token gives to which."""
+"""The weights in words: how much of its attention each token gives to which other tokens."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,21 +15,21 @@ KEYS_READ = 3
 def reading(layer: Layer) -> Iterator[str]:
     """Sentences for the first tokens of each head, the most attended key first."""
     queries, keys = numbered(labels(layer.query_tokens)), numbered(labels(layer.key_tokens))
-    own = 0 if layer.settings.mask == "causal:start" else len(keys) - len(queries)
-    for place, head in enumerate(layer.head_index):
+    offset = 0 if layer.settings.mask == "causal:start" else len(keys) - len(queries)
+    for index, head in enumerate(layer.head_index):
         if layer.heads > 1:
             yield f"Head {head}:"
-        weights = layer["weights"][place]  # (query, key)
+        weights = layer["weights"][index]  # (query, key)
         for query in range(min(len(queries), TOKENS_READ)):
-            itself = None if layer.kind == "cross" else own + query
-            sink = float(layer["sink_weight"][place, query]) if "sink_weight" in layer else 0.0
+            itself = None if layer.kind == "cross" else offset + query
+            sink = float(layer["sink_weight"][index, query]) if "sink_weight" in layer else 0.0
             yield f'"{queries[query]}" {_shares(weights[query], keys, itself, sink)}'
         if len(queries) > TOKENS_READ:
             yield f"… and {len(queries) - TOKENS_READ:,} more tokens"
 
 
 def numbered(tokens: Sequence[str]) -> tuple[str, ...]:
-    """Tokens told apart as `attn why` does: the second `the` is `the#2`."""
+    """Tokens with a number after each repetition, as `attn why` accepts them: the second `the` is `the#2`."""
     seen: Counter[str] = Counter()
     names = []
     for token in tokens:
@@ -39,9 +39,9 @@ def numbered(tokens: Sequence[str]) -> tuple[str, ...]:
 
 
 def _shares(row: Array, keys: tuple[str, ...], itself: int | None, sink: float) -> str:
-    """One row in words, lesser keys summed up; `itself` is the key that is the query's own token."""
+    """One row in words, with small weights summed up; `itself` is the key at the query's offset position."""
     if not np.isfinite(row).all():
-        return "has no attention that can be read: its weights are not numbers."
+        return "has no readable attention: its weights are not numbers."
     if not row.any():
         return "sees no key: it gives no attention."
     order = np.argsort(-row, kind="stable")[: np.count_nonzero(row)]
@@ -56,4 +56,4 @@ def _shares(row: Array, keys: tuple[str, ...], itself: int | None, sink: float) 
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.005 else "under 1 %"
+    return f"{100 * share:.0f}%" if share >= 0.005 else "under 1%"

@@ -1,4 +1,4 @@
-"""The pages of what heads do to the next token: what each writes, and what is lost without it."""
+"""The pages of `heads --writes` and `heads --by ablation`: the effect of each head on the next token."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,25 +12,26 @@ FEW = 2
 LEAST = 0.05
 MOST = 20
 COPYING = (
-    "OV copying and QK matching: Σ Re λ / Σ |λ| of the circuits' eigenvalues over the vocabulary, −1 to 1, norms' "
-    "weights folded in (Elhage et al. 2021); 1 copies every token, or looks for the same"
+    "OV copying and QK matching: Σ Re λ / Σ |λ| over the eigenvalues of the circuits from vocabulary to vocabulary, "
+    "−1 to 1, with the norms' weights folded in (Elhage et al. 2021); 1: the head copies every token (OV), or attends "
+    "to the same token (QK)"
 )
 ABLATION = (
-    "zero ablation (Michel et al. 2019): the head's output is set to 0 before W_O; KL(before ‖ after) of the next "
-    "token in nats (Conmy et al. 2023), and the change of the log-probability of the token that was likeliest before"
+    "Zero ablation (Michel et al. 2019): the head's output is set to 0 before W_O. KL(before ‖ after) of the next "
+    "token in nats (Conmy et al. 2023), and the change of the log-probability of the token that was likeliest before."
 )
 
 
-def writes_page(found: HeadWrites, origin: Sequence[str], *, full: bool = False, again: str | None = None) -> Page:
-    """What each head promotes and suppresses, and the parts of the likeliest token's logit."""
-    return tuple(_writes(found, origin, full, again))
+def writes_page(result: HeadWrites, origin: Sequence[str], *, full: bool = False, again: str | None = None) -> Page:
+    """The tokens that each head promotes and suppresses, and the components of the likeliest token's logit."""
+    return tuple(_writes(result, origin, full, again))
 
 
-def _writes(found: HeadWrites, origin: Sequence[str], full: bool, again: str | None) -> Iterator[Block]:
+def _writes(result: HeadWrites, origin: Sequence[str], full: bool, again: str | None) -> Iterator[Block]:
     yield from _top(origin, again)
-    yield Heading("What each head adds to the logits at the last position")
-    top = _named(found.token)
-    shown = found.heads if full else sorted(found.heads, key=lambda head: -abs(head.top))[:MOST]
+    yield Heading("Logits that each head adds at the last position")
+    top = _named(result.token)
+    shown = result.heads if full else sorted(result.heads, key=lambda head: -abs(head.top))[:MOST]
     rows = [
         (
             f"{short(head.layer)}.{head.head}",
@@ -44,49 +45,49 @@ def _writes(found: HeadWrites, origin: Sequence[str], full: bool, again: str | N
     ]
     header = ("head", f"to {top}", "OV", "QK", "promotes", "suppresses")
     yield Listing(header, tuple(rows), frozenset({1, 2, 3}))
-    if len(shown) < len(found.heads):
-        yield Prose(f"{len(found.heads) - len(shown)} heads that add less to {top} are left out: --full", faint=True)
+    if len(shown) < len(result.heads):
+        yield Prose(f"--full shows {len(result.heads) - len(shown)} more heads, which add less to {top}", faint=True)
     yield Prose(CONVENTION, faint=True)
     yield Prose(COPYING, faint=True)
-    yield Heading(f"The logit of {top}, the likeliest: {found.token.logit:.4f}")
-    parts = sorted(found.parts, key=lambda part: -abs(part[1]))
-    rest = [] if full else parts[MOST:]
-    listed = [(name, f"{logit:+.4f}") for name, logit in (parts if full else parts[:MOST])]
+    yield Heading(f"The logit of {top}, the likeliest token: {result.token.logit:.4f}")
+    components = sorted(result.components, key=lambda component: -abs(component[1]))
+    rest = [] if full else components[MOST:]
+    listed = [(name, f"{logit:+.4f}") for name, logit in (components if full else components[:MOST])]
     if rest:
-        listed.append((f"{len(rest)} smaller parts", f"{sum(logit for _, logit in rest):+.4f}"))
-    listed.append(("sum", f"{sum(logit for _, logit in parts):+.4f}"))
-    yield Listing(("part", "logit"), tuple(listed), frozenset({1}))
+        listed.append((f"{len(rest)} smaller components", f"{sum(logit for _, logit in rest):+.4f}"))
+    listed.append(("sum", f"{sum(logit for _, logit in components):+.4f}"))
+    yield Listing(("component", "logit"), tuple(listed), frozenset({1}))
 
 
-def ablations_page(found: Ablations, origin: Sequence[str], *, full: bool = False, again: str | None = None) -> Page:
-    """The heads that move the prediction most when they are switched off."""
-    return tuple(_ablations(found, origin, full, again))
+def ablations_page(result: Ablations, origin: Sequence[str], *, full: bool = False, again: str | None = None) -> Page:
+    """The heads, those whose ablation moves the prediction most first."""
+    return tuple(_ablations(result, origin, full, again))
 
 
-def _ablations(found: Ablations, origin: Sequence[str], full: bool, again: str | None) -> Iterator[Block]:
+def _ablations(result: Ablations, origin: Sequence[str], full: bool, again: str | None) -> Iterator[Block]:
     yield from _top(origin, again)
-    token = f'"{labels([found.token])[0]}"'
-    yield Heading(f"Heads by what is lost without them: next is {token} {100 * found.share:.1f} %")
-    shown = found.heads if full else found.heads[:MOST]
+    token = f'"{labels([result.token])[0]}"'
+    yield Heading(f"Heads by the effect of their ablation: the next token is {token} {100 * result.share:.1f}%")
+    shown = result.heads if full else result.heads[:MOST]
     rows = [
         (
-            f"{short(one.layer)}.{one.head}",
-            f"{one.kl:.4f}",
-            f"{one.log_change:+.4f}",
-            f'"{labels([one.top])[0]}" {100 * one.share:.1f} %',
+            f"{short(ablation.layer)}.{ablation.head}",
+            f"{ablation.kl:.4f}",
+            f"{ablation.log_change:+.4f}",
+            f'"{labels([ablation.top])[0]}" {100 * ablation.share:.1f}%',
         )
-        for one in shown
+        for ablation in shown
     ]
-    yield Listing(("without", "KL", f"log p of {token}", "then next is"), tuple(rows), frozenset({1, 2}))
-    if len(shown) < len(found.heads):
-        yield Prose(f"{len(found.heads) - len(shown)} heads that move it less are left out: --full", faint=True)
+    yield Listing(("without", "KL", f"log p of {token}", "next token then"), tuple(rows), frozenset({1, 2}))
+    if len(shown) < len(result.heads):
+        yield Prose(f"--full shows {len(result.heads) - len(shown)} more heads, which have less effect", faint=True)
     yield Prose(ABLATION, faint=True)
 
 
 def _top(origin: Sequence[str], again: str | None) -> Iterator[Block]:
     yield Prose(" · ".join(origin))
     if again:
-        yield Prose(f"again: {again}", faint=True)
+        yield Prose(f"Made with: {again}", faint=True)
 
 
 def _named(token: Promoted) -> str:
@@ -94,8 +95,8 @@ def _named(token: Promoted) -> str:
 
 
 def _list(tokens: Sequence[Promoted]) -> str:
-    told = [f"{_named(token)} {token.logit:+.1f}" for token in tokens if abs(token.logit) >= LEAST]
-    return ", ".join(told[:FEW]) or "–"
+    named = [f"{_named(token)} {token.logit:+.1f}" for token in tokens if abs(token.logit) >= LEAST]
+    return ", ".join(named[:FEW]) or "–"
 
 
 def _share(value: float | None) -> str:

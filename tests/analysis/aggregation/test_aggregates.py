@@ -73,12 +73,12 @@ def test_rollout_stays_causal_and_its_rows_sum_to_1_even_beside_sinks() -> None:
     assert any("encoders" in remark for remark in made.remarks)
 
 
-def test_rollout_says_which_layers_it_passes_over() -> None:
+def test_rollout_warns_about_layers_that_it_skips() -> None:
     weights = drawn(RNG, 1, 3, 3)
-    said = rollout(chosen(layer_of(1, weights=weights), layer_of(3, weights=weights))).remarks
-    assert said == (
-        "from what comes into layers.1, not from the embeddings",
-        "the layers between those chosen are passed over",
+    remarks = rollout(chosen(layer_of(1, weights=weights), layer_of(3, weights=weights))).remarks
+    assert remarks == (
+        "it starts at the input of layers.1, not at the embeddings",
+        "it skips the layers between the chosen ones",
     )
 
 
@@ -108,7 +108,7 @@ def test_effective_attention_gives_the_same_output_and_no_more() -> None:
         assert any("rank of T 3, n = 7" in remark for remark in made.remarks)
         without = effective(chosen(layer, heads=(head,)))
         np.testing.assert_allclose(without.matrix, made.matrix)
-        assert any("T = V in place" in remark for remark in without.remarks)
+        assert any("T = V instead" in remark for remark in without.remarks)
 
 
 def test_effective_attention_is_the_weights_where_the_rank_is_full() -> None:
@@ -128,13 +128,13 @@ def test_contribution_by_hand() -> None:
     np.testing.assert_allclose(made.figures["residual"], [3 / whole] * 2)
 
 
-def test_contribution_is_not_told_where_a_norm_stands_between() -> None:
+def test_contribution_is_undefined_where_a_norm_follows_attention() -> None:
     layer = layer_of(weights=FIRST, V=np.ones((1, 2, 2)), residual=np.ones((2, 2)), output=np.ones((2, 2)))
     asked = chosen(layer)
     normed = type(asked)(
         "contribution", asked.layers, asked.heads, lambda _: HeadOutputMatrix(np.eye(2)[None], normed=True)
     )
-    with pytest.raises(SelectionError, match="norms what attention adds"):
+    with pytest.raises(SelectionError, match="norms the attention output"):
         contribution(normed)
 
 
@@ -197,7 +197,7 @@ def test_heads_are_chosen_by_their_own_numbers() -> None:
     np.testing.assert_array_equal(made.matrix, trace.layers[0]["weights"][1])
 
 
-def test_what_cannot_be_aggregated_is_said() -> None:
+def test_impossible_aggregations_are_errors() -> None:
     long = Trace(("a",), (layer_of(weights=drawn(RNG, 1, MOST_TOKENS + 1, MOST_TOKENS + 1)),), {})
     with pytest.raises(
         SelectionError, match=f"up to {MOST_TOKENS} tokens, and this text has {MOST_TOKENS + 1}"
@@ -209,16 +209,16 @@ def test_what_cannot_be_aggregated_is_said() -> None:
         with pytest.raises(SelectionError, match=message):
             aggregate(bare, name, lambda _: None)
     across = Trace(("a",), (layer_of(weights=drawn(RNG, 1, 2, 3)),), {})
-    with pytest.raises(SelectionError, match="follows the same tokens"):
+    with pytest.raises(SelectionError, match="needs the same tokens in every layer"):
         aggregate(across, "rollout", lambda _: None)
     unlike = Trace(("a",), (layer_of(weights=FIRST), layer_of(1, weights=drawn(RNG, 1, 2, 3))), {})
-    with pytest.raises(SelectionError, match="not the same queries and keys"):
+    with pytest.raises(SelectionError, match="different queries or keys"):
         aggregate(unlike, "mean", lambda _: None)
 
 
-def test_norm_says_where_a_norm_follows() -> None:
-    asked = chosen(layer_of(weights=FIRST, V=np.ones((1, 2, 2))))
+def test_norm_warns_if_a_norm_follows_attention() -> None:
+    selection = chosen(layer_of(weights=FIRST, V=np.ones((1, 2, 2))))
     for normed in (True, False):
-        writing = HeadOutputMatrix(np.eye(2)[np.newaxis], normed=normed)
-        remarks = norm(type(asked)("norm", asked.layers, asked.heads, lambda _, w=writing: w)).remarks
+        matrix = HeadOutputMatrix(np.eye(2)[np.newaxis], normed=normed)
+        remarks = norm(type(selection)("norm", selection.layers, selection.heads, lambda _, w=matrix: w)).remarks
         assert bool(remarks) == normed

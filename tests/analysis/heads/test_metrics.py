@@ -22,7 +22,7 @@ def test_a_head_of_three_tokens_measured_on_paper() -> None:
     head = only(trace_of("<s> a a", [[1, 0, 0], [0.5, 0.5, 0], [0.25, 0.25, 0.5]]))
     expected = {
         "entropy": (0 + log(2) + (0.5 * log(4) + 0.5 * log(2))) / 3,
-        "normalised_entropy": (1 + 1.5 * log(2) / log(3)) / 2,
+        "normalized_entropy": (1 + 1.5 * log(2) / log(3)) / 2,
         "effective_tokens": (1 + 2 + 2**1.5) / 3,
         "distance": (0 + 0.5 + 0.25 * 2 + 0.25) / 3,
         "confidence": (1 + 0.5 + 0.5) / 3,
@@ -56,7 +56,7 @@ def test_an_even_head_is_its_own_baseline(count: int) -> None:
     harmonic = sum(1 / number for number in range(1, count + 1))
     assert head.metrics["first_token_share"] == pytest.approx(harmonic / count)
     assert head.metrics["previous_token.mul"] == pytest.approx((harmonic - 1) / count)
-    assert head.metrics["normalised_entropy"] == pytest.approx(1)
+    assert head.metrics["normalized_entropy"] == pytest.approx(1)
     for name, figure in head.metrics.items():
         assert head.baseline[name] == (None if figure is None else pytest.approx(figure, abs=1e-12)), name
         assert head.lift[name] is None or head.lift[name] == pytest.approx(1)
@@ -81,7 +81,7 @@ def test_without_repeats_induction_and_duplicates_are_undefined_and_not_zero() -
     report = heads([trace_of("a b c", np.tril(np.ones((3, 3))) / [[1], [2], [3]])], thresholds([]))
     names = {name for name in METRICS if name.startswith(("duplicate", "induction"))}
     assert {name for name, figure in report.heads[0].metrics.items() if figure is None} >= names
-    assert "repeated" in report.undefined["induction.diag"]
+    assert "repeats no token" in report.undefined["induction.diag"]
 
 
 def test_both_directions_have_a_next_token_and_an_even_spread_over_all_keys() -> None:
@@ -97,7 +97,7 @@ def test_both_directions_have_a_next_token_and_an_even_spread_over_all_keys() ->
 def test_weights_that_never_look_ahead_are_taken_as_causal_with_a_note() -> None:
     report = heads([trace_of("a b", [[1, 0], [0.5, 0.5]], mask="none")], thresholds([]))
     assert report.heads[0].baseline["entropy"] == pytest.approx(log(2) / 2)
-    assert any("taken as causal" in note for note in report.notes)
+    assert any("treated as causal" in note for note in report.notes)
 
 
 def test_the_end_of_a_text_takes_no_part_in_confidence() -> None:

@@ -49,11 +49,11 @@ def test_the_parts_add_up_to_every_logit_or_the_model_is_refused(name: str, tmp_
         return
     found = logit_attribution(model, text, target)
     scale = abs(found.logits).max()
-    total = sum(found.unembed(part.vector[np.newaxis])[0] for part in found.parts) + found.bias
+    total = sum(found.unembed(part.vector[np.newaxis])[0] for part in found.components) + found.bias
     np.testing.assert_allclose(total / scale, found.logits / scale, atol=2e-5)
-    last = [part for part in found.parts if part.head is not None][-1]
+    last = [part for part in found.components if part.head is not None][-1]
     off = asked(CASES[name], tmp_path / name, WhatIf(without_heads=(f"{last.layer}.{last.head}",)))
-    silenced = {part.name: part.vector for part in logit_attribution(*open_request(off)).parts}
+    silenced = {part.name: part.vector for part in logit_attribution(*open_request(off)).components}
     np.testing.assert_allclose(silenced[last.name], 0, atol=1e-6)
 
 

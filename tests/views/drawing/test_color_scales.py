@@ -33,7 +33,7 @@ def test_a_logarithm_is_below_the_largest_of_all_matrices_and_hidden_stays_hidde
 
 @pytest.mark.parametrize("name", COLOR_SCALES)
 @pytest.mark.parametrize("color", ["truecolor", None])
-def test_colours_follow_the_scale_and_numbers_do_not(name: str, color: str | None) -> None:
+def test_colors_follow_the_scale_and_numbers_do_not(name: str, color: str | None) -> None:
     shown = screen(PICTURE, color=color, display=Display(color_scale=name))
     assert COLOR_SCALES[name].meaning in shown
     numbers = screen(PICTURE, display=Display(color_scale=name, numbers=True))
@@ -44,7 +44,7 @@ def test_colours_follow_the_scale_and_numbers_do_not(name: str, color: str | Non
     assert (colored[0] == colored[1]) == (name == "linear")
 
 
-def test_the_colour_bar_of_a_logarithm_shows_numbers() -> None:
+def test_the_color_bar_of_a_logarithm_shows_numbers() -> None:
     bar = screen(PICTURE, display=Display(color_scale="log")).splitlines()[-2]
     assert bar.startswith("0.0001 |")
     assert bar.endswith("| 0.9")
@@ -57,6 +57,6 @@ def test_small_shares_are_seen_in_a_row_of_their_own_or_by_rank() -> None:
         assert screen(PICTURE, display=Display(color_scale=name)).splitlines()[2] != "b", name
 
 
-def test_signed_numbers_keep_their_colours() -> None:
+def test_signed_numbers_keep_their_colors() -> None:
     signed = Picture((Grid(SHARES - 0.5, ("a", "b"), ("x", "y", "z")),))
     assert screen(signed, color="256", display=Display(color_scale="log")) == screen(signed, color="256")

@@ -17,7 +17,7 @@ def square(values: list[list[float]], *, signed: bool = False) -> Grid:
     return Grid(np.array(values, dtype=np.float64), names, names, signed=signed)
 
 
-def test_a_picture_without_colour_by_hand() -> None:
+def test_a_picture_without_color_by_hand() -> None:
     picture = Picture((square([[1, 0, -np.inf], [0.3, 0.5, 0.7], [0, np.nan, 1]]),), "share of attention")
     assert screen(picture) == (
         "   a  b  c\n"
@@ -31,7 +31,7 @@ def test_a_picture_without_colour_by_hand() -> None:
 
 
 @pytest.mark.parametrize("system", ["truecolor", "256"])
-def test_a_picture_in_colour_has_the_darkest_and_the_brightest_level(system: str) -> None:
+def test_a_picture_in_color_has_the_darkest_and_the_brightest_level(system: str) -> None:
     text = screen(Picture((square([[1, 0], [0, 1]]),)), color=system)
     cells_ = re.findall(r"\x1b\[48;[\d;]+m {3}\x1b\[0m", text.split("\n\n")[0])
     assert len(cells_) == 4
@@ -55,7 +55,7 @@ def test_a_matrix_larger_than_the_screen_is_pooled_and_says_so() -> None:
     names = tuple(map(str, range(500)))
     for color in ("truecolor", None):
         text = screen(Picture((Grid(values, names, names, signed=False),)), width=80, color=color)
-        assert re.search(r"each cell is the mean of \d+ × \d+, --full shows all", plain(text))
+        assert re.search(r"\d+ × \d+ tokens per cell \(mean\); --full shows every token", plain(text))
         assert text.count("\n") < 55
 
 
@@ -72,7 +72,7 @@ def test_144_heads_flow_on_one_screen() -> None:
     lines = plain(screen(heads, color="truecolor")).split("\n")
     assert len(lines) <= 62
     assert lines[0].split() == [f"0.{head}" for head in range(11)]
-    assert "0.0 is layers.0 head 0" in "\n".join(lines)
+    assert "Labels are layer.head" in "\n".join(lines)
 
 
 def test_titles_are_shortened_only_as_far_as_they_must_be() -> None:
@@ -116,7 +116,7 @@ def test_a_sequential_palette_spans_signed_numbers_from_the_smallest() -> None:
         assert plain(screen(picture, display=display, color="truecolor")).split("\n")[-2].split()[0] == lowest
 
 
-def test_a_few_signed_numbers_without_colour_are_numbers() -> None:
+def test_a_few_signed_numbers_without_color_are_numbers() -> None:
     text = screen(Picture((square([[-1, 3], [0, 0]], signed=True),)))
     assert [line.split()[1:] for line in text.splitlines()[1:]] == [["-1.00", "3.00"], ["0.00", "0.00"]]
     assert "█" in screen(Picture((grid(30, 30, signed=True),)))

@@ -13,7 +13,7 @@ from attn_cli.views.drawing.scale import ColorRange, scale_of
 
 def test_the_first_and_the_last_rows_are_shown() -> None:
     assert fold(10, 5) == Fold(10, 3, 2)
-    assert fold(10, 5).places == [0, 1, 2, 8, 9]
+    assert fold(10, 5).indices == [0, 1, 2, 8, 9]
     assert fold(5, 5) == whole(5)
 
 
@@ -26,7 +26,7 @@ def test_columns_fold_to_the_room_there_is() -> None:
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=20), st.integers(12, 60))
 def test_folded_columns_never_take_more_than_the_room(widths: list[int], room: int) -> None:
     folded = fold_to(widths, room, 3)
-    assert sum(widths[place] for place in folded.places) + (3 if folded.hidden else 0) <= room
+    assert sum(widths[place] for place in folded.indices) + (3 if folded.hidden else 0) <= room
     assert folded.first >= 1
 
 

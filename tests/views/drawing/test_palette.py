@@ -1,4 +1,4 @@
-"""Colours in order, and text that can be read on them."""
+"""Colors in order, and text that can be read on them."""
 
 import numpy as np
 import pytest
@@ -27,14 +27,14 @@ def test_the_diverging_palette_is_lightest_in_the_middle_and_dark_at_both_ends()
 
 
 @pytest.mark.parametrize("name", PALETTES)
-def test_256_colours_keep_the_order_of_brightness(name: str) -> None:
+def test_256_colors_keep_the_order_of_brightness(name: str) -> None:
     light = [luminance(xterm(number)) for number in PALETTES[name].cube]
     rising = np.sign(np.diff(light)).tolist()
     half = len(light) // 2 if PALETTES[name].diverging else len(light) - 1
     assert rising == [1] * half + [-1] * (len(rising) - half)
 
 
-def test_the_numbers_of_the_256_colours() -> None:
+def test_the_numbers_of_the_256_colors() -> None:
     assert [xterm(number) for number in (16, 21, 208, 231, 232, 255)] == [
         (0, 0, 0),
         (0, 0, 255),

@@ -1,4 +1,4 @@
-"""Tables of numbers: folding, side by side, colours."""
+"""Tables of numbers: folding, side by side, colors."""
 
 import re
 
@@ -62,7 +62,7 @@ def test_heads_stand_side_by_side_where_they_fit() -> None:
     assert screen(heads, width=69).split("\n")[0].count("head") == 2
 
 
-def test_all_heads_have_one_format_and_one_scale_of_colours() -> None:
+def test_all_heads_have_one_format_and_one_scale_of_colors() -> None:
     small, large = np.full((1, 1), 0.5), np.full((1, 1), 1000.0)
     heads = tuple(Grid(values, ("a",), None, signed=False) for values in (small, large))
     line = plain(screen(Numbers(heads), color="truecolor")).split("\n")[1]
@@ -72,7 +72,7 @@ def test_all_heads_have_one_format_and_one_scale_of_colours() -> None:
     assert "48;2;253;231;36m" in text
 
 
-def test_signed_numbers_are_coloured_around_0() -> None:
+def test_signed_numbers_are_colored_around_0() -> None:
     values = np.array([[-1.0, 0.0, 0.5]])
     text = screen(Numbers((Grid(values, ("a",), None),)), color="truecolor")
     colors = re.findall(r"48;2;(\d+);(\d+);(\d+)m *-?[\d.]+", text)

@@ -108,7 +108,7 @@ def test_wrap_breaks_between_words_and_keeps_the_spaces_inside_a_line() -> None:
     assert list(wrap(words, 80)) == [words]
     assert list(wrap(words, 16, 2)) == ["scores = Q · Kᵀ", "  3×4"]
     assert list(wrap("abcdefghij", 4)) == ["abcd", "efgh", "ij"]
-    assert list(wrap("gives 38 % of it", 9)) == ["gives", "38 % of", "it"]
+    assert list(wrap("gives 38% of it", 9)) == ["gives 38%", "of it"]
 
 
 def test_plain_characters_are_what_the_slow_way_says_they_are() -> None:

@@ -1,9 +1,8 @@
-"""What heads() found as a document for scripts, and as CSV."""
+"""The result of `attn heads` as a document for scripts, and as CSV."""
 
 from typing import Any
 
-from attn_cli import __version__
-from attn_cli.analysis.documents import document
+from attn_cli.analysis.document import document_head, trace_document
 from attn_cli.analysis.heads.head_names import KINDS
 from attn_cli.analysis.heads.heads import Head, HeadsReport
 from attn_cli.analysis.heads.metric_names import Named
@@ -11,7 +10,7 @@ from attn_cli.analysis.heads.metrics import METRICS
 
 
 def heads_document(report: HeadsReport, heads: tuple[Head, ...], least: dict[str, float]) -> dict[str, Any]:
-    """The heads in the order given, the thresholds of their names, and what is undefined, with the reason."""
+    """The heads in the order given, the thresholds of their names, and why some metrics are undefined."""
     body = {
         "texts": len(report.lengths),
         "thresholds": least,
@@ -19,28 +18,33 @@ def heads_document(report: HeadsReport, heads: tuple[Head, ...], least: dict[str
         "heads": [_head(head) for head in heads],
     }
     several = {"text": None, "tokens": None} if len(report.lengths) > 1 else {}
-    return document("heads", report.trace, body) | several | {"notes": list(report.notes)}
+    return trace_document("heads", report.trace, body) | several | {"notes": list(report.notes)}
 
 
 def definitions_document(named: Named) -> dict[str, Any]:
-    """Definitions, sources and units of metrics, and what heads are named by."""
+    """Definitions, sources and units of metrics, and the evidence for each kind of head."""
+    metrics = {name: METRICS[name] for name in named.metrics}
+    kinds = {name: KINDS[name] for name in named.kinds}
     return {
-        "format": "attn.metrics",
-        "version": 1,
-        "attn": __version__,
+        **document_head("metrics"),
         "metrics": {
-            name: {"definition": one.definition, "source": one.source, "unit": one.unit, "undefined": one.missing}
-            for name, one in ((name, METRICS[name]) for name in named.metrics)
+            name: {
+                "definition": metric.definition,
+                "source": metric.source,
+                "unit": metric.unit,
+                "undefined": metric.missing,
+            }
+            for name, metric in metrics.items()
         },
         "names": {
-            name: {"name": one.words.format("…"), "threshold": one.least, "by": one.what}
-            for name, one in ((name, KINDS[name]) for name in named.kinds)
+            name: {"name": kind.words.format("…"), "threshold": kind.least, "by": kind.what}
+            for name, kind in kinds.items()
         },
     }
 
 
 def _head(head: Head) -> dict[str, Any]:
-    found = {
+    values = {
         "layer": head.layer,
         "head": head.head,
         "name": head.name,
@@ -51,17 +55,17 @@ def _head(head: Head) -> dict[str, Any]:
         "baseline": dict(head.baseline),
         "lift": dict(head.lift),
     }
-    return found if head.spread is None else found | {"spread": dict(head.spread)}
+    return values if head.spread is None else values | {"spread": dict(head.spread)}
 
 
 def heads_csv(heads: tuple[Head, ...]) -> bytes:
-    """One line for each head and metric: layer, head, name, metric, figures; undefined ones are empty."""
+    """One line for each head and metric: layer, head, name, metric, value …; undefined values are empty."""
     lines = ["layer,head,name,metric,value,baseline,lift,spread"]
     for head in heads:
         start = f"{head.layer},{head.head},{_cell(head.name)}"
         for name in METRICS:
-            figures = (head.metrics[name], head.baseline[name], head.lift[name], (head.spread or {}).get(name))
-            lines.append(f"{start},{name}," + ",".join("" if one is None else repr(one) for one in figures))
+            values = (head.metrics[name], head.baseline[name], head.lift[name], (head.spread or {}).get(name))
+            lines.append(f"{start},{name}," + ",".join("" if value is None else repr(value) for value in values))
     return "\n".join([*lines, ""]).encode("utf-8", errors="backslashreplace")
 
 

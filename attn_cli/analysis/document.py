@@ -1,0 +1,24 @@
+"""Results as documents for scripts: versioned objects of plain values, all with the same first keys."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attn_cli import __version__
+from attn_cli.trace.trace import Trace
+
+
+def document_head(kind: str) -> dict[str, Any]:
+    """The keys that every result begins with: its format, the format's version and the version of attn."""
+    return {"format": f"attn.{kind}", "version": 1, "attn": __version__}
+
+
+def trace_document(kind: str, trace: Trace, body: Mapping[str, Any]) -> dict[str, Any]:
+    """A result about one trace: the head, the text and its source, then the body and the notes."""
+    return {
+        **document_head(kind),
+        "text": trace.text,
+        "tokens": list(trace.tokens),
+        "source": dict(trace.source),
+        **body,
+        "notes": list(trace.notes),
+    }
