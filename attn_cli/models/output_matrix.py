@@ -1,21 +1,31 @@
-"""W_O of a checkpoint's layers, read when it is asked for."""
+"""W_O of a checkpoint's layers, read on demand."""
 
 import numpy as np
 
 from attn_cli.core.output_matrix import HeadOutputMatrix, OutputMatrixOf
+from attn_cli.errors import SelectionError
 from attn_cli.models.model import Model
 from attn_cli.models.network.forward import WeightSource
+from attn_cli.models.network.slots import BEFORE_HEADS, unknown_slot
 from attn_cli.trace.trace import Layer
+
+KNOWN = BEFORE_HEADS | {"residual_scale"}
+"""The slots of a plan under which the output is heads · W_O, times residual_scale, perhaps normed."""
 
 
 def writes_of_model(model: Model) -> OutputMatrixOf:
-    """How each layer of a model writes; the matrix of one layer at a time is read, in float64."""
+    """W_O of each layer by head, in float64; one layer is read at a time. SelectionError if a layer does more."""
 
     def writes(layer: Layer) -> HeadOutputMatrix:
         named = (stack for stack in model.architecture.stacks if layer.name.startswith(f"{stack.name}."))
         stack = next(named, model.architecture.stacks[0])
         plan = stack.layers[layer.index]
         cross = layer.kind == "cross"
+        if (slot := unknown_slot(plan, KNOWN)) is not None:
+            raise SelectionError(
+                f"W_O alone does not describe the output of {layer.name}, which has {slot}",
+                hint="--aggregate mean, max and rollout need weights alone",
+            )
         matrix = (
             WeightSource(model.tensors, stack.names, model.prefix)
             .layer(layer.index)

@@ -53,7 +53,7 @@ def ablations(
     """Set each chosen head to zero before W_O (Michel et al. 2019, arXiv 1905.10650), and run on from its layer."""
     model, text, target = open_request(request)
     token = request.opened.token
-    before, streams = _first_run(model, text, target, token)
+    before, streams = first_run(model, text, target, token)
     chosen = list(_heads(model, layers, heads))
     results = []
     for done, (layer, head) in enumerate(chosen):
@@ -86,7 +86,7 @@ def _heads(model: Model, layers: str | None, heads: str | None) -> list[tuple[st
     return chosen
 
 
-def _first_run(
+def first_run(
     model: Model, text: Encoded, target: Encoded, token: Callable[[int], str]
 ) -> tuple[Expected, dict[str, tuple[int, Array]]]:
     """The prediction, and the stream (token, d_model) before each layer from which a later run can resume."""

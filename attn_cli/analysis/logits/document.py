@@ -30,6 +30,7 @@ def writes_document(result: HeadWrites, text: str | None, model: str) -> dict[st
                 "suppresses": [vars(token) for token in head.suppresses],
                 "ov_copying": head.circuit.copying,
                 "qk_matching": head.circuit.matching,
+                "undefined": head.circuit.missing or None,
             }
             for head in result.heads
         ],

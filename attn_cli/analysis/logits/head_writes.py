@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attn_cli.analysis.logits.circuits import NONE, Circuit, circuits, vocabulary
+from attn_cli.analysis.logits.circuits import Circuit, circuits, vocabulary
 from attn_cli.analysis.logits.logit_attribution import Component, LogitAttribution, logit_attribution
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
@@ -18,6 +18,8 @@ CONVENTION = (
     "direct logit attribution (Elhage et al. 2021): the head's output through W_O, the final norm and the unembedding; "
     "the final norm is frozen at its value for the whole stream, so the components add up to the logit"
 )
+
+_CROSS = Circuit(None, None, "cross-attention reads another text")
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def _heads(
     count: int,
 ) -> Iterator[Written]:
     stack = model.architecture.stacks[-1]
-    shared = vocabulary(model)
+    products = vocabulary(model)
     by_layer: dict[str, list[Circuit]] = {}
     for component in attribution.components:
         layer, head = component.layer, component.head
@@ -93,7 +95,7 @@ def _heads(
         if layer not in by_layer:
             crosses = layer.endswith(".cross")
             number = int(layer.removesuffix(".cross").rpartition(".")[2])
-            by_layer[layer] = [] if crosses else circuits(model, shared, stack, number)
+            by_layer[layer] = [] if crosses else circuits(model, products, stack, number)
         logits = attribution.unembed(component.vector[np.newaxis])[0]
         order = np.argsort(-logits, kind="stable")
         yield Written(
@@ -102,7 +104,7 @@ def _heads(
             promotes=_tokens(name, logits, [number for number in order[:count] if logits[number] > 0]),
             suppresses=_tokens(name, logits, [number for number in order[::-1][:count] if logits[number] < 0]),
             top=float(logits[top]),
-            circuit=by_layer[layer][head] if by_layer[layer] else NONE,
+            circuit=by_layer[layer][head] if by_layer[layer] else _CROSS,
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from attn_cli.errors import SelectionError
 from attn_cli.models.model import Model
 from attn_cli.models.network.plan import LayerPlan, StackPlan
+from attn_cli.models.network.slots import BEFORE_HEADS, unknown_slot
 from attn_cli.models.network.weights import Weights
 from attn_cli.models.tokenizers.tokenizer import Encoded
 from attn_cli.trace.trace import Array, Layer
@@ -21,6 +22,9 @@ STAGES = ("residual", "head_output", "output")
 ROUNDING = 1e-6
 """The largest difference that rounding may leave where nothing was added, as a share of the stream's largest number."""
 _SUMS = {"attention_sum", "cross_sum", "mlp_sum"}
+_ABLATE = "attn heads --by ablation measures each head's effect on the prediction"
+KNOWN = BEFORE_HEADS | {"residual_scale"}
+"""The slots of a plan under which each head adds head_output · W_O to the stream."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +58,11 @@ def logit_attribution(model: Model, text: Encoded, target: Encoded) -> LogitAttr
     if any(_SUMS & set(plan.norms) for plan in stack.layers) or outside.find("project_out") is not None:
         raise SelectionError(
             f"{model.folder} norms the stream after each layer (post-norm), so heads do not write into the logits",
-            hint="attn heads --by ablation measures each head's effect on the prediction",
+            hint=_ABLATE,
         )
+    for number, plan in enumerate(stack.layers):
+        if (slot := unknown_slot(plan, KNOWN)) is not None:
+            raise SelectionError(f"layer {number} of {model.folder} has {slot}: its heads cannot be separated", _ABLATE)
     before_norm, state = _components_before_norm(model, stack, text, target)
     norm = stack.final_norm
     freeze = (lambda vector: vector) if norm is None else norm.frozen_at(state, outside.find("final_norm"))

@@ -13,8 +13,8 @@ LEAST = 0.05
 MOST = 20
 COPYING = (
     "OV copying and QK matching: Σ Re λ / Σ |λ| over the eigenvalues of the circuits from vocabulary to vocabulary, "
-    "−1 to 1, with the norms' weights folded in (Elhage et al. 2021); 1: the head copies every token (OV), or attends "
-    "to the same token (QK)"
+    "−1 to 1, with the norms' weights folded in and positions left out (Elhage et al. 2021); 1: the head copies every "
+    "token (OV), or attends to the same token (QK)"
 )
 ABLATION = (
     "Zero ablation (Michel et al. 2019): the head's output is set to 0 before W_O. KL(before ‖ after) of the next "
@@ -49,6 +49,8 @@ def _writes(result: HeadWrites, origin: Sequence[str], full: bool, again: str | 
         yield Prose(f"--full shows {len(result.heads) - len(shown)} more heads, which add less to {top}", faint=True)
     yield Prose(CONVENTION, faint=True)
     yield Prose(COPYING, faint=True)
+    for reason in dict.fromkeys(head.circuit.missing for head in shown if head.circuit.missing):
+        yield Prose(f"–: {reason}.", faint=True)
     yield Heading(f"The logit of {top}, the likeliest token: {result.token.logit:.4f}")
     components = sorted(result.components, key=lambda component: -abs(component[1]))
     rest = [] if full else components[MOST:]

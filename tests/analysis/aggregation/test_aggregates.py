@@ -47,6 +47,16 @@ def test_rollout_by_hand() -> None:
     np.testing.assert_allclose(made.matrix, [[1, 0], [9 / 16, 7 / 16]])
 
 
+def test_rollout_multiplies_later_layers_from_the_left() -> None:
+    # Layer 0 moves b to a and c to b, layer 1 moves c to a: in the other order c would reach a through b as well.
+    # Â_0 = [[1, 0, 0], [1/2, 1/2, 0], [0, 1/2, 1/2]]; Â_1 = [[1, 0, 0], [0, 1, 0], [1/2, 0, 1/2]].
+    earlier = np.array([[[1.0, 0, 0], [1, 0, 0], [0, 1, 0]]])
+    later = np.array([[[1.0, 0, 0], [0, 1, 0], [1, 0, 0]]])
+    matrix = rollout(chosen(layer_of(0, weights=earlier), layer_of(1, weights=later))).matrix
+    np.testing.assert_allclose(matrix, [[1, 0, 0], [1 / 2, 1 / 2, 0], [1 / 2, 1 / 4, 1 / 4]])
+    assert not np.allclose(matrix, rollout(chosen(layer_of(0, weights=later), layer_of(1, weights=earlier))).matrix)
+
+
 def test_flow_by_hand() -> None:
     # From b to a: 1/8 by way of a, and of the 7/8 to b no more than Â_1's 1/2. From b to b: 1/2 can leave b.
     made = flow(chosen(layer_of(0, weights=FIRST), layer_of(1, weights=SECOND)))
@@ -93,6 +103,16 @@ def test_norm_adds_heads_before_it_takes_the_length() -> None:
     layer = layer_of(weights=SECOND, kv_heads=1, V=[[[3.0, 4.0], [0.0, 1.0]]])
     np.testing.assert_allclose(norm(chosen(layer, matrix=matrix)).matrix, [[0, 0], [2.5, 0.5]])
     np.testing.assert_allclose(norm(chosen(layer, matrix=matrix, heads=(1,))).matrix, [[5, 0], [0, 1]])
+
+
+def test_each_head_writes_through_its_own_part_of_w_o() -> None:
+    matrix = np.stack([np.eye(2), 3 * np.eye(2)])
+    layer = layer_of(weights=SECOND, kv_heads=1, V=[[[3.0, 4.0], [0.0, 1.0]]])
+    np.testing.assert_allclose(norm(chosen(layer, matrix=matrix, heads=(0,))).matrix, [[5, 0], [2.5, 0.5]])
+    np.testing.assert_allclose(norm(chosen(layer, matrix=matrix, heads=(1,))).matrix, [[15, 0], [0, 3]])
+    np.testing.assert_allclose(norm(chosen(layer, matrix=matrix)).matrix, [[20, 0], [2.5, 3.5]])
+    written = next(chosen(layer, matrix=matrix, heads=(1,)).written())
+    np.testing.assert_allclose(written, [[[9, 12], [0, 3]]])
 
 
 def test_effective_attention_gives_the_same_output_and_no_more() -> None:

@@ -1,0 +1,35 @@
+"""White lists of a LayerPlan's slots: code that reads a plan refuses slots that it does not know."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import fields
+from types import MappingProxyType
+
+from attn_cli.models.network.plan import LayerPlan
+
+WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "clip": "bounds on Q, K and V",
+        "disentangled": "disentangled attention",
+        "edits": "edited stages",
+        "projecting": "keys and values from a compressed vector",
+        "qk_norm": "a norm of queries and keys",
+    }
+)
+"""Slots in words, for messages; a slot that is not here goes by its name."""
+
+BEFORE_HEADS = frozenset(
+    (
+        *("heads", "kv_heads", "d_k", "d_v", "norm", "norms", "mlp", "parallel", "cross", "projecting", "clip"),
+        *("rotary", "query_scaling", "qk_norm", "mask", "scale", "softcap", "temperature", "slopes", "alibi"),
+        *("relative", "disentangled", "sinks", "edits", "cross_edits"),
+    )
+)
+"""The slots that act before a head's output exists, or beside attention."""
+
+
+def unknown_slot(plan: LayerPlan, known: Collection[str]) -> str | None:
+    """The first slot, in words, that is not at its default and not in `known`; None if there is none."""
+    for field in fields(plan):
+        if field.name not in known and getattr(plan, field.name) != field.default:
+            return WORDS.get(field.name, field.name.replace("_", " "))
+    return None
