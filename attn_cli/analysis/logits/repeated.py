@@ -18,7 +18,8 @@ def repeated_ids(opened: OpenedCheckpoint, count: int, seed: int) -> str:
     model = opened.model
     if len(model.architecture.stacks) > 1:
         raise SelectionError(
-            f"{opened.path} is an encoder-decoder, and --repeat does not run those", hint="give TEXT and --target instead"
+            f"{opened.path} is an encoder-decoder, and --repeat does not run those",
+            hint="give TEXT and --target instead",
         )
     begin, special, size = _vocabulary(opened)
     start = [] if begin is None else [begin]
@@ -27,9 +28,7 @@ def repeated_ids(opened: OpenedCheckpoint, count: int, seed: int) -> str:
     most = len(usual) if positions is None else min(len(usual), (positions - len(start)) // 2)
     if count > most:
         what = "positions" if positions is not None and most < len(usual) else "tokens"
-        raise SelectionError(
-            f"--repeat {count} is more than the {what} of {opened.path} allow", hint=f"at most {most}"
-        )
+        raise SelectionError(f"--repeat {count} is more than the {what} of {opened.path} allow", hint=f"at most {most}")
     drawn = sorted(usual, key=lambda number: sha256(f"{seed}\0repeat\0{number}".encode()).digest())[:count]
     return ",".join(map(str, [*start, *drawn, *drawn]))
 

@@ -119,9 +119,9 @@ def test_a_run_that_resumes_at_a_layer_gives_the_same_prediction(name: str, tmp_
 def test_a_run_resumes_at_no_layer_where_a_relative_bias_may_stand_in_the_first_alone(tmp_path: Path) -> None:
     model, text, target = open_request(request_for(CASES["llama"], tmp_path / "llama"))
     (stack,) = model.architecture.stacks
-    assert set(first_run(model, text, target)[1]) == {"layers.0", "layers.1"}
+    assert set(first_run(model, text, target, str)[1]) == {"layers.0", "layers.1"}
     layers = tuple(replace(plan, relative=lambda weights, queries, keys: None) for plan in stack.layers)
-    assert first_run(with_stack(model, layers=layers), text, target)[1] == {}
+    assert first_run(with_stack(model, layers=layers), text, target, str)[1] == {}
 
 
 def logs(request: ModelRequest) -> Any:
