@@ -23,7 +23,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """A line that begins with `$ `, the lines it prints, and the index in the file of the first of them."""
+    """What is typed after `$ `, the lines it prints, and the index in the file of the first of them.
+
+    A line that ends in a backslash or a bar goes on in the next one, which is indented.
+    """
 
     typed: str
     shown: tuple[str, ...]
@@ -53,8 +56,11 @@ def commands_of(block: Block) -> Iterator[Command]:
     starts = [place for place, line in enumerate(block.lines) if line.startswith("$ ")]
     assert starts[:1] == [0], f"line {block.start + 1}: a console block begins with a command"
     for place, end in zip(starts, [*starts[1:], len(block.lines)], strict=True):
-        shown = block.lines[place + 1 : end]
-        yield Command(block.lines[place].removeprefix("$ "), shown, block.start + place + 1)
+        first = place + 1
+        while block.lines[first - 1].endswith(("\\", " |")):
+            first += 1
+        typed = "\n".join(block.lines[place:first]).removeprefix("$ ")
+        yield Command(typed, block.lines[first:end], block.start + first)
 
 
 def matches(shown: tuple[str, ...], printed: tuple[str, ...]) -> bool:

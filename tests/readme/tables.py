@@ -108,11 +108,11 @@ def axes(kind: StageKind) -> str:
 
 
 def masks() -> str:
-    return _variants(MASKS, "who may look where")
+    return _variants(MASKS, "what a query sees")
 
 
 def positions() -> str:
-    return _variants(POSITIONS, "how a token's place enters")
+    return _variants(POSITIONS, "how positions enter")
 
 
 def _variants(known: Mapping[str, type], what: str) -> str:
@@ -135,7 +135,7 @@ def palettes() -> str:
     rows = [
         (f"`{name}`", "around 0" if palette.diverging else "from dark to bright") for name, palette in PALETTES.items()
     ]
-    return table(("`--palette`", "colours numbers"), rows)
+    return table(("`--palette`", "colors numbers"), rows)
 
 
 def aggregations() -> str:
@@ -147,7 +147,7 @@ def aggregations() -> str:
 
 
 def color_scales() -> str:
-    rows = [(f"`{name}`", scale.meaning or "colour by size") for name, scale in COLOR_SCALES.items()]
+    rows = [(f"`{name}`", scale.meaning or "color by size") for name, scale in COLOR_SCALES.items()]
     return table(("`--color-scale`", "means"), rows)
 
 

@@ -29,6 +29,16 @@ def test_a_command_is_followed_by_what_it_prints(document: Path) -> None:
     ]
 
 
+def test_a_command_may_go_on_in_the_next_line(tmp_path: Path) -> None:
+    path = tmp_path / "long.md"
+    path.write_text("```console\n$ echo a |\n    tr a \\\n    b\nb\n$ true\n```\n")
+    commands = list(commands_of(blocks_of(path)[0]))
+    assert [(command.typed, command.shown, command.start) for command in commands] == [
+        ("echo a |\n    tr a \\\n    b", ("b",), 4),
+        ("true", (), 6),
+    ]
+
+
 def test_headings_become_anchors_and_comments_in_blocks_do_not(document: Path) -> None:
     assert headings_of(document) == ["one-word", "its-so-2-words"]
 

@@ -74,7 +74,7 @@ def test_a_console_block_shows_what_its_commands_print(
     lines: list[str] = []
     differences: list[str] = []
     for command, printed in zip(commands_of(block), all_printed, strict=True):
-        lines += [f"$ {command.typed}", *rewritten(command.shown, printed)]
+        lines += [*f"$ {command.typed}".split("\n"), *rewritten(command.shown, printed)]
         if not matches(command.shown, printed):
             differences += [
                 f"$ {command.typed}",

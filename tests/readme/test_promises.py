@@ -56,6 +56,7 @@ def test_a_document_names_only_commands_that_exist_with_options_that_they_have(d
 
 def typed(text: str) -> Iterator[tuple[str, set[str]]]:
     """Each command of attn in backticks or a console block, with the options up to its end."""
+    text = re.sub(r"(\|?)\\?\n    ", r"\1 ", text)
     for line in re.findall(r"^\$ (.*)$", text, re.MULTILINE) + re.findall(r"`([^`\n]*)`", text):
         for part in re.split(r"[|;]|&&|\$\(", re.sub(r"'[^']*'|\"[^\"]*\"", "TEXT", line)):
             if found := re.match(r"\s*(?:\S*/)?attn ([\w-]+)(.*)", part):
@@ -63,7 +64,7 @@ def typed(text: str) -> Iterator[tuple[str, set[str]]]:
 
 
 def test_commands_are_found_in_lines_and_in_words() -> None:
-    text = "$ a | attn why -w - --key 'x --no' --json | jq '.a'\nSee `attn heads --by ablation` and `--full`.\n"
+    text = "$ a |\n    attn why -w - --key 'x --no' \\\n    --json | jq '.a'\n`attn heads --by x`, `--full`\n"
     assert list(typed(text)) == [("why", {"-w", "--key", "--json"}), ("heads", {"--by"})]
 
 

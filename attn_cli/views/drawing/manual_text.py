@@ -129,7 +129,8 @@ def _paragraphs(header: list[Text], rows: list[list[Text]]) -> Iterator[Text | P
         yield Text.assemble(row[0], style="bold")
         for heading, cell in zip(header[1:], row[1:], strict=True):
             if cell.plain:
-                yield Padding(Text.assemble(heading, ": " if heading.plain else "", cell), (0, 0, 0, GAP))
+                named = [heading, ": "] if heading.plain and len(header) > 2 else []
+                yield Padding(Text.assemble(*named, cell), (0, 0, 0, GAP))
 
 
 class _Manual(Markdown):

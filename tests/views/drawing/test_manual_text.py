@@ -28,12 +28,13 @@ def test_a_table_has_columns_where_each_has_room() -> None:
 def test_on_a_narrow_screen_the_rows_of_a_table_are_paragraphs() -> None:
     assert lines(TABLE, 24) == [
         "one",
-        "  means: a first thing",
-        "  that takes many words",
+        "  a first thing that",
+        "  takes many words",
         "",
         "two",
-        "  means: a second",
+        "  a second",
     ]
+    assert lines("| a | b | c |\n| - | - | - |\n| one | | three four |", 10) == ["one", "  c: three", "  four"]
 
 
 def test_code_is_indented_where_there_is_room() -> None:
