@@ -1,6 +1,8 @@
 """`attn manual`: every page at every width, a search, and the way to both from help and errors."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from attn_cli.cli.app import COMMANDS
 from attn_cli.manual import TOPICS, read_page, summary
 from attn_cli.views.drawing.text import MARK, cells
-from tests.cli.conftest import Attn
+from tests.cli.conftest import CLEAN, Attn
 from tests.cli.test_screen import COLOURS
 
 FOLDER = Path(__file__).parents[2] / "attn_cli/manual"
@@ -96,6 +98,12 @@ def test_a_name_like_no_topic_still_names_one(call: Attn) -> None:
     ran = call("manual", "nosuch")
     ran.complains(1, "no page 'nosuch'")
     assert any(f"nearest is {topic!r}" in ran.errors for topic in TOPICS)
+
+
+def test_a_closed_standard_output_is_an_error_and_no_bug() -> None:
+    command = ["sh", "-c", f"{sys.executable} -m attn_cli manual >&-"]
+    done = subprocess.run(command, stderr=subprocess.PIPE, env=CLEAN, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 2)
 
 
 def test_a_search_prints_page_heading_and_line(call: Attn) -> None:

@@ -56,7 +56,7 @@ def command(options: ManualOptions) -> None:
     if options.format not in (None, "terminal", "markdown"):
         raise UsageError(f"--format: there is no {options.format!r}", hint="choose terminal or markdown")
     require("--color", options.color, "colors")
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"  # standard output may be closed
     screen = Screen(width(sys.stdout), color_system(options.color, sys.stdout), encoding)
     raw = options.format == "markdown"
     text = _list(options.word, screen, raw=raw) if options.topic is None else _page(options.topic, screen, raw=raw)
