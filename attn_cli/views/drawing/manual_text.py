@@ -129,7 +129,7 @@ def _paragraphs(header: list[Text], rows: list[list[Text]]) -> Iterator[Text | P
         yield Text.assemble(row[0], style="bold")
         for heading, cell in zip(header[1:], row[1:], strict=True):
             if cell.plain:
-                named = [heading, ": "] if heading.plain and len(header) > 2 else []
+                named: list[Text | str] = [heading, ": "] if heading.plain and len(header) > 2 else []
                 yield Padding(Text.assemble(*named, cell), (0, 0, 0, GAP))
 
 
