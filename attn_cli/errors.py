@@ -32,8 +32,8 @@ class SelectionError(AttnError):
     """A layer, head, stage or token that is not there."""
 
 
-def did_you_mean(typed: str, names: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """The beginning of a hint, `did you mean 'causal'? `, or nothing where no name is near to what was typed.
+def nearest(typed: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The name that is nearest to what was typed, None where none is near.
 
     A name that differs in upper and lower case alone is nearer than any other.
     """
@@ -41,4 +41,10 @@ def did_you_mean(typed: str, names: Iterable[str], *, cutoff: float = 0.6) -> st
 
     known = list(names)
     near = [name for name in known if name.lower() == typed.lower()] or get_close_matches(typed, known, 1, cutoff)
-    return f"did you mean {near[0]!r}? " if near else ""
+    return near[0] if near else None
+
+
+def did_you_mean(typed: str, names: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """The beginning of a hint: `did you mean 'causal'? `, or nothing where no name is near."""
+    near = nearest(typed, names, cutoff=cutoff)
+    return "" if near is None else f"did you mean {near!r}? "

@@ -47,6 +47,8 @@ def _call(arguments: list[str]) -> int:
 
     from attn_cli.cli.app import COMMANDS, app_of
 
+    if arguments[:1] == ["help"]:  # attn help why is attn why --help
+        arguments = [*(name for name in arguments[1:] if name != "help"), "--help"]
     asked = arguments[:1] if set(arguments[:1]) & set(COMMANDS) else COMMANDS
     try:
         code = get_command(app_of(asked)).main(args=arguments, prog_name="attn", standalone_mode=False)
@@ -68,21 +70,37 @@ def _usage(error: typer.TyperException, arguments: list[str]) -> tuple[str, str]
     context: Any = getattr(error, "ctx", None)
     named = next((argument for argument in arguments if not argument.startswith("-")), "")
     path = context.command_path if context else f"attn {named}".rstrip()
-    command = context.command if context else None
+    command: Any = context.command if context else _command(named)
     example = next(iter(examples(command)), f"{path} {EXAMPLE}")
     if "unexpected extra argument" in error.message and any(p.name == "text" for p in getattr(command, "params", ())):
-        return error.message, f"quote the sentence: {example}"
-    if near := getattr(error, "possibilities", None):
-        return error.message, f"did you mean {' or '.join(sorted(near))}?"
+        return error.message, f"quote the text: {example}"
+    if (option := getattr(error, "option_name", None)) is not None and command is not None:
+        from attn_cli.cli.guesses import option_hint, value_hint
+
+        if hasattr(error, "possibilities"):
+            return error.message, option_hint(option, command, path)
+        if hint := value_hint(option, command):
+            return error.message, hint
     message = re.sub(r"^Invalid value for '(\S+)': ", r"\1: ", error.format_message())
-    wrong, suggests, suggestion = message.rpartition(". Did you mean ")
-    if suggests:
-        return wrong, f"did you mean {suggestion}"
     if hasattr(command, "commands"):
-        return message, f"{path} --help lists the commands; a sentence needs one: {path} explain {EXAMPLE}"
+        from attn_cli.cli.guesses import command_hint
+
+        message = message.partition(". Did you mean ")[0].removesuffix(".")
+        near = command_hint(message.partition("'")[2].removesuffix("'"), command.commands)
+        return message, near or f"{path} --help lists the commands; a text needs one: {path} explain {EXAMPLE}"
     if message.startswith("Missing") and examples(command):
         return message, f"such as {example}"
     return message, f"{path} --help lists the options"
+
+
+def _command(name: str) -> Any:
+    """A command by its name, None where there is none."""
+    from typer.main import get_command
+
+    from attn_cli.cli.app import COMMANDS, app_of
+
+    group: Any = get_command(app_of(COMMANDS))
+    return getattr(group, "commands", {}).get(name)
 
 
 def _output_failed(error: OSError) -> int:
@@ -104,13 +122,13 @@ def _internal(error: Exception) -> int:
 
         _print_error(traceback.format_exc().rstrip())
     else:
-        what = safe(f"{type(error).__name__}: {error}")
+        what = one_line(f"{type(error).__name__}: {error}")
         _print_error(f"attn: internal error: {what} (ATTN_DEBUG=1 shows the traceback)")
     return 70
 
 
 def _complain(message: str, hint: str, code: int) -> int:
-    _print_error(f"attn: {safe(message)}\n  hint: {safe(hint)}")
+    _print_error(f"attn: {one_line(message)}\n  hint: {one_line(hint)}")
     return code
 
 
@@ -121,13 +139,9 @@ def _print_error(text: str) -> None:
             print(text, file=sys.stderr, flush=True)
 
 
-def safe(text: str) -> str:
-    """One line that a terminal shows as it is: control and format characters escaped, a long text cut off."""
-    from unicodedata import category
+def one_line(text: str) -> str:
+    """One line of text that is safe to print, as on every screen; a long text is cut off."""
+    from attn_cli.views.drawing.text import safe  # only errors need it
 
-    unsafe = ("Cc", "Cf", "Cs", "Zl", "Zp")
-    escaped = "".join(
-        character.encode("unicode_escape").decode() if category(character) in unsafe else character
-        for character in text[: LONGEST + 1]
-    )
-    return escaped if len(escaped) <= LONGEST else escaped[: LONGEST - 1] + "…"
+    shown = safe(text[: LONGEST + 1])
+    return shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…"

@@ -4,15 +4,15 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, ShowOptions, SourceOptions, WhatIfOptions
+from attn_cli.cli.text import refuse_files, text_of
 from attn_cli.errors import UsageError
-from attn_cli.sources.documents.files import read_text
 from attn_cli.sources.whatif import WhatIf
 
 if TYPE_CHECKING:
     from attn_cli.models.request import ModelRequest
 
 UNCHANGED = WhatIfOptions()
-_ACTS = ("text", "mask")
+_ACTS = ("text", "as_text", "mask")
 _OPTIONS = {"raw_tokens": "raw-tokens", "no_special": "no-special", "weights": "w", "matrix_stage": "as"}
 
 
@@ -38,11 +38,13 @@ def model_request(
         refuse_options(checkpoint, CheckpointOptions(), "there is no checkpoint (-m)", ("model",))
         return None
     refuse_options(source, SourceOptions(), "the numbers and the text's pieces come from the checkpoint", _ACTS)
+    refuse_files(source, checkpoint)
+    text = text_of(source)
     from attn_cli.models.request import ModelRequest
 
     return ModelRequest(
         model=checkpoint.model,
-        text=read_text() if source.text == "-" else source.text,
+        text=text,
         ids=checkpoint.ids,
         target=checkpoint.target,
         target_ids=checkpoint.target_ids,

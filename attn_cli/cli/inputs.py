@@ -1,21 +1,18 @@
 """From options to the trace that they ask for."""
 
-import os
 from collections.abc import Collection
 from dataclasses import replace
 
 from attn_cli.cli.checkpoints import UNCHANGED, model_request, what_if_of
 from attn_cli.cli.choices import require
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, SourceOptions, WhatIfOptions
+from attn_cli.cli.text import text_of
 from attn_cli.errors import SelectionError, UsageError
-from attn_cli.sources.documents.files import read_text
 from attn_cli.sources.explain import ALL_STAGES, run
 from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.request import Request
 from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Layer, Trace
-
-SUFFIXES = (".json", ".npz", ".npy", ".csv", ".safetensors")
 
 
 def request_of(source: SourceOptions, change: WhatIfOptions = UNCHANGED) -> Request:
@@ -25,8 +22,8 @@ def request_of(source: SourceOptions, change: WhatIfOptions = UNCHANGED) -> Requ
     require("--tokenizer", source.tokenizer, "tokenizers")
     require("--as", source.matrix_stage, "matrix_stages")
     require("--unknown", source.unknown, "unknown")
-    text = read_text() if source.text == "-" else source.text
-    return Request(**vars(source) | {"text": text, "what_if": what_if_of(change)})
+    options = {name: value for name, value in vars(source).items() if name != "as_text"}
+    return Request(**options | {"text": text_of(source), "what_if": what_if_of(change)})
 
 
 def trace_of(
@@ -50,11 +47,6 @@ def stages_of(choice: SelectOptions, default: tuple[str, ...] | None = None) -> 
     typed = [name.strip() for names in choice.stage or [] for name in names.split(",")]
     stages = [stage for name in typed for stage in (PARTS if name == "parts" else (name,))]
     return None if "all" in stages else tuple(stages) or default
-
-
-def is_document(text: str) -> bool:
-    """Whether this is the path of a document, not a text: the file exists, or the name ends like one."""
-    return text == "-" or os.path.exists(text) or os.path.splitext(text)[1].lower() in SUFFIXES
 
 
 def chosen_of(request: Request, choice: SelectOptions, stages: Collection[str] | None) -> Trace:

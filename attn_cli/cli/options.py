@@ -46,6 +46,9 @@ class InputOptions:
     """Input"""
 
     text: Text = None
+    as_text: Annotated[
+        bool, typer.Option("--text", help="TEXT, or standard input, is a text, even if it names a file or holds JSON.")
+    ] = False
     weights: Annotated[
         str | None,
         typer.Option(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from attn_cli.cli.checkpoints import model_request
 from attn_cli.cli.inputs import chosen_of, request_of
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, SourceOptions
+from attn_cli.cli.text import read_piped
 from attn_cli.errors import DocumentError, UsageError
 from attn_cli.sources.documents.files import read_text
 from attn_cli.trace.trace import Trace
@@ -23,15 +24,19 @@ def traces_of(
     if repeat is not None:
         yield _repeated(source, checkpoint, choice, texts, repeat)
         return
-    lines: list[str | None] = [*_lines(source, texts)] or [source.text]
-    request = model_request(replace(source, text=None), checkpoint)
-    for line in lines:
-        if request is None:
-            yield chosen_of(request_of(replace(source, text=line)), choice, None)
-        else:
-            from attn_cli.models.explain import run_model
+    lines: list[str | None] = [*_lines(source, texts)]
+    if lines:
+        source = replace(source, text=None, as_text=False)
+    request = model_request(source, checkpoint)
+    if request is None:
+        plain = request_of(source)
+        for line in lines or [plain.text]:
+            yield chosen_of(replace(plain, text=line), choice, None)
+        return
+    from attn_cli.models.explain import run_model
 
-            yield run_model(replace(request, text=line), layers=choice.layer, heads=choice.head, stages=("weights",))
+    for line in lines or [request.text]:
+        yield run_model(replace(request, text=line), layers=choice.layer, heads=choice.head, stages=("weights",))
 
 
 def has_input(source: SourceOptions, checkpoint: CheckpointOptions, texts: str | None) -> bool:
@@ -43,11 +48,14 @@ def _lines(source: SourceOptions, texts: str | None) -> list[str]:
     """The lines of a file or of standard input that are not blank; none where neither is asked for."""
     if texts is not None and source.text is not None:
         raise UsageError("TEXT and --texts are both given", hint="give one of them")
+    if texts is not None and source.as_text:
+        raise UsageError("--text cannot act here: the lines of --texts are texts", hint="leave --text out")
     if texts is None and source.text != "-":
         return []
     if source.weights == "-" and "-" in (texts, source.text):
         raise UsageError("the texts and -w cannot both be standard input", hint="put one of them in a file")
-    lines = [line for line in read_text(texts or "-").splitlines() if line.strip()]
+    content = read_piped(as_text=source.as_text) if texts is None else read_text(texts)
+    lines = [line for line in content.splitlines() if line.strip()]
     if not lines:
         raise DocumentError("there is no text, only blank lines", hint="give one text per line")
     return lines

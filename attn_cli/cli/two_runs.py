@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from attn_cli.analysis.logits.prediction import Prediction, prediction
 from attn_cli.cli.checkpoints import UNCHANGED, model_request
-from attn_cli.cli.inputs import chosen_of, is_document, request_of, stages_of
+from attn_cli.cli.inputs import chosen_of, request_of, stages_of
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, SourceOptions, WhatIfOptions
+from attn_cli.cli.text import is_document, read_piped
 from attn_cli.errors import UsageError, did_you_mean
 from attn_cli.models.next_token import Expected
-from attn_cli.sources.documents.files import read_text
 from attn_cli.sources.documents.settings import PARSERS
 from attn_cli.trace.trace import Trace
 
@@ -94,7 +94,8 @@ def two_runs(first: RunOptions, second_text: str | None, changes: list[str]) -> 
     if (first.source.text, second_text).count("-") > 1:
         raise UsageError("A and B cannot both be standard input", hint="put one of them in a file")
     if first.checkpoint.model is not None and first.source.text == "-":
-        first = replace(first, source=replace(first.source, text=read_text()))
+        text = read_piped(as_text=first.source.as_text)
+        first = replace(first, source=replace(first.source, text=text, as_text=True))
     elif second_text is None and "-" in (first.source.text, first.source.weights):
         raise UsageError("A and B both need standard input, which is read once", hint="put it in a file")
     a = _unchanged(first) if second_text is None and not changes else first
@@ -139,7 +140,7 @@ def _unchanged(run: RunOptions) -> RunOptions:
 
 def _document_or_text(source: SourceOptions) -> SourceOptions:
     """The same source, read as a document where its text is the path of one."""
-    if source.weights is None and source.text is not None and is_document(source.text):
+    if source.weights is None and source.text is not None and not source.as_text and is_document(source.text):
         return replace(source, text=None, weights=source.text)
     return source
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import pytest
 import typer
 
-from attn_cli.cli.boundary import run, safe
+from attn_cli.cli.boundary import one_line, run
 from attn_cli.errors import DocumentError, UsageError
 
 
@@ -58,10 +58,10 @@ def nothing() -> None: ...
 
 
 USAGE = [
-    (["explain", "are", "amazing"], "Got unexpected extra argument(s) (amazing)", "quote the sentence: attn explain "),
+    (["explain", "are", "amazing"], "Got unexpected extra argument(s) (amazing)", "quote the text: attn explain "),
     (["schema", "a", "b"], "Got unexpected extra argument(s) (b)", "attn schema --help lists the options"),
     (["expain"], "No such command 'expain'", "did you mean 'explain'?"),
-    (["Hello world"], "No such command 'Hello world'.", "attn --help lists the commands; a sentence needs one: "),
+    (["Hello world"], "No such command 'Hello world'", "attn --help lists the commands; a text needs one: "),
     (["explain", "--haed", "1"], "No such option: --haed", "did you mean --head"),
     (["explain", "--zzzz"], "No such option: --zzzz", "attn explain --help lists the options"),
     (["explain", "--head", "x"], "--head: 'x' is not a valid", "attn explain --help lists"),
@@ -121,9 +121,9 @@ def test_an_interruption_goes_on_to_the_program(outcome: Outcome) -> None:
 
 
 def test_a_long_text_is_cut_off_and_a_plain_one_is_left() -> None:
-    assert safe("é 猫 a\\b") == "é 猫 a\\b"
-    assert len(safe("\0" * 10_000)) == 500
-    assert safe("a" * 501).endswith("a…")
+    assert one_line("é 猫 a\\b") == "é 猫 a\\b"
+    assert len(one_line("\0" * 10_000)) == 500
+    assert one_line("a" * 501).endswith("a…")
 
 
 PROGRAM = """
