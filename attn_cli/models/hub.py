@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from attn_cli.errors import AttnError, DocumentError
+from attn_cli.installing import install_hint
 from attn_cli.models.files.tensors import INDEX, SINGLE
 from attn_cli.models.gguf import is_gguf, parts
 from attn_cli.models.gguf.tags import meant, models, some, tag_of
@@ -137,9 +138,7 @@ def _library() -> Any:
     try:
         import huggingface_hub
     except ImportError as error:
-        raise AttnError(
-            "a model's name needs the package huggingface_hub", hint="pip install 'attn-cli[models]' brings it"
-        ) from error
+        raise AttnError("a model's name needs the package huggingface_hub", hint=install_hint("models")) from error
     return huggingface_hub
 
 

@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from attn_cli.errors import AttnError, DocumentError
+from attn_cli.installing import install_hint
 from attn_cli.models.files.tensors import Tensor
 
-INSTALL = "pip install 'attn-cli[gguf]' brings it"
 AGAIN = "copy or download it again"
 
 _SCALARS = ("B", "b", "H", "h", "I", "i", "f", "?", None, None, "Q", "q", "d")
@@ -40,7 +40,7 @@ def library() -> Any:
     try:
         import gguf
     except ImportError as error:
-        raise AttnError("reading a GGUF file needs the package gguf", hint=INSTALL) from error
+        raise AttnError("reading a GGUF file needs the package gguf", hint=install_hint("gguf")) from error
     return gguf
 
 

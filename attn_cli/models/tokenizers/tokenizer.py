@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from attn_cli.errors import AttnError, DocumentError
+from attn_cli.installing import install_hint
 from attn_cli.models.gguf import is_gguf
 from attn_cli.models.tokenizers.spelling import text_of
-
-INSTALL = "pip install 'attn-cli[models]' brings it"
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def tokenizers_library() -> Any:
     try:
         import tokenizers
     except ImportError as error:
-        raise AttnError("reading a model's text needs the package tokenizers", hint=INSTALL) from error
+        raise AttnError("reading a model's text needs the package tokenizers", hint=install_hint("models")) from error
     return tokenizers
 
 

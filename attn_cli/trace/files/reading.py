@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from attn_cli.errors import DocumentError
+from attn_cli.installing import update_hint
 from attn_cli.trace.files.checker import quoted
 from attn_cli.trace.files.describe import FORMAT, VERSION
 from attn_cli.trace.files.fields import Fields
@@ -54,7 +55,7 @@ def _check_format(document: Mapping[str, Any], name: str) -> None:
         )
     if version > VERSION:
         message = f"{name}: trace version {version} is newer than this attn, which reads {VERSION}"
-        raise DocumentError(message, hint="pip install --upgrade attn-cli")
+        raise DocumentError(message, hint=update_hint())
 
 
 def _drafts(layers: Any, name: str, place: Place) -> list[Draft]:

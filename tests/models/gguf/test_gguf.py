@@ -261,7 +261,7 @@ def test_without_the_package_its_command_is_said(folder: Path, tmp_path: Path, m
     monkeypatch.setitem(sys.modules, "gguf", None)
     with pytest.raises(AttnError) as caught:
         open_model(str(path))
-    assert "pip install 'attn-cli[gguf]'" in caught.value.hint
+    assert "pip install -e '.[gguf]' brings it" in caught.value.hint
 
 
 def test_a_file_is_described_as_its_folder_is(folder: Path, tmp_path: Path) -> None:
