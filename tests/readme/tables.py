@@ -204,10 +204,23 @@ def families() -> str:
     return ", ".join(f"`{model_type}`" for model_type in sorted(FAMILIES)) + "\n"
 
 
+EXAMPLES = {
+    "acts": "causal:start", "cap": "50", "count": "2", "does": "do", "factor": "0.5", "found": "0.25", "groups": "2",
+    "holds": "hold", "is_": "are", "key": "key 0", "keys": "5", "least": "0.99", "mask": "causal", "queries": "3",
+    "root": "1/√4", "sees": "the key after it", "source": "Q and K", "stage": "scores", "what": "the mask",
+    "whole": "1", "whose": "that of the model", "width": "8",
+}  # fmt: skip
+"""What a finding may say of a dump, by the name that stands for it."""
+
+
 def checks() -> str:
-    """Every finding; what is filled in where it is found is left open here."""
-    rows = [(f"`{name}`", kind.severity, re.sub(r"\{\w+\}", "…", kind.what)) for name, kind in KINDS.items()]
-    return table(("code", "is a", "what `check` found"), rows)
+    """Every finding as it is worded for an example."""
+    windows = {"mask": "sliding:3", "acts": "sliding:4"}
+    rows = [
+        (f"`{name}`", kind.severity, kind.what.format(**EXAMPLES | (windows if "window" in name else {})))
+        for name, kind in KINDS.items()
+    ]
+    return table(("code", "is a", "such as"), rows)
 
 
 def conventions() -> str:
