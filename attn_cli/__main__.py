@@ -44,7 +44,7 @@ def _interrupted() -> None:
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
         pass  # a stream that is closed, or not a file
-    sys.exit(130)
+    os._exit(130)  # nothing is left to write, and taking modules apart while signals arrive can crash
 
 
 if __name__ == "__main__":

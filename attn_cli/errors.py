@@ -1,6 +1,6 @@
 """What can go wrong, each error with what is wrong and what to do about it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class AttnError(Exception):
@@ -48,3 +48,13 @@ def did_you_mean(typed: str, names: Iterable[str], *, cutoff: float = 0.6) -> st
     """The beginning of a hint: `did you mean 'causal'? `, or nothing where no name is near."""
     near = nearest(typed, names, cutoff=cutoff)
     return "" if near is None else f"did you mean {near!r}? "
+
+
+def refuse(why: str, options: Mapping[str, object]) -> None:
+    """Raise UsageError for the first option, by its spelling, that is set although it cannot act.
+
+    An option is set unless it is None, False or an empty list; 0 is a value.
+    """
+    for option, value in options.items():
+        if not (value is None or value is False or value in ((), [])):
+            raise UsageError(f"{option} cannot act here: {why}", hint=f"leave {option} out")

@@ -15,9 +15,9 @@ from attn_cli.cli.options import (
     WhatIfOptions,
 )
 from attn_cli.cli.results import Result, again, deliver, format_of
-from attn_cli.errors import UsageError
+from attn_cli.errors import UsageError, refuse
 from attn_cli.sources.explain import read, traced
-from attn_cli.sources.naming import chosen_layers
+from attn_cli.sources.selection import Selection
 from attn_cli.trace.trace import Trace
 from attn_cli.views.display import Display
 
@@ -46,11 +46,9 @@ def deliver_aggregate(
 
     name = picturing.aggregate or ""
     method = _method(name)
-    if choice.stage is not None:
-        raise UsageError("--stage cannot act here: --aggregate combines weights", hint="leave --stage out")
-    if method.signed and (picturing.drop or _colored(picturing)):
-        option = "--drop" if picturing.drop else "--color-scale"
-        raise UsageError(f"{option} cannot act here: {name} has numbers below 0", hint=f"leave {option} out")
+    refuse("--aggregate combines weights", {"--stage": choice.stage})
+    if method.signed:
+        refuse(f"{name} has numbers below 0", {"--drop": picturing.drop, "--color-scale": _colored(picturing)})
     trace, writes = _gathered(source, checkpoint, change, choice, method, name)
     combined = aggregate(trace, name, writes, choice.head)
     if _colored(picturing):
@@ -126,16 +124,18 @@ def _gathered(
 
     if (request := model_request(source, checkpoint, change)) is not None:
         from attn_cli.models.explain import run_model
+        from attn_cli.models.layer_names import layer_names
         from attn_cli.models.output_matrix import writes_of_model
 
-        if request.words and method.needs != ("weights",):
-            raise UsageError(f"--words cannot act here: {name} needs more than weights", hint="leave --words out")
-        trace = run_model(request, layers=choice.layer, stages=method.needs)
+        if method.needs != ("weights",):
+            refuse(f"{name} needs more than weights", {"--words": request.words})
+        layers = Selection(choice.layer, choice.head, layer_names(request.opened.model.architecture)).layers
+        trace = run_model(request, layers=",".join(layers), stages=method.needs)
         return trace, writes_of_model(request.opened.model)
     from attn_cli.sources.output_matrix import writes_of
 
     text_request = request_of(source, change)
     document = read(text_request)
     trace = traced(text_request, document)
-    wanted = chosen_layers(choice.layer, [layer.name for layer in trace.layers])
-    return replace(trace, layers=tuple(layer for layer in trace.layers if layer.name in wanted)), writes_of(document)
+    chosen = Selection(choice.layer, choice.head, [layer.name for layer in trace.layers]).layers
+    return replace(trace, layers=tuple(layer for layer in trace.layers if layer.name in chosen)), writes_of(document)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, ShowOptions, SourceOptions, WhatIfOptions
 from attn_cli.cli.text import refuse_files, text_of
-from attn_cli.errors import UsageError
+from attn_cli.errors import refuse
 from attn_cli.sources.whatif import WhatIf
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 UNCHANGED = WhatIfOptions()
 _ACTS = ("text", "as_text", "mask")
-_OPTIONS = {"raw_tokens": "raw-tokens", "no_special": "no-special", "weights": "w", "matrix_stage": "as"}
+_OPTIONS = {"as_text": "--text", "weights": "-w", "matrix_stage": "--as"}
 
 
 def what_if_of(change: WhatIfOptions, mask: str | None = None) -> WhatIf:
@@ -64,13 +64,11 @@ def weights_alone(checkpoint: CheckpointOptions, choice: SelectOptions, show: Sh
     if checkpoint.model is None:
         return False
     data = format_of(show.format, show.json, show.output) not in ("terminal", "markdown")
-    return data or checkpoint.words or choice.layer is None or choice.head is None
+    return data or checkpoint.words or not choice.names_heads
 
 
 def refuse_options(given: object, without: object, why: str, allowed: tuple[str, ...]) -> None:
     """Raise UsageError for the first option that differs from its default and is not allowed."""
-    for field in fields(given):  # type: ignore[arg-type]
-        if field.name not in allowed and getattr(given, field.name) != getattr(without, field.name):
-            option = _OPTIONS.get(field.name, field.name.replace("_", "-"))
-            spelled = f"-{option}" if len(option) == 1 else f"--{option}"
-            raise UsageError(f"{spelled} cannot act here: {why}", hint=f"leave {spelled} out")
+    for name in (field.name for field in fields(given) if field.name not in allowed):  # type: ignore[arg-type]
+        option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
+        refuse(why, {option: getattr(given, name) != getattr(without, name)})

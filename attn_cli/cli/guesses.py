@@ -24,7 +24,7 @@ OPTIONS: Mapping[str, str] = MappingProxyType(
         "--positions rope": "rotary rope-base theta",
         "--softcap NUMBER": "cap soft-cap logit-softcap",
         "--temperature NUMBER": "temp tau",
-        "--without-head L.H": "ablate ablate-head ablation remove-head zero-head no-head prune",
+        "--without-head HEAD": "ablate ablate-head ablation remove-head zero-head no-head prune",
         "--without-token TOKEN": "remove-token delete-token no-token exclude",
         "--drop KEY": "ignore skip drop-token drop-key",
         "--next N": "top-k topk predict generate prediction predictions",

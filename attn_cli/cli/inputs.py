@@ -7,10 +7,10 @@ from attn_cli.cli.checkpoints import UNCHANGED, model_request, what_if_of
 from attn_cli.cli.choices import require
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, SourceOptions, WhatIfOptions
 from attn_cli.cli.text import text_of
-from attn_cli.errors import SelectionError, UsageError
+from attn_cli.errors import SelectionError, UsageError, refuse
 from attn_cli.sources.explain import ALL_STAGES, run
-from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.request import Request
+from attn_cli.trace.addresses import address
 from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Layer, Trace
 
@@ -51,9 +51,7 @@ def stages_of(choice: SelectOptions, default: tuple[str, ...] | None = None) -> 
 
 def chosen_of(request: Request, choice: SelectOptions, stages: Collection[str] | None) -> Trace:
     """The trace of a text or document, with the chosen layers, heads and stages alone."""
-    trace = run(request, heads=choice.head, stages=stages)
-    wanted = chosen_layers(choice.layer, [layer.name for layer in trace.layers])
-    return replace(trace, layers=tuple(layer for layer in trace.layers if layer.name in wanted))
+    return run(request, layers=choice.layer, heads=choice.head, stages=stages)
 
 
 def one_head(source: SourceOptions, checkpoint: CheckpointOptions, choice: SelectOptions) -> tuple[Trace, Layer, int]:
@@ -61,11 +59,10 @@ def one_head(source: SourceOptions, checkpoint: CheckpointOptions, choice: Selec
 
     Without --layer or --head it is the first, and a note says so; a checkpoint needs both.
     """
-    if choice.stage is not None:
-        raise UsageError("--stage cannot act here: the arithmetic of a cell needs all stages", hint="leave --stage out")
+    refuse("the arithmetic of a cell needs all stages", {"--stage": choice.stage})
     if (request := model_request(source, checkpoint)) is not None:
-        if choice.layer is None or choice.head is None:
-            raise UsageError("a checkpoint has many heads", hint="choose one with --layer and --head")
+        if not choice.names_heads:
+            raise UsageError("a checkpoint has many heads", hint="choose one with --head, such as --head L5.1")
         from attn_cli.models.explain import run_model
 
         trace = run_model(request, layers=choice.layer, heads=choice.head, stages=None)
@@ -79,6 +76,6 @@ def one_head(source: SourceOptions, checkpoint: CheckpointOptions, choice: Selec
                 f"--{what} {chosen} names {count} {what}s, and this command explains one", hint=f"choose one {what}"
             )
         if chosen is None and count > 1:
-            first = layer.name if what == "layer" else f"head {layer.head_index[0]}"
-            trace = replace(trace, notes=(*trace.notes, f"{first} of {count}: --{what} chooses another"))
+            first = address(layer.name) if what == "layer" else f"head {layer.head_index[0]}"
+            trace = replace(trace, notes=(*trace.notes, f"{first} of {count} {what}s: --{what} chooses another"))
     return trace, layer, layer.head_index[0]

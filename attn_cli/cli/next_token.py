@@ -6,7 +6,7 @@ from collections.abc import Callable
 from attn_cli.cli.checkpoints import model_request, refuse_options
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, ShowOptions, SourceOptions
 from attn_cli.cli.results import Result, again, deliver, display_of
-from attn_cli.errors import UsageError
+from attn_cli.errors import UsageError, refuse
 from attn_cli.models.request import ModelRequest
 from attn_cli.views.page import Page
 
@@ -23,10 +23,8 @@ def deliver_next_token(
     writing = bool(getattr(measured, "writes", False))
     option = "--writes" if writing else "--by ablation"
     refuse_options(measured, type(measured)(), f"{option} is about the next token", ("by", "writes"))
-    if writing and getattr(measured, "by", None) is not None:
-        raise UsageError("--by cannot act here: --writes has its own order", hint="leave --by out")
-    if choice.stage is not None:
-        raise UsageError(f"--stage cannot act here: {option} is about the next token", hint="leave --stage out")
+    refuse("--writes has its own order", {"--by": writing and getattr(measured, "by", None)})
+    refuse(f"{option} is about the next token", {"--stage": choice.stage})
     request = model_request(source, checkpoint)
     if request is None:
         raise UsageError(f"{option} is about the next token, which takes a model", hint="name one with -m")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from attn_cli.cli.choices import completing
+from attn_cli.cli.completion import complete_addresses, complete_heads, complete_layers
 from attn_cli.cli.number_types import MOST, any_whole, whole
 
 COMMON = ("weights", "model", "heads", "mask", "layer", "head", "stage", "format", "output")
@@ -169,7 +170,10 @@ class WhatIfOptions:
         list[str] | None, typer.Option(metavar="TOKEN", help="Leave out this token, wherever it occurs in the text.")
     ] = None
     without_head: Annotated[
-        list[str] | None, typer.Option(metavar="L.H", help="Zero-ablate a head: 5.1 is head 1 of layer 5.")
+        list[str] | None,
+        typer.Option(
+            metavar="HEAD", help="Zero-ablate a head: L5.1 is head 1 of layer 5.", autocompletion=complete_addresses
+        ),
     ] = None
     temperature: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="Divide scores by this before softmax; below 1 sharpens.")
@@ -184,15 +188,34 @@ class SelectOptions:
     """Selection"""
 
     layer: Annotated[
-        str | None, typer.Option(metavar="LAYERS", help="Layers: 0, -1, 0-3, 0,5, encoder.3, decoder.0.cross or all.")
+        str | None,
+        typer.Option(
+            metavar="LAYERS",
+            help="Layers: 0, -1, 0-3, 0,5, all, or L3; E3, D3, X3 for encoder, decoder and cross-attention.",
+            autocompletion=complete_layers,
+        ),
     ] = None
-    head: Annotated[str | None, typer.Option(metavar="HEADS", help="Query heads: 0, -1, 0-3, 0,5 or all.")] = None
+    head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEADS",
+            help="Query heads: 0, -1, 0-3, 0,5, all, or L3.5 for head 5 of layer 3.",
+            autocompletion=complete_heads,
+        ),
+    ] = None
     stage: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAMES", help="Stages, separated by commas: {stages}.", autocompletion=completing("stages")
         ),
     ] = None
+
+    @property
+    def names_heads(self) -> bool:
+        """Whether layers and heads are both chosen, be it with an address."""
+        from attn_cli.sources.selection import chooses_heads
+
+        return chooses_heads(self.layer, self.head)
 
 
 @dataclass(frozen=True, repr=False)

@@ -4,7 +4,7 @@ import os
 import shlex
 
 from attn_cli.cli.options import CheckpointOptions, InputOptions
-from attn_cli.errors import DocumentError, UsageError
+from attn_cli.errors import DocumentError, refuse
 from attn_cli.sources.documents.files import read_text
 
 SUFFIXES = (".json", ".npz", ".npy", ".csv", ".safetensors")
@@ -19,8 +19,8 @@ def is_document(text: str) -> bool:
 
 def text_of(source: InputOptions) -> str | None:
     """TEXT, or standard input for `-`; DocumentError where it is a file's name, or JSON, and --text is not given."""
-    if source.as_text and source.text is None:
-        raise UsageError("--text cannot act here: there is no TEXT", hint="leave --text out")
+    if source.text is None:
+        refuse("there is no TEXT", {"--text": source.as_text})
     if source.text == "-":
         return read_piped(as_text=source.as_text)
     if not source.as_text:

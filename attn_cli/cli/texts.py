@@ -7,7 +7,7 @@ from attn_cli.cli.checkpoints import model_request
 from attn_cli.cli.inputs import chosen_of, request_of
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, SourceOptions
 from attn_cli.cli.text import read_piped
-from attn_cli.errors import DocumentError, UsageError
+from attn_cli.errors import DocumentError, UsageError, refuse
 from attn_cli.sources.documents.files import read_text
 from attn_cli.trace.trace import Trace
 
@@ -19,8 +19,7 @@ def traces_of(
 
     A checkpoint is opened once for all of them.
     """
-    if choice.stage is not None:
-        raise UsageError("--stage cannot act here: heads are measured by their weights alone", hint="leave --stage out")
+    refuse("heads are measured by their weights alone", {"--stage": choice.stage})
     if repeat is not None:
         yield _repeated(source, checkpoint, choice, texts, repeat)
         return
@@ -48,8 +47,8 @@ def _lines(source: SourceOptions, texts: str | None) -> list[str]:
     """The lines of a file or of standard input that are not blank; none where neither is asked for."""
     if texts is not None and source.text is not None:
         raise UsageError("TEXT and --texts are both given", hint="give one of them")
-    if texts is not None and source.as_text:
-        raise UsageError("--text cannot act here: the lines of --texts are texts", hint="leave --text out")
+    if texts is not None:
+        refuse("the lines of --texts are texts", {"--text": source.as_text})
     if texts is None and source.text != "-":
         return []
     if source.weights == "-" and "-" in (texts, source.text):
@@ -66,7 +65,7 @@ def _repeated(
 ) -> Trace:
     """The checkpoint on random tokens, drawn from --seed, and the same tokens again."""
     if checkpoint.model is None:
-        raise UsageError("--repeat cannot act here: there is no checkpoint (-m)", hint="give -m, or leave --repeat out")
+        refuse("there is no checkpoint (-m)", {"--repeat": repeat})
     if source.text is not None or texts is not None or checkpoint.ids is not None:
         raise UsageError("--repeat draws the tokens itself", hint="leave the text out")
     from attn_cli.analysis.logits.repeated import repeated_ids

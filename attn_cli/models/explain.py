@@ -13,9 +13,8 @@ from attn_cli.models.request import ModelRequest, open_request
 from attn_cli.models.tokenizers.tokenizer import Encoded
 from attn_cli.models.tokenizers.words import by_word, joined, starts
 from attn_cli.sources.explain import check_stages
-from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.remarks import ADDED, remarks
-from attn_cli.sources.selecting import indices
+from attn_cli.sources.selection import Selection
 from attn_cli.trace.stages import PARTS, STAGES
 from attn_cli.trace.trace import Array, Layer, Trace
 
@@ -41,9 +40,9 @@ def run_to_next(
     """The same, and what the model expects next where the next tokens are asked for."""
     check_stages(stages)
     model, text, target = open_request(request)
-    wanted = chosen_layers(layers, layer_names(model.architecture))
-    kept, state = _streamed(model, text, target, wanted, stages, to_end=request.next is not None)
-    kept = [layer.select(indices(heads, layer.heads, "head"), None) for layer in kept]
+    chosen = Selection(layers, heads, layer_names(model.architecture))
+    kept, state = _streamed(model, text, target, chosen.layers, stages, to_end=request.next is not None)
+    kept = [layer.select(chosen.heads(layer.name, layer.heads), None) for layer in kept]
     missing = [name for name in stages or () if not any(name in layer for layer in kept)]
     if missing and (missing[0] not in PARTS or not any(part in layer for part in PARTS for layer in kept)):
         raise SelectionError(

@@ -16,8 +16,7 @@ from attn_cli.models.network.rotary import Rotary, powers
 from attn_cli.models.network.weights import Weights
 from attn_cli.models.request import ModelRequest, open_request
 from attn_cli.sources.documents.parameters import Parameters
-from attn_cli.sources.naming import chosen_layers
-from attn_cli.sources.selecting import indices
+from attn_cli.sources.selection import Selection
 from attn_cli.trace.trace import Array, Layer
 
 AROUND = frozenset(("norm", "norms", "mlp", "parallel", "residual_scale", "cross"))
@@ -50,15 +49,16 @@ class ChosenAttention:
         return self.stack.layers[self.number]
 
 
-def layer_parameters(request: ModelRequest, layer: str, heads: str | None = None) -> Parameters:
+def layer_parameters(request: ModelRequest, layer: str | None, heads: str | None = None) -> Parameters:
     """What a document needs to do this layer's attention again, all of it or some heads.
 
     UsageError names what the layer does and a document cannot say.
     """
     model, text, target = open_request(request)
-    names = chosen_layers(layer, layer_names(model.architecture))
+    selection = Selection(layer, heads, layer_names(model.architecture))
+    names = selection.layers
     if len(names) != 1:
-        raise SelectionError(f"--layer {layer} are {len(names)} layers, and a document holds one", hint="choose one")
+        raise SelectionError(f"{len(names)} layers are chosen, and a document holds one", hint="choose one: --layer 0")
     found = _found(model, names[0])
     _refuse_unsaid(found.plan, names[0])
     tokens, asked = ((part.raw if request.raw else part.tokens) for part in (text, target))
@@ -67,7 +67,7 @@ def layer_parameters(request: ModelRequest, layer: str, heads: str | None = None
         model.tensors.let_go()
         if entered.name == names[0]:
             break
-    chosen = indices(heads, found.plan.heads, "head")
+    chosen = selection.heads(names[0], found.plan.heads)
     positions, extras = _placed(model, found, entered, chosen)
     spec = replace(found.plan.spec(cross=bool(found.side)), positions=positions)
     if chosen is not None:

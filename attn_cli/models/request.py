@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from attn_cli.errors import DocumentError, UsageError
+from attn_cli.errors import DocumentError, UsageError, refuse
 from attn_cli.models.model import Model
 from attn_cli.models.opened import OpenedCheckpoint
 from attn_cli.models.tokenizers.tokenizer import Encoded
@@ -54,14 +54,13 @@ def _encoded(request: ModelRequest) -> tuple[Encoded, Encoded]:
     """The tokens of the text, and those of the decoder's text."""
     opened = request.opened
     decodes = len(opened.model.architecture.stacks) > 1
-    if not decodes and (request.target is not None or request.target_ids is not None):
-        raise UsageError(f"--target cannot act here: {request.model} has no decoder of its own", hint="leave it out")
+    if not decodes:
+        why = f"{request.model} has no decoder of its own"
+        refuse(why, {"--target": request.target, "--target-ids": request.target_ids})
     if request.ids is not None:
         if request.text is not None:
             raise UsageError("TEXT and --ids are both given", hint="give one of them")
-        if request.pair is not None or not request.special:
-            option = "--no-special" if request.pair is None else "--pair"
-            raise UsageError(f"{option} cannot act here: --ids are the tokens as they are", hint=f"leave {option} out")
+        refuse("--ids are the tokens as they are", {"--pair": request.pair, "--no-special": not request.special})
         text = opened.encode_ids(request.ids, "--ids")
     elif request.text is None:
         raise DocumentError("there is no text", hint=f'attn explain -m {request.model} "some words", or --ids 5,17,3')

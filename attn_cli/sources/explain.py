@@ -11,7 +11,7 @@ from attn_cli.sources.documents.parameters import Parameters, draw
 from attn_cli.sources.documents.settings import within
 from attn_cli.sources.remarks import remarks
 from attn_cli.sources.request import Request
-from attn_cli.sources.selecting import indices
+from attn_cli.sources.selection import Selection
 from attn_cli.sources.tokenizers import tokenize
 from attn_cli.trace.stages import PARTS, STAGES
 from attn_cli.trace.trace import Layer, Trace, aligned
@@ -45,17 +45,24 @@ def explain(
     return run(Request(**locals()))
 
 
-def run(request: Request, *, heads: str | None = None, stages: Collection[str] | None = None) -> Trace:
-    """The trace that a request asks for, with only some heads (`0`, `-1`, `0-2`) and stages where given.
+def run(
+    request: Request, *, layers: str | None = None, heads: str | None = None, stages: Collection[str] | None = None
+) -> Trace:
+    """The trace that a request asks for, with only some layers, heads (`0`, `0-2`, `L3.5`) and stages where given.
 
     SelectionError where one of them is not there; ALL_STAGES, or None without the parts of scores, ask for what is.
     """
     check_stages(stages)
-    return traced(request, read(request), heads, stages)
+    return traced(request, read(request), layers=layers, heads=heads, stages=stages)
 
 
 def traced(
-    request: Request, found: Trace | Parameters, heads: str | None = None, stages: Collection[str] | None = None
+    request: Request,
+    found: Trace | Parameters,
+    *,
+    layers: str | None = None,
+    heads: str | None = None,
+    stages: Collection[str] | None = None,
 ) -> Trace:
     """The same of what `read` found."""
     trace = found if isinstance(found, Trace) else _attended(request, found, stages)
@@ -66,9 +73,9 @@ def traced(
                 known = ", ".join(stage for stage in STAGES if stage in there) or "other stages"
                 what = "this trace" if isinstance(found, Trace) else "this attention"
                 raise SelectionError(f"{what} has no stage {name!r}", hint=_there(found, known))
-    return replace(
-        trace, layers=tuple(layer.select(indices(heads, layer.heads, "head"), stages) for layer in trace.layers)
-    )
+    chosen = Selection(layers, heads, [layer.name for layer in trace.layers])
+    kept = (layer for layer in trace.layers if layer.name in chosen.layers)
+    return replace(trace, layers=tuple(layer.select(chosen.heads(layer.name, layer.heads), stages) for layer in kept))
 
 
 def _there(found: Trace | Parameters, known: str) -> str:

@@ -1,10 +1,11 @@
 """The layers of a model or trace, as users name them: `0`, `0-3`, `encoder.3`, `decoder.0.cross`."""
 
+import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 
-from attn_cli.errors import SelectionError
+from attn_cli.errors import SelectionError, did_you_mean
 from attn_cli.sources.selecting import indices
+from attn_cli.trace.addresses import address
 
 
 def chosen_layers(spelling: str | None, names: Sequence[str]) -> list[str]:
@@ -24,12 +25,14 @@ def chosen_layers(spelling: str | None, names: Sequence[str]) -> list[str]:
 def _named(part: str, names: Sequence[str]) -> set[str]:
     """One layer by its name, with or without the word `layers`; or all of a stack."""
     short = {name.replace("layers.", ""): name for name in names}
+    addresses = {address(name): name for name in names}
     if part in names or part in short:
         return {short.get(part, part)}
+    if part.upper() in addresses:
+        return {addresses[part.upper()]}
     if stack := {name for name in names if name.startswith(f"{part}.")}:
         return stack
-    near = get_close_matches(part, [*short], n=1)
-    there = f"{next(iter(short))} to {list(short)[-1]}"
+    near = "" if re.fullmatch(r"[A-Za-z]\d+", part) else did_you_mean(part, short)
     raise SelectionError(
-        f"there is no layer {part!r}", hint=f"did you mean {near[0]}?" if near else f"layers are {there}"
+        f"there is no layer {part!r}", hint=f"{near}layers are {address(names[0])} to {address(names[-1])}"
     )

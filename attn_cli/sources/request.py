@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from attn_cli.errors import AttnError, UsageError
+from attn_cli.errors import AttnError, UsageError, refuse
 from attn_cli.sources.documents.settings import PARSERS
 from attn_cli.sources.whatif import WhatIf
 
@@ -66,7 +66,4 @@ class Request:
 
     def refuse(self, why: str, **options: object) -> None:
         """UsageError for the first option that is given although it cannot act."""
-        for name, value in options.items():
-            if value is not None:
-                option = "--" + name.replace("_", "-")
-                raise UsageError(f"{option} cannot act here: {why}", hint=f"leave {option} out")
+        refuse(why, {"--" + name.replace("_", "-"): value for name, value in options.items()})

@@ -13,7 +13,8 @@ def indices(spelling: str | None, count: int, what: str) -> list[int] | None:
     for part in spelling.split(","):
         match = re.fullmatch(r"(-?\d{1,9})(?:-(-?\d{1,9}))?", part.strip(), re.ASCII)
         if not match:
-            raise UsageError(f"--{what}: {part!r} is no index", hint=f"a {what} is spelled 0, -1, 0-3, 0,5 or all")
+            spelled = {"head": "0, -1, 0-3, 0,5, L3.5 or all"}.get(what, "0, -1, 0-3, 0,5, L3 or all")
+            raise UsageError(f"--{what}: there is no {what} {part.strip()!r}", hint=f"a {what} is spelled {spelled}")
         first = _one(match[1], count, what)
         last = first if match[2] is None else _one(match[2], count, what)
         if last < first:

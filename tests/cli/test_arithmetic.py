@@ -223,8 +223,8 @@ def test_a_layer_and_a_head_can_be_chosen(call: Attn, tmp_path: Path) -> None:
     found = call("why", "-w", "t.json", "--layer", "-1", "--query", "0", "--key", "1", "--json").json()
     assert (found["layer"], found["head"], found["weight"]) == ("layers.1", 0, 0.875)
     first = call("why", "-w", "t.json", "--query", "0", "--key", "1").out
-    assert "layers.0 of 2: --layer chooses another" in first
-    assert "head 0 of 2: --head chooses another" in first
+    assert "L0 of 2 layers: --layer chooses another" in first
+    assert "head 0 of 2 heads: --head chooses another" in first
 
 
 def test_what_is_not_stored_is_not_made_up(call: Attn, tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ from attn_cli.sources.tokenizers import TOKENIZERS
 from attn_cli.trace.stages import STAGES
 from attn_cli.views.drawing.color_scales import COLOR_SCALES
 from attn_cli.views.drawing.palette import PALETTES
-from tests.cli.conftest import Attn
+from tests.cli.conftest import ROOT, Attn
+
+MODEL = str(ROOT / "samples" / "known-heads")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def completions(call: Attn, *words: str) -> list[str]:
     env = {"_ATTN_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(line), "COMP_CWORD": str(len(line) - 1)}
     ran = call(env=env)
     assert (ran.code, ran.errors) == (0, "")
-    return ran.lines
+    return [line for line in ran.lines if line]
 
 
 def flat(text: str) -> str:
@@ -109,6 +111,22 @@ OFFERED = [
     (["heads", "x", "--by", "induction."], [name for name in METRICS if name.startswith("induction.")]),
     (["compare", "x", "--with", "dt"], ["dtype=", "dtype=float64", "dtype=float32", "dtype=float16"]),
     (["schema", ""], ["weights", "trace"]),
+    (["explain", "x", "--heads", "3", "--head", ""], ["0", "1", "2", "all"]),
+    (["explain", "x", "--heads", "3", "--head", "0,"], ["0,0", "0,1", "0,2", "0,all"]),
+    (["explain", "x", "--heads", "2", "--head", "L"], ["L0.0", "L0.1"]),
+    (["explain", "x", "--layer", ""], ["0", "all"]),
+    (["explain", "-m", MODEL, "x", "--layer", ""], ["L0", "L1", "all"]),
+    (["explain", "-m", MODEL, "x", "--head", ""], ["0", "1", "2", "3", "all"]),
+    (["explain", "-m", MODEL, "x", "--head", "L1."], ["L1.0", "L1.1", "L1.2", "L1.3"]),
+    (["explain", "-m", MODEL, "x", "--without-head", "L0.1,L1.3"], ["L0.1,L1.3"]),
+    (["init", "-m", MODEL, "x", "--layer", "L"], ["L0", "L1"]),
+    (["explain", "-m", "no/such/model", "x", "--layer", ""], ["0", "all"]),
+    (["explain", "-m", "samples", "x", "--layer", ""], ["0", "all"]),
+    (["why", "the\\ cat\\ and\\ the\\ dog", "--query", "the"], ["the#1", "the#2"]),
+    (["why", "the\\ cat\\ and\\ the\\ dog", "--query", "c"], ["cat"]),
+    (["why", "cat", "--tokenizer", "char", "--key", ""], ["c", "a", "t"]),
+    (["why", "-", "--query", ""], []),
+    (["why", "-w", "x.json", "--query", ""], []),
 ]
 
 

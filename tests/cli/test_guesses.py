@@ -34,7 +34,7 @@ GUESSED = [
     ("heatmap", "--cividis", "--palette cividis?"),
     ("heads", "--ablation", "--by ablation?"),
     ("heads", "--metric", "--by METRIC?"),
-    ("explain", "--ablate", "--without-head L.H?"),
+    ("explain", "--ablate", "--without-head HEAD?"),
     ("why", "--to", "--key TOKEN?"),
     ("compare", "--eps", "--tolerance NUMBER?"),
     ("check", "--causal", "--mask causal?"),

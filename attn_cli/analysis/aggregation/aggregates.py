@@ -1,6 +1,6 @@
 """aggregate(): combines many heads and layers into one matrix, by a method of the table METHODS."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +16,7 @@ from attn_cli.analysis.aggregation.rollout import rollout
 from attn_cli.analysis.aggregation.spreads import largest, mean
 from attn_cli.core.output_matrix import OutputMatrixOf
 from attn_cli.errors import SelectionError
-from attn_cli.sources.selecting import indices
+from attn_cli.sources.selection import Selection
 from attn_cli.trace.trace import Array, Layer, Trace
 
 
@@ -126,7 +126,8 @@ def aggregate(trace: Trace, name: str, writes: OutputMatrixOf, heads: str | None
                 f"{first.name} and {layer.name} have different queries or keys",
                 hint="choose layers with the same tokens, such as --layer encoder, or decoder.0",
             )
-    wanted = tuple(_wanted(layer, heads) for layer in trace.layers)
+    selection = Selection(None, heads, [layer.name for layer in trace.layers])
+    wanted = tuple(_wanted(layer, selection) for layer in trace.layers)
     with np.errstate(all="ignore"):  # NaN in the numbers becomes NaN in the picture
         combined = method.combine(Chosen(name, trace.layers, wanted, writes))
     return Aggregate(
@@ -142,9 +143,9 @@ def aggregate(trace: Trace, name: str, writes: OutputMatrixOf, heads: str | None
     )
 
 
-def _wanted(layer: Layer, heads: str | None) -> tuple[int, ...]:
-    """The heads that a spelling names; SelectionError if one of them is not in the layer."""
-    named: Sequence[int] | None = indices(heads, layer.heads, "head")
+def _wanted(layer: Layer, selection: Selection) -> tuple[int, ...]:
+    """The chosen heads of a layer; SelectionError if one of them is not in it."""
+    named = selection.heads(layer.name, layer.heads)
     return layer.head_index if named is None else layer.select(named, ()).head_index
 
 

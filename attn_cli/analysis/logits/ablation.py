@@ -10,8 +10,7 @@ from attn_cli.models.next_token import Expected, shift
 from attn_cli.models.request import ModelRequest, open_request
 from attn_cli.models.tokenizers.tokenizer import Encoded
 from attn_cli.models.whatif import without_head
-from attn_cli.sources.naming import chosen_layers
-from attn_cli.sources.selecting import indices
+from attn_cli.sources.selection import Selection
 from attn_cli.trace.trace import Array
 
 Progress = Callable[[int, int], None]
@@ -71,7 +70,7 @@ def ablations(
 def _heads(model: Model, layers: str | None, heads: str | None) -> list[tuple[str, int]]:
     """The chosen layers and heads, in the order in which they run."""
     names = layer_names(model.architecture)
-    wanted = chosen_layers(layers, names)
+    selection = Selection(layers, heads, names)
     counts = [
         plan.heads
         for stack in model.architecture.stacks
@@ -80,8 +79,8 @@ def _heads(model: Model, layers: str | None, heads: str | None) -> list[tuple[st
     ]
     chosen: list[tuple[str, int]] = []
     for name, count in zip(names, counts, strict=True):
-        if name in wanted:
-            numbers = indices(heads, count, "head")
+        if name in selection.layers:
+            numbers = selection.heads(name, count)
             chosen += [(name, head) for head in (range(count) if numbers is None else numbers)]
     return chosen
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.analysis.logits.circuits import Circuit, circuits, vocabulary
-from attn_cli.analysis.logits.logit_attribution import Component, LogitAttribution, logit_attribution
+from attn_cli.analysis.logits.logit_attribution import LogitAttribution, logit_attribution
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
 from attn_cli.models.request import ModelRequest, open_request
-from attn_cli.sources.naming import chosen_layers
-from attn_cli.sources.selecting import indices
+from attn_cli.sources.selection import Selection
 from attn_cli.trace.trace import Array
 
 CONVENTION = (
@@ -61,11 +60,11 @@ class HeadWrites:
 def writes(request: ModelRequest, *, layers: str | None = None, heads: str | None = None, count: int = 5) -> HeadWrites:
     """The logits that the chosen heads add; SelectionError for a model without unembedding or with post-norm layers."""
     model, text, target = open_request(request)
-    wanted = chosen_layers(layers, layer_names(model.architecture))
+    selection = Selection(layers, heads, layer_names(model.architecture))
     attribution = logit_attribution(model, text, target)
     name = request.opened.token
     top = int(attribution.logits.argmax())
-    written = _heads(model, attribution, name, wanted, heads, top, count)
+    written = _heads(model, attribution, name, selection, top, count)
     components = [
         (component.name, float(attribution.unembed(component.vector[np.newaxis])[0, top]))
         for component in attribution.components
@@ -80,8 +79,7 @@ def _heads(
     model: Model,
     attribution: LogitAttribution,
     name: Callable[[int], str],
-    wanted: list[str],
-    heads: str | None,
+    selection: Selection,
     top: int,
     count: int,
 ) -> Iterator[Written]:
@@ -90,7 +88,7 @@ def _heads(
     by_layer: dict[str, list[Circuit]] = {}
     for component in attribution.components:
         layer, head = component.layer, component.head
-        if layer not in wanted or head is None or not _chosen(heads, component, attribution):
+        if layer is None or head is None or not _chosen(selection, layer, head, attribution):
             continue
         if layer not in by_layer:
             crosses = layer.endswith(".cross")
@@ -108,10 +106,12 @@ def _heads(
         )
 
 
-def _chosen(heads: str | None, component: Component, attribution: LogitAttribution) -> bool:
-    same_layer = [c for c in attribution.components if c.layer == component.layer and c.head is not None]
-    numbers = indices(heads, len(same_layer), "head")
-    return numbers is None or component.head in numbers
+def _chosen(selection: Selection, layer: str, head: int, attribution: LogitAttribution) -> bool:
+    if layer not in selection.layers:
+        return False
+    same_layer = [c for c in attribution.components if c.layer == layer and c.head is not None]
+    numbers = selection.heads(layer, len(same_layer))
+    return numbers is None or head in numbers
 
 
 def _tokens(name: Callable[[int], str], logits: Array, order: list[int]) -> tuple[Promoted, ...]:

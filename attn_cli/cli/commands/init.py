@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attn_cli.cli.completion import complete_heads, complete_layers
 from attn_cli.cli.option_groups import grouped
 from attn_cli.cli.options import CheckpointOptions, SourceOptions
 
@@ -19,10 +20,18 @@ def command(
     source: SourceOptions,
     checkpoint: CheckpointOptions,
     layer: Annotated[
-        str | None, typer.Option(metavar="LAYER", help="With -m: one layer, such as 5, encoder.3 or decoder.0.cross.")
+        str | None,
+        typer.Option(
+            metavar="LAYER", help="With -m: one layer, such as 5, L5, E3 or X0.", autocompletion=complete_layers
+        ),
     ] = None,
     head: Annotated[
-        str | None, typer.Option(metavar="HEADS", help="With -m: heads of that layer, such as 1 or 0-3. Default: all.")
+        str | None,
+        typer.Option(
+            metavar="HEADS",
+            help="With -m: heads of that layer, such as 1, 0-3 or L5.1. Default: all.",
+            autocompletion=complete_heads,
+        ),
     ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Write a .json, .npz or .safetensors file.")
@@ -55,20 +64,19 @@ def _parameters(
     """The parameters of a text, of a document, or of a checkpoint's layer."""
     from attn_cli.cli.checkpoints import model_request, refuse_options
     from attn_cli.cli.inputs import request_of
-    from attn_cli.errors import AttnError, UsageError
+    from attn_cli.errors import AttnError, UsageError, refuse
     from attn_cli.sources.documents.parameters import Parameters
     from attn_cli.sources.explain import read
+    from attn_cli.sources.selection import chooses_heads
 
     if (request := model_request(source, checkpoint)) is not None:
         from attn_cli.models.parameters import layer_parameters
 
         refuse_options(checkpoint, CheckpointOptions(), "a document holds the vectors of a layer's own tokens", ACTS)
-        if layer is None:
+        if layer is None and not chooses_heads(layer, head):
             raise UsageError("a checkpoint has many layers, and a document holds one", hint="choose one with --layer")
         return layer_parameters(request, layer, head)
-    for option, given in {"layer": layer, "head": head}.items():
-        if given is not None:
-            raise UsageError(f"--{option} cannot act here: there is no checkpoint (-m)", hint=f"leave --{option} out")
+    refuse("there is no checkpoint (-m)", {"--layer": layer, "--head": head})
     document = read(request_of(source))
     if not isinstance(document, Parameters):
         raise AttnError("a trace holds no parameters to write", hint="attn explain --json writes a trace")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.cli.completion import complete_tokens
 from attn_cli.cli.option_groups import grouped
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, ShowOptions, SourceOptions
 
@@ -15,10 +16,20 @@ def command(
     choice: SelectOptions,
     show: ShowOptions,
     query: Annotated[
-        str, typer.Option(metavar="TOKEN", help="The query: a token, token#2 for its second occurrence, or an index.")
+        str,
+        typer.Option(
+            metavar="TOKEN",
+            help="The query: a token, token#2 for its second occurrence, or an index.",
+            autocompletion=complete_tokens,
+        ),
     ],
     key: Annotated[
-        str | None, typer.Option(metavar="TOKEN", help="The key, spelled likewise. Without it all keys are ranked.")
+        str | None,
+        typer.Option(
+            metavar="TOKEN",
+            help="The key, spelled likewise. Without it all keys are ranked.",
+            autocompletion=complete_tokens,
+        ),
     ] = None,
 ) -> None:
     """Show the arithmetic of one cell, or rank all keys of one query.
