@@ -129,7 +129,7 @@ def back() -> Array:
 
 
 def write(folder: Path) -> None:
-    """config.json, model.safetensors (float16) and tokenizer.json."""
+    """config.json, model.safetensors (float16), tokenizer.json and its settings."""
     config = {
         "model_type": "gpt2", "n_embd": D_MODEL, "n_head": HEADS, "n_layer": 2, "n_positions": PLACES, "n_inner": 1,
         "vocab_size": len(WORDS), "activation_function": "relu", "layer_norm_epsilon": 1e-5,
@@ -153,6 +153,10 @@ def write(folder: Path) -> None:
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
     tokenizer.add_special_tokens(["<s>", "<unk>"])
     tokenizer.save(str(folder / "tokenizer.json"))
+    # By this transformers reads tokenizer.json as it stands, and not as GPT-2's.
+    settings = {"bos_token": "<s>", "model_max_length": 48, "tokenizer_class": "PreTrainedTokenizerFast"}
+    settings |= {"unk_token": "<unk>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ def model_request(
         words=checkpoint.words,
         next=checkpoint.next,
         what_if=what_if_of(change, source.mask),
+        ignored_keys=tuple(checkpoint.ignore_key or ()),
     )
 
 

@@ -150,6 +150,10 @@ class CheckpointOptions:
         str | None, typer.Option(metavar="TEXT", help="The decoder's text, for an encoder-decoder model.")
     ] = None
     target_ids: Annotated[str | None, typer.Option(metavar="IDS", help="Token ids instead of --target.")] = None
+    ignore_key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Ignore this key of config.json, which attn does not know. Repeatable."),
+    ] = None
     words: Annotated[
         bool, typer.Option("--words", help="Merge sub-word tokens into words: keys summed, queries averaged.")
     ] = False

@@ -47,7 +47,7 @@ def each(items: Sequence[Item], work: Callable[[Item], object], threads: int) ->
         raise error
 
 
-def parts(count: int, wanted: int, grain: int = 1) -> list[slice]:
+def chunks(count: int, wanted: int, grain: int = 1) -> list[slice]:
     """`count` things cut into as many equal runs, or fewer, each but the last a multiple of `grain` long."""
     step = max(1, -(-count // max(1, wanted) // grain) * grain)
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]

@@ -2,18 +2,21 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from attn_cli.core.masks import MASKS
 from attn_cli.core.positions import POSITIONS
 from attn_cli.core.spelling import spell
-from attn_cli.errors import DocumentError
+from attn_cli.errors import AttnError, DocumentError
 from attn_cli.models.gguf import is_gguf
+from attn_cli.models.header_check import header_fault
 from attn_cli.models.model import Model, open_model
 from attn_cli.models.network.plan import LayerPlan
+from attn_cli.models.tokenizers.gguf_tokenizer import has_tokenizer
 from attn_cli.models.tokenizers.legacy import OLDER
+from attn_cli.models.tokenizers.opening import open_tokenizer
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Layers:
 
 @dataclass(frozen=True)
 class Description:
-    """A checkpoint: `refused` says why attn does not compute it, None where it does.
+    """A checkpoint: `refused` says why attn does not compute it, `tokenizer_fault` why its text cannot be cut.
 
     `parameters` counts the numbers of its tensors, `size` their bytes; both are 0 where no tensors could be read.
     """
@@ -50,16 +53,17 @@ class Description:
     size: int = 0
     dtypes: tuple[str, ...] = ()
     refused: str | None = None
+    tokenizer_fault: str | None = None
+    notes: tuple[str, ...] = ()
 
 
-def describe(folder: str) -> Description:
+def describe(folder: str, ignored: Collection[str] = ()) -> Description:
     """The description of a folder; DocumentError only where there is no config.json that can be read."""
-    files = ("tokenizer.json", *OLDER)
-    tokenizer = next((file for file in files if os.path.exists(os.path.join(folder, file))), None)
-    if is_gguf(folder):
-        tokenizer = "in the file"
+    tokenizer, fault = _tokenizer(folder)
     try:
-        model = open_model(folder)
+        model = open_model(folder, ignored)
+        if (error := header_fault(model)) is not None:
+            raise error
     except DocumentError as error:
         if not os.path.exists(os.path.join(folder, "config.json")):
             raise
@@ -79,7 +83,27 @@ def describe(folder: str) -> Description:
         size=sum(tensor.size for tensor in tensors),
         dtypes=tuple(sorted({tensor.dtype for tensor in tensors})),
         tokenizer=tokenizer,
+        tokenizer_fault=fault,
+        notes=model.notes,
     )
+
+
+def _tokenizer(folder: str) -> tuple[str | None, str | None]:
+    """Where the tokenizer is, and why it cannot be opened if it cannot; a package that is missing is no fault of it."""
+    files = ("tokenizer.json", *OLDER)
+    where = next((file for file in files if os.path.exists(os.path.join(folder, file))), None)
+    if where is None and not is_gguf(folder):
+        return None, None
+    where = where or "in the file"
+    try:
+        if is_gguf(folder) and not has_tokenizer(folder):
+            return None, None
+        open_tokenizer(folder)
+    except DocumentError as error:
+        return where, f"{error.message} ({error.hint})"
+    except AttnError:
+        return where, None
+    return where, None
 
 
 def _model_type(folder: str) -> str | None:

@@ -11,7 +11,8 @@ from attn_cli.models.model import Model
 from attn_cli.models.next_token import Expected, log_shares
 from attn_cli.models.request import ModelRequest, open_request
 from attn_cli.models.tokenizers.tokenizer import Encoded
-from attn_cli.models.tokenizers.words import by_word, joined, starts
+from attn_cli.models.tokenizers.unknown import unknown_notes
+from attn_cli.models.tokenizers.words import by_word, starts, words_of
 from attn_cli.sources.explain import check_stages
 from attn_cli.sources.remarks import ADDED, remarks
 from attn_cli.sources.selection import Selection
@@ -78,12 +79,14 @@ def _shown(
     shown = [_labelled(layer, sides[0], sides[1], decodes) for layer in layers]
     ids: tuple[int, ...] | None = target.ids if decodes else text.ids
     if request.words:
+        style = None if request.raw else request.opened.style
         places = [starts(part) for part in (text, target)]
+        sides = [words_of(part, place, style) for part, place in zip((text, target), places, strict=True)]
+        axes = [[_side(layer, decodes, axis) for axis in ("rows", "columns")] for layer in shown]
         shown = [
-            by_word(layer, places[_side(layer, decodes, "rows")], places[_side(layer, decodes, "columns")])
-            for layer in shown
+            by_word(layer, places[rows], places[columns], (sides[rows], sides[columns]))
+            for layer, (rows, columns) in zip(shown, axes, strict=True)
         ]
-        sides = [joined(side, place) for side, place in zip(sides, places, strict=True)]
         notes, ids = [*notes, "pieces merged into words: keys summed, queries averaged"], None
     return Trace(
         tokens=sides[1] if decodes else sides[0],
@@ -121,7 +124,6 @@ def _streamed(
             layer = next(stream)
         except StopIteration as end:
             return kept, end.value
-        model.tensors.let_go()
         if layer.name in keep:
             kept.append(layer)
     return kept, None
@@ -136,7 +138,9 @@ def _labelled(layer: Layer, text: tuple[str, ...], target: tuple[str, ...], deco
 
 
 def _notes(request: ModelRequest, model: Model, text: Encoded) -> list[str]:
-    notes = []
+    notes = list(model.notes)
+    if request.text is not None:
+        notes += unknown_notes(text, request.text, request.opened.tokenizer)
     if any(text.special):
         added = dict.fromkeys(token for token, special in zip(text.raw, text.special, strict=True) if special)
         notes.append(ADDED + ", ".join(added))

@@ -20,13 +20,12 @@ class Architecture:
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """A kind of checkpoint: the `model_type`s it serves and how their configs are read.
+    """A kind of checkpoint: how configs of its model types are read (families.FILES says which those are).
 
     `prefixes` are what tensor names may begin with, the first that fits; `harmless_keys` of the config and
     `harmless_tensors` (patterns) change nothing that attn computes.
     """
 
-    types: tuple[str, ...]
     read: Callable[[Config], Architecture]
     prefixes: tuple[str, ...] = ("model.", "")
     harmless_keys: tuple[str, ...] = ()

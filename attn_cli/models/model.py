@@ -1,22 +1,24 @@
 """Model: a checkpoint folder as something that can be run on token ids."""
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from attn_cli.errors import DocumentError, SelectionError
-from attn_cli.models.families import family_of
+from attn_cli.models.families import FAMILIES, family_of
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.files.tensors import Tensors, open_folder
+from attn_cli.models.files.model_type import model_type_of
+from attn_cli.models.files.opening import config_of_folder, open_folder
+from attn_cli.models.files.tensors import Tensors
 from attn_cli.models.gguf import is_gguf
 from attn_cli.models.network.arithmetic import check_alike
 from attn_cli.models.network.forward import EncoderOutput, Keep, Stream, WeightSource, layers
 from attn_cli.models.network.plan import StackPlan, Unembedding
 from attn_cli.models.network.weights import Weights, unclaimed
-from attn_cli.trace.files.parsing import parse_json
+from attn_cli.models.not_computed import not_computed
+from attn_cli.models.own_code import attended
 from attn_cli.trace.trace import Array
 
 
@@ -24,7 +26,7 @@ from attn_cli.trace.trace import Array
 class Model:
     """A checkpoint: its folder, what it computes, and its tensors, whose names begin with `prefix`.
 
-    `start` is the token id that a decoder's text begins with.
+    `start` is the token id that a decoder's text begins with; `notes` say what a reader of its results should know.
     """
 
     folder: str
@@ -33,6 +35,7 @@ class Model:
     tensors: Tensors
     prefix: str
     start: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def embedding_shape(self) -> tuple[int, ...]:
@@ -148,13 +151,17 @@ class Model:
         return WeightSource(self.tensors, stack.names, self.prefix)
 
 
-def open_model(folder: str) -> Model:
-    """The model of a folder or a GGUF file; DocumentError where anything is missing or not understood."""
-    config, opened = _opened(folder)
-    path = config.where
-    family = family_of(config.word("model_type"), path)
+def open_model(folder: str, ignored: Collection[str] = ()) -> Model:
+    """The model of a folder or a GGUF file; DocumentError where anything is missing or not understood.
+
+    `ignored` are keys of the config that are waved through although attn does not understand them.
+    """
+    config, opened = _opened(folder, ignored)
+    family = family_of(kind := model_type_of(config, FAMILIES))
+    if family is None:
+        raise not_computed(config, kind)
     config.refuse_quantized()
-    architecture = _read(family, config)
+    architecture = attended(_read(family, config), config)
     config.refuse_unread(family.harmless_keys)
     tensors = opened(family, architecture)
     prefix = _prefix(tensors, architecture, family.prefixes, folder)
@@ -162,12 +169,11 @@ def open_model(folder: str) -> Model:
     if unknown:
         raise DocumentError(
             f"{folder}: the tensor {unknown[0]} is not understood, and may change the arithmetic",
-            hint=f"{len(unknown)} such tensors; is model_type {config.word('model_type')!r} right?",
+            hint=f"{len(unknown)} such tensors; is model_type {kind!r} right?",
         )
     start = config.values.get("decoder_start_token_id")
-    return Model(
-        folder, config.word("model_type"), architecture, tensors, prefix, start if isinstance(start, int) else None
-    )
+    start = start if isinstance(start, int) else None
+    return Model(folder, kind, architecture, tensors, prefix, start, tuple(config.notes))
 
 
 def _read(family: Family, config: Config) -> Architecture:
@@ -181,23 +187,14 @@ def _read(family: Family, config: Config) -> Architecture:
         ) from error
 
 
-def _opened(folder: str) -> tuple[Config, Callable[[Family, Architecture], Tensors]]:
+def _opened(folder: str, ignored: Collection[str]) -> tuple[Config, Callable[[Family, Architecture], Tensors]]:
     """The config, and what gives the tensors once it has been understood."""
     if is_gguf(folder):
         from attn_cli.models.gguf.opening import opened
 
-        return opened(folder)
-    path = os.path.join(folder, "config.json")
-    try:
-        with open(path, "rb") as file:
-            values = parse_json(file.read(), path)
-    except OSError as error:
-        raise DocumentError(
-            f"{path}: cannot be read: {error.strerror}", hint="name a folder that holds config.json and the weights"
-        ) from error
-    if not isinstance(values, dict):
-        raise DocumentError(f"{path}: holds no object", hint="copy or download it again")
-    return Config(values, path), lambda *_: open_folder(folder)
+        return opened(folder, ignored)
+    config = config_of_folder(folder, ignored)
+    return config, lambda *_: open_folder(folder, config)
 
 
 def _prefix(tensors: Tensors, architecture: Architecture, prefixes: tuple[str, ...], folder: str) -> str:

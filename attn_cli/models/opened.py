@@ -7,7 +7,8 @@ from attn_cli.errors import DocumentError, UsageError
 from attn_cli.models.hub import resolved
 from attn_cli.models.model import Model, open_model
 from attn_cli.models.tokenizers.legacy import target_tokenizer
-from attn_cli.models.tokenizers.tokenizer import Encoded, Tokenizer, open_tokenizer
+from attn_cli.models.tokenizers.opening import open_tokenizer
+from attn_cli.models.tokenizers.tokenizer import Encoded, Tokenizer
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -18,11 +19,12 @@ class OpenedCheckpoint:
     """
 
     path: str
+    ignored_keys: tuple[str, ...] = ()
 
     @cached_property
     def model(self) -> Model:
         """The model; DocumentError where anything is missing or not understood."""
-        return open_model(resolved(self.path))
+        return open_model(resolved(self.path), self.ignored_keys)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -33,6 +35,14 @@ class OpenedCheckpoint:
     def target_tokenizer(self) -> Tokenizer:
         """The tokenizer of the text that a decoder reads."""
         return target_tokenizer(self.model.folder, self.tokenizer)
+
+    @property
+    def style(self) -> str:
+        """How tokens spell text; plain where the folder has no tokenizer."""
+        try:
+            return self.tokenizer.style
+        except DocumentError:
+            return "plain"
 
     def token(self, number: int) -> str:
         """The token of an id; `#5` where the folder has no tokenizer."""

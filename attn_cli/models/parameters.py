@@ -64,7 +64,6 @@ def layer_parameters(request: ModelRequest, layer: str | None, heads: str | None
     tokens, asked = ((part.raw if request.raw else part.tokens) for part in (text, target))
     keep = {names[0]: ("X", "X_context")}
     for entered in model.stream(text.ids, tokens, keep, target.ids, asked, text.segments):
-        model.tensors.let_go()
         if entered.name == names[0]:
             break
     chosen = selection.heads(names[0], found.plan.heads)

@@ -19,7 +19,7 @@ class ModelRequest:
 
     `pair` is the second text of an encoder, `target` what a decoder is given. `special` tokens are added as the
     tokenizer adds them; `raw` shows tokens in the model's own spelling, `words` merges them; `next` counts the
-    tokens to predict; `what_if` is what is changed of the run.
+    tokens to predict; `what_if` is what is changed of the run; `ignored_keys` of its config are waved through.
 
     `opened` is the checkpoint itself. Requests that are made of one another with `replace` share it, so that it is
     opened once for all of them.
@@ -36,11 +36,12 @@ class ModelRequest:
     words: bool = False
     next: int | None = None
     what_if: WhatIf = field(default=WhatIf())
+    ignored_keys: tuple[str, ...] = ()
     opened: OpenedCheckpoint = field(default=_UNOPENED, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.opened.path != self.model:
-            object.__setattr__(self, "opened", OpenedCheckpoint(self.model))
+        if (self.opened.path, self.opened.ignored_keys) != (self.model, self.ignored_keys):
+            object.__setattr__(self, "opened", OpenedCheckpoint(self.model, self.ignored_keys))
 
 
 def open_request(request: ModelRequest) -> tuple[Model, Encoded, Encoded]:

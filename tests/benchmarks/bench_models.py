@@ -33,8 +33,8 @@ import sys
 from attn_cli.models.explain import run_model
 from attn_cli.models.request import ModelRequest
 from attn_cli.models.files.tensors import Tensors
-read, done = Tensors.read, []
-Tensors.read = lambda self, name, *rest, **more: done.append(name) or read(self, name, *rest, **more)
+load, done = Tensors._load, []
+Tensors._load = lambda self, name, *rest, **more: done.append(name) or load(self, name, *rest, **more)
 run_model(ModelRequest(sys.argv[1], sys.argv[2]), layers="0", heads="1", stages=("weights",))
 print(sum(any(f".{layer}." in name for layer in range(1, 12)) for name in done))
 """

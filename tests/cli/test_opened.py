@@ -12,7 +12,7 @@ from types import CodeType, FrameType
 import pytest
 
 from attn_cli.models.model import open_model
-from attn_cli.models.tokenizers import tokenizer
+from attn_cli.models.tokenizers.opening import open_tokenizer
 from tests.cli.conftest import ROOT, Attn
 
 MODEL = str(ROOT / "samples" / "known-heads")
@@ -57,7 +57,7 @@ LINES = [
 @pytest.mark.parametrize("arguments", LINES, ids=lambda arguments: " ".join(arguments).replace(MODEL, "MODEL"))
 def test_a_checkpoint_is_opened_once(call: Attn, tmp_path: Path, arguments: list[str]) -> None:
     (tmp_path / "lines.txt").write_text("the cat\nthe mat\nthe cat sat\n")
-    with counted(open_model.__code__, tokenizer.open_tokenizer.__code__) as calls:
+    with counted(open_model.__code__, open_tokenizer.__code__) as calls:
         ran = call(*arguments, stdin=b"the cat\nthe mat\n")
     assert (ran.code in (0, 3), ran.errors) == (True, "")
     assert calls == {"open_model": 1, "open_tokenizer": 1}
@@ -65,7 +65,7 @@ def test_a_checkpoint_is_opened_once(call: Attn, tmp_path: Path, arguments: list
 
 def test_two_checkpoints_are_opened_once_each(call: Attn, tmp_path: Path) -> None:
     (tmp_path / "other").symlink_to(MODEL)
-    with counted(open_model.__code__, tokenizer.open_tokenizer.__code__) as calls:
+    with counted(open_model.__code__, open_tokenizer.__code__) as calls:
         assert call("compare", "-m", MODEL, TEXT, "--with", "model=other", "--next", "2").code == 0
     assert calls == {"open_model": 2, "open_tokenizer": 2}
 

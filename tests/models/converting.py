@@ -9,7 +9,7 @@ from typing import Any
 import gguf
 import numpy as np
 
-from attn_cli.models.files.tensors import open_folder
+from attn_cli.models.files.opening import open_folder
 
 ARCHITECTURES = {
     "cohere": "command-r",

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from attn_cli.errors import DocumentError
+from attn_cli.models import families as families_package
 from attn_cli.models.describe import describe
-from attn_cli.models.families import FAMILIES, families, family_of
-from attn_cli.models.files.tensors import open_folder
+from attn_cli.models.families import FAMILIES, FILES, families, family_of
+from attn_cli.models.files.opening import open_folder
 from attn_cli.models.model import open_model
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "known-heads"
@@ -56,8 +57,8 @@ DAMAGE = {
     "no config": (lambda folder: (folder / "config.json").unlink(), "config.json: cannot be read"),
     "a config that is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "config.json"),
     "no weights": (no_weights, "holds no model.safetensors"),
-    "only a pickle": (pickled, "could run code"),
-    "a truncated file": (cut, "no sound safetensors"),
+    "a pickle that is none": (pickled, "is not a file that torch.save() wrote"),
+    "a truncated file": (cut, "breaks off in"),
     "a missing shard": (index("model-2.safetensors"), "no such file"),
     "a shard outside": (index("../model.safetensors"), "not a file of the folder"),
     "a tensor nobody knows": (renamed, "h.0.ln_9.bias is not understood"),
@@ -93,17 +94,19 @@ def test_a_description_says_why_a_checkpoint_is_refused(folder: Path) -> None:
     assert "mamba" in found.refused
 
 
-def test_every_model_type_leads_to_a_family_that_serves_it() -> None:
-    for model_type in FAMILIES:
-        assert model_type in family_of(model_type, "here").types
-    assert {name for family in families() for name in family.types} == set(FAMILIES)
+def test_every_file_of_families_is_listed_once_in_order_and_every_model_type_leads_to_one() -> None:
+    names = sorted(path.stem for path in Path(families_package.__file__).parent.glob("[!_]*.py"))
+    assert list(FILES) == names
+    assert [kind for kinds in FILES.values() for kind in kinds] == list(FAMILIES)  # none of them twice
+    assert all(list(kinds) == sorted(kinds, key=str.lower) for kinds in FILES.values())
+    assert {id(family_of(kind)) for kind in FAMILIES} == {id(family) for family in families()}
 
 
 def test_only_the_layers_that_are_asked_for_are_read(folder: Path) -> None:
     model = open_model(str(folder))
     read: list[str] = []
-    original = model.tensors.read
-    model.tensors.read = lambda name, *more, **named: (read.append(name), original(name, *more, **named))[1]  # type: ignore[method-assign]
+    original = model.tensors._load
+    model.tensors._load = lambda name, *more, **named: (read.append(name), original(name, *more, **named))[1]  # type: ignore[method-assign]
     stream = model.stream([1, 2, 3], ["a", "b", "c"], {"weights"})
     next(stream)
     assert any(name.startswith("h.0.attn") for name in read)
@@ -179,5 +182,5 @@ def test_a_tensor_of_another_shape_is_refused_by_name(tensor: str, folder: Path)
 
 def test_a_state_space_model_is_refused_with_a_sentence(folder: Path) -> None:
     config(folder, model_type="mamba")
-    with pytest.raises(DocumentError, match="a state-space model: its layers carry a state along"):
+    with pytest.raises(DocumentError, match="has no attention: each of its layers carries a state along"):
         open_model(str(folder))

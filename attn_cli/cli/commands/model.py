@@ -8,7 +8,9 @@ from attn_cli.cli.option_groups import grouped
 from attn_cli.cli.options import ShowOptions
 from attn_cli.models.families import FAMILIES
 
-EPILOG = f"attn computes these model types: {', '.join(sorted(FAMILIES))}."
+EPILOG = (
+    f"It exits 1 if attn cannot run the checkpoint. attn computes these model types: {', '.join(sorted(FAMILIES))}."
+)
 
 
 @grouped
@@ -17,6 +19,10 @@ def command(
     model: Annotated[
         str, typer.Argument(metavar="DIR", help="A checkpoint: a folder, a GGUF file or a name on the hub.")
     ],
+    ignore_key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Ignore this key of config.json, which attn does not know. Repeatable."),
+    ] = None,
 ) -> None:
     """Describe a checkpoint: family, layers, heads, masks, size.
 
@@ -32,6 +38,8 @@ def command(
     from attn_cli.views.pages.model import model_page
 
     display = display_of(show)
-    described = describe(resolved(model))
+    described = describe(resolved(model), ignore_key or ())
     head = {"format": "attn.model", "version": 1, "attn": __version__}
     deliver(Result(lambda: model_page(described), display, show, document=lambda: head | asdict(described)))
+    if described.refused or described.tokenizer_fault:
+        raise typer.Exit(1)

@@ -34,7 +34,6 @@ NAMES: Names = {
 }
 
 FAMILY = Family(
-    types=("albert",),
     read=read,
     prefixes=("albert.", ""),
     harmless_keys=(*HARMLESS_KEYS, "classifier_dropout_prob", "down_scale_factor", "embedding_size"),

@@ -74,4 +74,4 @@ APERTUS_NAMES: Names = {
     },
 }
 
-FAMILY = Family(types=("apertus",), read=read, harmless_keys=HARMLESS_KEYS, harmless_tensors=HARMLESS_TENSORS)
+FAMILY = Family(read=read, harmless_keys=HARMLESS_KEYS, harmless_tensors=HARMLESS_TENSORS)

@@ -15,4 +15,4 @@ def read(config: Config) -> Architecture:
     return architecture(config, (layer,) * config.whole("num_hidden_layers"))
 
 
-FAMILY = Family(types=("arcee",), read=read, harmless_keys=HARMLESS_KEYS, harmless_tensors=HARMLESS_TENSORS)
+FAMILY = Family(read=read, harmless_keys=HARMLESS_KEYS, harmless_tensors=HARMLESS_TENSORS)

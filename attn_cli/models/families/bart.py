@@ -128,7 +128,6 @@ def _names(stack: str) -> Names:
 NAMES: Mapping[str, Names] = {stack: _names(stack) for stack in ("encoder", "decoder")}
 
 FAMILY = Family(
-    types=tuple(KINDS),
     read=read,
     harmless_keys=(
         "activation_dropout", "add_bias_logits", "attention_dropout", "classif_dropout", "decoder_ffn_dim",

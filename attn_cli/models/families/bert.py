@@ -36,7 +36,13 @@ def stack(config: Config, layer: LayerPlan, names: Names) -> StackPlan:
     )
 
 
+def check_width(config: Config) -> None:
+    """DocumentError for embeddings that are narrower than the layers, as only ELECTRA and ALBERT have them."""
+    config.must_be("embedding_size", config.whole("hidden_size"))
+
+
 def read(config: Config) -> Architecture:
+    check_width(config)
     return Architecture((stack(config, plain_layer(config), NAMES),))
 
 
@@ -69,7 +75,6 @@ HARMLESS_TENSORS = (
 )
 
 FAMILY = Family(
-    types=("bert",),
     read=read,
     prefixes=("bert.", ""),
     harmless_keys=HARMLESS_KEYS,

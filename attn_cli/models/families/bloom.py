@@ -47,7 +47,6 @@ NAMES: Names = {
 }
 
 FAMILY = Family(
-    types=("bloom",),
     read=read,
     prefixes=("transformer.", ""),
     harmless_keys=(

@@ -54,7 +54,8 @@ def read(config: Config) -> Architecture:
 def _by_turns(config: Config, layer: LayerPlan) -> tuple[LayerPlan, ...]:
     for key, value in SECOND.items():
         config.must_be(key, value)
-    pattern, mask = config.whole("sliding_window_pattern", 4), window(config)
+    pattern = config.whole("sliding_window_pattern", config.whole("_sliding_window_pattern", 4))
+    mask = window(config)
     slides = sliding_layers(config, lambda number: (number + 1) % pattern != 0)
     still = replace(layer, mask=Causal(), rotary=None)
     near = still if mask == Causal() else replace(layer, mask=mask)
@@ -64,7 +65,6 @@ def _by_turns(config: Config, layer: LayerPlan) -> tuple[LayerPlan, ...]:
 HEAD_NORMS: Names = {f"{name}_norm": Packed(f"layers.{{i}}.self_attn.{name}_norm", stacked=True) for name in "qk"}
 
 FAMILY = Family(
-    types=("cohere", "cohere2"),
     read=read,
     harmless_keys=(
         *HARMLESS_KEYS, "cache_implementation", "layer_switch", "model_max_length", "sliding_window_pattern",

@@ -6,7 +6,7 @@ The first makes queries, keys and values by one matrix, head by head, and has no
 from dataclasses import replace
 
 from attn_cli.errors import DocumentError
-from attn_cli.models.families.bert import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, plain_layer, stack
+from attn_cli.models.families.bert import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, check_width, plain_layer, stack
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.disentangled import Positional
@@ -20,7 +20,7 @@ def read(config: Config) -> Architecture:
         for key, value in {"talking_head": False, "position_buckets": -1, "norm_rel_ebd": "none"}.items():
             config.must_be(key, value)
     config.must_be("conv_kernel_size", 0)
-    config.must_be("embedding_size", config.whole("hidden_size"))
+    check_width(config)
     layer = plain_layer(config)
     layer = replace(layer, norm=replace(layer.norm, eps=config.number("layer_norm_eps", 1e-7)))
     config.must_be("attention_head_size", layer.d_k)
@@ -39,9 +39,9 @@ def _disentangled(config: Config, layer: LayerPlan) -> LayerPlan:
             hint="it knows c2p and p2c",
         )
     scale = (layer.d_k * (1 + ("c2p" in kinds) + ("p2c" in kinds))) ** -0.5
-    farthest = int(config.number("max_relative_positions", -1))
+    farthest = int(config.number("max_relative_positions", -1, least=-1))
     farthest = farthest if farthest > 0 else config.whole("max_position_embeddings")
-    buckets = int(config.number("position_buckets", -1))
+    buckets = int(config.number("position_buckets", -1, least=-1))
     normed = "layer_norm" in config.word("norm_rel_ebd", "none").lower()
     positional = Positional(
         span=buckets if buckets > 0 else farthest,
@@ -81,7 +81,6 @@ DISTANCES: Names = {
 }
 
 FAMILY = Family(
-    types=("deberta", "deberta-v2"),
     read=read,
     prefixes=("deberta.", ""),
     harmless_keys=(

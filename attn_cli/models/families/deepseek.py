@@ -138,7 +138,6 @@ HARMLESS_KEYS = (
 )  # fmt: skip
 
 FAMILY = Family(
-    types=tuple(ASSUMED),
     read=read,
     harmless_keys=HARMLESS_KEYS,
     harmless_tensors=(*HARMLESS_TENSORS, NEXT_BUT_ONE),

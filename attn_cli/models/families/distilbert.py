@@ -42,7 +42,6 @@ NAMES: Names = {
 }
 
 FAMILY = Family(
-    types=("distilbert",),
     read=read,
     prefixes=("distilbert.", ""),
     # The sines of sinusoidal positions are stored like any other table.

@@ -10,7 +10,6 @@ def read(config: Config) -> Architecture:
 
 
 FAMILY = Family(
-    types=("electra",),
     read=read,
     prefixes=("electra.", ""),
     harmless_keys=(

@@ -28,7 +28,6 @@ def read(config: Config) -> Architecture:
 
 
 FAMILY = Family(
-    types=tuple(ASSUMED),
     read=read,
     harmless_keys=(*HARMLESS_KEYS, "use_bias"),
     harmless_tensors=HARMLESS_TENSORS,

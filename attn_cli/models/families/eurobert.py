@@ -16,7 +16,6 @@ def read(config: Config) -> Architecture:
 
 
 FAMILY = Family(
-    types=("eurobert",),
     read=read,
     harmless_keys=(*HARMLESS_KEYS, "classifier_pooling", "clf_pooling", "mask_token", "mask_token_id", "pad_token"),
     harmless_tensors=(*HARMLESS_TENSORS, r"(dense|classifier)\..*"),

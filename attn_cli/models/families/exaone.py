@@ -36,7 +36,6 @@ EXAONE_NAMES: Names = {
 }
 
 FAMILY = Family(
-    types=("exaone",),
     read=read,
     prefixes=("transformer.", ""),
     harmless_keys=(*HARMLESS_KEYS, "embed_dropout"),

@@ -39,7 +39,6 @@ def _slides(config: Config) -> tuple[bool, ...]:
 
 
 FAMILY = Family(
-    types=("exaone4",),
     read=read,
     harmless_keys=(*HARMLESS_KEYS, "sliding_window_pattern"),
     harmless_tensors=HARMLESS_TENSORS,

@@ -63,7 +63,6 @@ NAMES: Names = {
 IN_PARALLEL: Names = {"before_attention": "h.{i}.ln_attn", "before_mlp": "h.{i}.ln_mlp"}
 
 FAMILY = Family(
-    types=("falcon", *FIRST),
     read=read,
     prefixes=("transformer.", ""),
     harmless_keys=(

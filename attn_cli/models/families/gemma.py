@@ -4,7 +4,9 @@ Gemma 2 squeezes scores and logits, norms what attention and MLP give, and looks
 Gemma 3 norms queries and keys instead, and rotates its windowed layers at a speed of their own.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from attn_cli.core.masks import Local, NoMask, Sliding
 from attn_cli.models.families.llama import (
@@ -31,8 +33,7 @@ LATER = {
     "query_pre_attn_scalar": 256,
     "sliding_window": 4096,
 }
-ASSUMED = {
-    "gemma": {},
+ASSUMED: Mapping[str, dict[str, Any]] = {
     "gemma2": LATER | {"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0},
     "gemma3_text": LATER | {"rope_theta": 1e6, "rope_local_base_freq": 1e4},
 }
@@ -42,7 +43,7 @@ ASSUMED = {
 def read(config: Config) -> Architecture:
     text = config.part("text_config") if config.word("model_type") == "gemma3" else config
     kind = "gemma3_text" if text is not config else config.word("model_type")
-    text.assume({"head_dim": 256, "tie_word_embeddings": True} | ASSUMED[kind])
+    text.assume({"head_dim": 256, "tie_word_embeddings": True} | ASSUMED.get(kind, {}))
     layers = LAYERS[kind](text)
     stack = StackPlan(
         layers=layers,
@@ -109,7 +110,6 @@ LATER_NAMES = QK_NAMES | {
 }
 
 FAMILY = Family(
-    types=("gemma", "gemma2", "gemma3_text", "gemma3"),
     read=read,
     prefixes=("model.", "model.language_model.", "language_model.model.", ""),
     harmless_keys=(

@@ -29,4 +29,4 @@ GLM_NAMES: Names = {
     "after_mlp": "layers.{i}.post_mlp_layernorm",
 }
 
-FAMILY = Family(types=("glm", "glm4"), read=read, harmless_keys=HARMLESS_KEYS, harmless_tensors=HARMLESS_TENSORS)
+FAMILY = Family(read=read, harmless_keys=HARMLESS_KEYS, harmless_tensors=HARMLESS_TENSORS)

@@ -46,7 +46,6 @@ def read(config: Config) -> Architecture:
 MOE_NAMES: Names = QK_NAMES | SPARSE_NAMES
 
 FAMILY = Family(
-    types=tuple(ASSUMED),
     read=read,
     harmless_keys=(*HARMLESS_KEYS, "max_window_layers", "sliding_window"),
     harmless_tensors=(*HARMLESS_TENSORS, NEXT_BUT_ONE),

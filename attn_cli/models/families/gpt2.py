@@ -55,7 +55,6 @@ NAMES: Names = {
 }
 
 FAMILY = Family(
-    types=("gpt2",),
     read=read,
     prefixes=("transformer.", ""),
     harmless_keys=(

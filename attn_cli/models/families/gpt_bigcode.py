@@ -20,7 +20,6 @@ def read(config: Config) -> Architecture:
 MODULES: Names = {"o": "h.{i}.attn.c_proj", "up": "h.{i}.mlp.c_fc", "down": "h.{i}.mlp.c_proj"}
 
 FAMILY = Family(
-    types=("gpt_bigcode",),
     read=read,
     prefixes=gpt2.FAMILY.prefixes,
     harmless_keys=(

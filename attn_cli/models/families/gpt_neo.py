@@ -63,7 +63,6 @@ NAMES: Names = {
 }
 
 FAMILY = Family(
-    types=("gpt_neo",),
     read=read,
     prefixes=("transformer.", ""),
     harmless_keys=(

@@ -47,7 +47,6 @@ NAMES: Names = {
 }
 
 FAMILY = Family(
-    types=("gpt_neox",),
     read=read,
     prefixes=("gpt_neox.", ""),
     harmless_keys=(

@@ -58,7 +58,6 @@ GPT_OSS_NAMES: Names = {
 }
 
 FAMILY = Family(
-    types=("gpt_oss",),
     read=read,
     harmless_keys=(*EXPERT_KEYS, "experts_per_token", "initial_context_length", "sliding_window"),
     harmless_tensors=HARMLESS_TENSORS,

@@ -48,7 +48,6 @@ NAMES: Names = {
 }
 
 FAMILY = Family(
-    types=("gptj", "codegen"),
     read=read,
     prefixes=("transformer.", ""),
     harmless_keys=(

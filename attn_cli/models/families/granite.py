@@ -81,7 +81,6 @@ MAMBA_KEYS = (
 )  # fmt: skip
 
 FAMILY = Family(
-    types=("granite", "granitemoe", "granitemoeshared", "granitemoehybrid"),
     read=read,
     harmless_keys=(*EXPERT_KEYS, *MAMBA_KEYS),
     harmless_tensors=HARMLESS_TENSORS,

@@ -79,7 +79,6 @@ def without(names: Names, *ours: str) -> dict[str, str | Packed]:
 
 
 ASSUMED: Mapping[str, dict[str, Any]] = {
-    "llama": {},
     "seed_oss": {"head_dim": 128, "num_key_value_heads": 8},
     "internlm3": {"head_dim": 128, "num_key_value_heads": 2, "rms_norm_eps": 1e-5},
 }
@@ -87,7 +86,7 @@ ASSUMED: Mapping[str, dict[str, Any]] = {
 
 def read(config: Config) -> Architecture:
     config.must_be("rope_interleaved", False)
-    config.assume(ASSUMED[config.word("model_type")])
+    config.assume(ASSUMED.get(config.word("model_type"), {}))
     layer = plain_layer(config)
     return architecture(config, (layer,) * config.whole("num_hidden_layers"))
 
@@ -110,7 +109,6 @@ HARMLESS_KEYS = ("attention_bias", "attention_dropout", "intermediate_size", "ml
 HARMLESS_TENSORS = (r".*\.rotary_emb\.inv_freq",)
 
 FAMILY = Family(
-    types=tuple(ASSUMED),
     read=read,
     harmless_keys=(
         *HARMLESS_KEYS, "attention_out_bias", "bias", "is_llama_config", "max_sequence_length", "qkv_bias",

@@ -107,7 +107,6 @@ LLAMA4_NAMES: Names = {
 }
 
 FAMILY = Family(
-    types=("llama4_text", "llama4"),
     read=read,
     prefixes=("model.", "language_model.model.", "model.language_model.", ""),
     harmless_keys=(

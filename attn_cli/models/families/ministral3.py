@@ -62,7 +62,6 @@ def _tuning(config: Config) -> QueryScaling:
 NAMES_WITH_IMAGES: Names = {**NAMES, "unembed": Packed("/lm_head", others=("/language_model.lm_head",))}
 
 FAMILY = Family(
-    types=("ministral3", "mistral3"),
     read=read,
     prefixes=("model.", "language_model.model.", "model.language_model.", ""),
     harmless_keys=(

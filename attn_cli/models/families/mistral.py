@@ -22,7 +22,6 @@ def read(config: Config) -> Architecture:
 
 
 FAMILY = Family(
-    types=("mistral", "ministral"),
     read=read,
     harmless_keys=(*HARMLESS_KEYS, "sliding_window"),
     harmless_tensors=HARMLESS_TENSORS,

@@ -50,4 +50,4 @@ EXPERT_KEYS = (
     "router_aux_loss_coef", "router_jitter_noise",
 )  # fmt: skip
 
-FAMILY = Family(types=("mixtral",), read=read, harmless_keys=EXPERT_KEYS, harmless_tensors=HARMLESS_TENSORS)
+FAMILY = Family(read=read, harmless_keys=EXPERT_KEYS, harmless_tensors=HARMLESS_TENSORS)

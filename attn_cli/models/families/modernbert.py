@@ -55,7 +55,6 @@ NAMES: Names = {
 }
 
 FAMILY = Family(
-    types=("modernbert",),
     read=read,
     harmless_keys=(
         "attention_bias", "attention_dropout", "classifier_activation", "classifier_bias", "classifier_pooling",

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from attn_cli.models.families.bert import EMBEDDINGS, HARMLESS_KEYS, HARMLESS_TENSORS, plain_layer, stack
+from attn_cli.models.families.bert import EMBEDDINGS, HARMLESS_KEYS, HARMLESS_TENSORS, check_width, plain_layer, stack
 from attn_cli.models.families.roberta import behind
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
@@ -11,6 +11,7 @@ from attn_cli.models.network.weights import Names
 
 
 def read(config: Config) -> Architecture:
+    check_width(config)
     config.must_be("relative_attention_num_buckets", 32)
     layer = replace(plain_layer(config), relative=Buckets(32, 128, both_ways=True))
     return Architecture((behind(stack(config, layer, NAMES), 1),))
@@ -28,7 +29,6 @@ NAMES: Names = {
 }
 
 FAMILY = Family(
-    types=("mpnet",),
     read=read,
     prefixes=("mpnet.", ""),
     harmless_keys=HARMLESS_KEYS,

@@ -1,12 +1,18 @@
 """MPT (MosaicML 2023): ALiBi, LayerNorm without biases, queries, keys and values perhaps clipped."""
 
+from dataclasses import dataclass
+
+import numpy as np
+
 from attn_cli.core.masks import Causal
+from attn_cli.core.positions import Alibi
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.arithmetic import Norm, gelu
 from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
-from attn_cli.models.network.weights import Names, fused
+from attn_cli.models.network.weights import Names, Weights, fused
+from attn_cli.trace.trace import Array
 
 
 def read(config: Config) -> Architecture:
@@ -17,7 +23,9 @@ def read(config: Config) -> Architecture:
     inner = config.part("attn_config")
     inner.must_be("attn_type", "multihead_attention")
     inner.must_be("alibi", True)
-    inner.must_be("alibi_bias_max", 8)
+    steepness = inner.number("alibi_bias_max", 8) / 8
+    if steepness != 1:
+        config.notes.append("alibi_bias_max is heeded as MosaicML's code does; transformers ignores it, and takes 8")
     inner.must_be("prefix_lm", False)
     inner.must_be("qk_ln", False)
     layer = LayerPlan(
@@ -30,7 +38,8 @@ def read(config: Config) -> Architecture:
         mlp=Plain(gelu),
         mask=Causal(),
         scale=inner.number("softmax_scale", None) or "sqrt",
-        alibi=True,
+        alibi=steepness == 1,
+        relative=None if steepness == 1 else SteepAlibi(heads, steepness),
         clip=inner.number("clip_qkv", None) or None,
     )
     stack = StackPlan(
@@ -40,6 +49,20 @@ def read(config: Config) -> Architecture:
         max_positions=config.whole("max_seq_len", None),
     )
     return Architecture((stack,), Unembedding(tied=config.flag("tie_word_embeddings", True)))
+
+
+@dataclass(frozen=True)
+class SteepAlibi:
+    """ALiBi whose slopes fall to 2^(−8 · steepness), and not to 2^−8: a bias (head, query, key)."""
+
+    heads: int
+    steepness: float
+
+    def __call__(self, weights: Weights, queries: Array, keys: Array) -> Array:
+        slopes = Alibi().slopes(self.heads) ** self.steepness
+        distance = np.abs(queries[:, np.newaxis] - keys)
+        bias: Array = (-slopes[:, np.newaxis, np.newaxis] * distance).astype(np.float32)
+        return bias
 
 
 NAMES: Names = {
@@ -55,7 +78,6 @@ NAMES: Names = {
 
 # learned_pos_emb is for models without ALiBi; embedding_fraction scales gradients alone.
 FAMILY = Family(
-    types=("mpt",),
     read=read,
     prefixes=("transformer.", ""),
     harmless_keys=(

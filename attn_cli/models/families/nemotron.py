@@ -21,4 +21,4 @@ def read(config: Config) -> Architecture:
     return architecture(config, (layer,) * config.whole("num_hidden_layers"))
 
 
-FAMILY = Family(types=("nemotron",), read=read, harmless_keys=HARMLESS_KEYS, harmless_tensors=HARMLESS_TENSORS)
+FAMILY = Family(read=read, harmless_keys=HARMLESS_KEYS, harmless_tensors=HARMLESS_TENSORS)

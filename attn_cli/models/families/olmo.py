@@ -80,7 +80,6 @@ OLMOE_NAMES: Names = without(QK_NAMES, "gate", "up", "down") | EXPERT_NAMES
 FLEX_NAMES: Names = without(AFTER_NAMES, "gate", "up", "down") | EXPERT_NAMES
 
 FAMILY = Family(
-    types=("olmo", "olmo2", "olmo3", "olmoe", "flex_olmo"),
     read=read,
     harmless_keys=(*EXPERT_KEYS, "sliding_window"),
     harmless_tensors=HARMLESS_TENSORS,

@@ -51,7 +51,6 @@ NAMES: Names = {
 
 # enable_bias and layer_norm_elementwise_affine show in the tensors that are there, word_embed_proj_dim too.
 FAMILY = Family(
-    types=("opt",),
     read=read,
     prefixes=("model.decoder.", "decoder.", ""),
     harmless_keys=(

@@ -35,7 +35,6 @@ OWN: Names = {
 }
 
 FAMILY = Family(
-    types=("phi",),
     read=read,
     harmless_keys=(*HARMLESS_KEYS, "attn_pdrop", "embd_pdrop", "resid_pdrop", "rotary_dim"),
     harmless_tensors=HARMLESS_TENSORS,

@@ -23,7 +23,6 @@ FUSED: Names = {
 }
 
 FAMILY = Family(
-    types=("phi3",),
     read=read,
     harmless_keys=(
         *HARMLESS_KEYS,

@@ -66,7 +66,6 @@ def _lengthened(config: Config, rotary: Rotary) -> Rotary:
 
 
 FAMILY = Family(
-    types=("phimoe",),
     read=read,
     harmless_keys=(
         *EXPERT_KEYS, "hidden_dropout", "input_jitter_noise", "lm_head_bias", "original_max_position_embeddings",

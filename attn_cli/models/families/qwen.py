@@ -3,8 +3,9 @@
 Qwen 2's experts have one beside them that all tokens share.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from attn_cli.models.families.llama import (
     HARMLESS_TENSORS,
@@ -23,7 +24,7 @@ from attn_cli.models.network.weights import Names
 
 def read(config: Config) -> Architecture:
     kind = config.word("model_type")
-    config.assume({"sliding_window": 4096} | ASSUMED[kind])
+    config.assume({"sliding_window": 4096} | ASSUMED.get(kind, {}))
     config.must_be("use_mrope", False)
     layer = plain_layer(config)
     if kind.startswith("qwen3"):
@@ -51,8 +52,7 @@ def _with_experts(config: Config, layers: tuple[LayerPlan, ...]) -> tuple[LayerP
     )
 
 
-ASSUMED = {
-    "qwen2": {},
+ASSUMED: Mapping[str, dict[str, Any]] = {
     "qwen3": {"head_dim": 128},
     "qwen2_moe": {"num_experts_per_tok": 4},
     "qwen3_moe": {"num_experts_per_tok": 8},
@@ -73,7 +73,6 @@ MOE_NAMES: Names = {
 }
 
 FAMILY = Family(
-    types=("qwen2", "qwen3", "qwen2_moe", "qwen3_moe"),
     read=read,
     harmless_keys=(*EXPERT_KEYS, "max_window_layers", "qkv_bias", "shared_expert_intermediate_size", "sliding_window"),
     harmless_tensors=HARMLESS_TENSORS,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from attn_cli.models.families.bert import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, plain_layer, stack
+from attn_cli.models.families.bert import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, check_width, plain_layer, stack
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.plan import StackPlan
@@ -15,12 +15,12 @@ def behind(plan: StackPlan, padding: int) -> StackPlan:
 
 
 def read(config: Config) -> Architecture:
+    check_width(config)
     plan = stack(config, plain_layer(config), NAMES)
     return Architecture((behind(plan, int(config.number("pad_token_id", 1))),))
 
 
 FAMILY = Family(
-    types=("roberta", "xlm-roberta", "camembert"),
     read=read,
     prefixes=("roberta.", ""),
     harmless_keys=HARMLESS_KEYS,

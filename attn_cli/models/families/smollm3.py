@@ -29,7 +29,6 @@ def turning(config: Config) -> tuple[bool, ...]:
 
 
 FAMILY = Family(
-    types=("smollm3",),
     read=read,
     harmless_keys=(*HARMLESS_KEYS, "max_window_layers"),
     harmless_tensors=HARMLESS_TENSORS,

@@ -26,7 +26,6 @@ def read(config: Config) -> Architecture:
 HEAD_NORMS: Names = {f"{name}_norm": f"layers.{{i}}.self_attn.{name}_layernorm.norms.{{e}}" for name in "qk"}
 
 FAMILY = Family(
-    types=("stablelm",),
     read=read,
     harmless_keys=(*HARMLESS_KEYS, "hidden_dropout", "use_qkv_bias"),
     harmless_tensors=HARMLESS_TENSORS,

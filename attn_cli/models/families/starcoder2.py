@@ -27,7 +27,6 @@ def read(config: Config) -> Architecture:
 MLP: Names = {"up": "layers.{i}.mlp.c_fc", "down": "layers.{i}.mlp.c_proj"}
 
 FAMILY = Family(
-    types=("starcoder2",),
     read=read,
     harmless_keys=(
         *HARMLESS_KEYS, "activation_function", "attention_softmax_in_fp32", "embedding_dropout", "layer_norm_epsilon",

@@ -79,7 +79,6 @@ DECODER: Names = {
 }
 
 FAMILY = Family(
-    types=("t5", "mt5", "umt5"),
     read=read,
     prefixes=("", "transformer."),
     harmless_keys=(

@@ -3,18 +3,31 @@
 import os
 import re
 
-SUFFIX = ".gguf"
-_PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\.gguf)", re.IGNORECASE | re.DOTALL | re.ASCII)
+SUFFIX, MAGIC = ".gguf", b"GGUF"
+_SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\.gguf)", re.IGNORECASE | re.DOTALL | re.ASCII)
 
 
 def is_gguf(path: str) -> bool:
-    """Whether a path names a GGUF file, by its suffix."""
-    return path.lower().endswith(SUFFIX) and not os.path.isdir(path)
+    """Whether a path means a GGUF file: by its suffix, or by its first bytes, as Ollama's files have no suffix."""
+    if os.path.isdir(path):
+        return False
+    return path.lower().endswith(SUFFIX) or begins_as_gguf(path)
 
 
-def parts(path: str) -> tuple[str, ...]:
-    """The names of all parts of a model of which one is named, name-00002-of-00003.gguf; else the path alone."""
-    match = _PART.fullmatch(path)
+def begins_as_gguf(path: str) -> bool:
+    """Whether a file begins with the bytes of a GGUF file; False where it cannot be read or is no regular file."""
+    try:
+        if not os.path.isfile(path):
+            return False
+        with open(path, "rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except (OSError, ValueError):
+        return False
+
+
+def shards(path: str) -> tuple[str, ...]:
+    """The names of all files of a model of which one is named, name-00002-of-00003.gguf; else the path alone."""
+    match = _SHARD.fullmatch(path)
     if match is None:
         return (path,)
     begin, count = match[1], int(match[3])

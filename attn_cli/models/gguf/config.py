@@ -1,5 +1,6 @@
 """The config of a GGUF file: llama.cpp's keys as those of config.json, every one read, harmless, or refused."""
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -34,12 +35,12 @@ def architecture_of(header: Header) -> GgufArchitecture:
     return TWINS[name]
 
 
-def config_of(header: Header, architecture: GgufArchitecture) -> Config:
+def config_of(header: Header, architecture: GgufArchitecture, ignored: Collection[str] = ()) -> Config:
     """The config that the model's folder would have; DocumentError for a key that is not understood."""
     begin = f"{architecture.name}."
     own = {key.removeprefix(begin): value for key, value in header.metadata.items() if key.startswith(begin)}
     lists = {key: value.tolist() for key, value in own.items() if isinstance(value, np.ndarray)}
-    said = Config(own | lists, header.path)
+    said = Config(own | lists, header.path, ignored)
     values: Values = {
         "model_type": architecture.model_type,
         "tie_word_embeddings": "output.weight" not in header.tensors,
@@ -55,7 +56,9 @@ def config_of(header: Header, architecture: GgufArchitecture) -> Config:
         values |= rotary_values(said, header, architecture, values)
     values |= architecture.more(said, values)
     said.refuse_unread(HARMLESS)
-    return Config(values, header.path)
+    config = Config(values, header.path)
+    config.notes += said.notes
+    return config
 
 
 def _one(said: Config, key: str) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 
 from attn_cli.errors import AttnError, DocumentError
 from attn_cli.installing import install_hint
-from attn_cli.models.files.tensors import Tensor
+from attn_cli.models.files.tensor import Tensor
 
 AGAIN = "copy or download it again"
 

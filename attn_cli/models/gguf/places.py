@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from attn_cli.models.family import Family
-from attn_cli.models.files.tensors import Tensor
+from attn_cli.models.files.tensor import Tensor
 from attn_cli.models.gguf.architectures import GgufArchitecture
 from attn_cli.models.gguf.header import library
 from attn_cli.models.gguf.undo import Join, Undo

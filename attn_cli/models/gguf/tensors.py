@@ -7,9 +7,10 @@ import numpy as np
 
 from attn_cli.errors import DocumentError
 from attn_cli.models.family import Architecture, Family
-from attn_cli.models.files.tensors import Tensor, Tensors, check_rows
+from attn_cli.models.files.tensor import Tensor, check_finite, check_rows, read_bytes
+from attn_cli.models.files.tensors import Tensors
 from attn_cli.models.gguf.architectures import GgufArchitecture
-from attn_cli.models.gguf.header import AGAIN, Header, library
+from attn_cli.models.gguf.header import Header, library
 from attn_cli.models.gguf.places import Stored, places
 from attn_cli.trace.trace import Array
 
@@ -21,12 +22,18 @@ class GgufTensors(Tensors):
     """Tensors that are stored another way than they are read; each read gives float32 of its own."""
 
     def __init__(self, stored: Mapping[str, Stored]) -> None:
-        super().__init__({name: one.tensor for name, one in stored.items()})
+        super().__init__({name: entry.tensor for name, entry in stored.items()})
         self.stored = stored
 
-    def read(self, name: str, slot: str, rows: Array | None = None) -> Array:
-        """A tensor, or only some of its rows; DocumentError where the file breaks off."""
+    def _load(self, name: str, slot: str, *, alone: bool) -> Array:
+        return self._restored(name, None)
+
+    def _rows(self, name: str, rows: Array) -> Array:
         check_rows(name, self.tensors[name], rows)
+        return self._restored(name, rows)
+
+    def _restored(self, name: str, rows: Array | None) -> Array:
+        """A tensor, or some of its rows, as it was before llama.cpp converted it."""
         stored = self.stored[name]
         arrays = [_read(name, piece, rows) for piece in stored.pieces]
         try:
@@ -42,28 +49,19 @@ class GgufTensors(Tensors):
 
 
 def _read(name: str, tensor: Tensor, rows: Array | None) -> Array:
-    if rows is None:
-        raw, shape = _bytes(name, tensor, None), tensor.shape
-    else:
-        raw, shape = _bytes(name, tensor, rows), (len(rows), *tensor.shape[1:])
-    return _widened(raw.reshape(prod(shape[:-1]), -1), tensor.dtype).reshape(shape)
+    shape = tensor.shape if rows is None else (len(rows), *tensor.shape[1:])
+    array = _widened(_bytes(name, tensor, rows).reshape(prod(shape[:-1]), -1), tensor.dtype).reshape(shape)
+    check_finite(name, tensor, array)
+    return array
 
 
 def _bytes(name: str, tensor: Tensor, rows: Array | None) -> Array:
-    """A tensor's bytes, or those of some rows; read, not mapped: a file that is cut short gives an error, no signal."""
+    """A tensor's bytes, or those of some rows."""
     size = tensor.size if rows is None else tensor.size // tensor.shape[0]
-    places = [0] if rows is None else rows.tolist()
-    raw = np.empty((len(places), size), np.uint8)
-    count = 0
-    try:
-        with open(tensor.path, "rb") as file:
-            for row, place in zip(raw, places, strict=True):
-                file.seek(tensor.start + place * size)
-                count += file.readinto(row.data)
-    except OSError as error:
-        raise DocumentError(f"{tensor.path}: cannot be read: {error.strerror}", hint="check the path") from error
-    if count != raw.nbytes:
-        raise DocumentError(f"{tensor.path}: breaks off in {name}", hint=AGAIN)
+    numbers = [0] if rows is None else rows.tolist()
+    raw = np.empty((len(numbers), size), np.uint8)
+    for row, number in zip(raw, numbers, strict=True):
+        read_bytes(name, tensor, number * size, row)
     return raw
 
 

@@ -3,8 +3,8 @@
 import os
 
 from attn_cli.errors import DocumentError
-from attn_cli.models.files.tensors import Tensor
-from attn_cli.models.gguf import parts
+from attn_cli.models.files.tensor import Tensor
+from attn_cli.models.gguf import shards
 from attn_cli.models.gguf.header import AGAIN, Header, header
 
 COUNT, NUMBER, TENSORS, ARCHITECTURE = "split.count", "split.no", "split.tensors.count", "general.architecture"
@@ -18,7 +18,7 @@ def whole(path: str) -> Header:
     count = named.metadata.get(COUNT, 0)
     if isinstance(count, int) and count < 2:
         return named
-    paths = parts(path)
+    paths = shards(path)
     if not isinstance(count, int) or len(paths) != count:
         raise DocumentError(
             f"{path}: is one of {count} parts of a model, which its name does not say",

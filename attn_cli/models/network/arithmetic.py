@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from attn_cli.core.threads import each, parts, threads_for
+from attn_cli.core.threads import chunks, each, threads_for
 from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Array
 
@@ -19,7 +19,7 @@ NUMBERS = 2**17  # how many numbers are worth waking a thread for
 def by_bands(function: Callable[[Array], Array], x: Array) -> Array:
     """A function of each token's vector (token, feature), for some tokens at a time."""
     threads = threads_for(x.size, NUMBERS)
-    bands = parts(len(x), -(-x.size // (threads * BAND)) * threads)
+    bands = chunks(len(x), -(-x.size // (threads * BAND)) * threads)
     if len(bands) <= 1:
         return function(x)
     y = np.empty_like(x)

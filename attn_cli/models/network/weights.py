@@ -117,7 +117,7 @@ class Weights:
         if part.stacked:
             one = self._one(stored)
             return one.T if part.transposed and one.ndim == 2 else one
-        return self.tensors.turned(stored, slot) if part.transposed else self.tensors.read(stored, slot)
+        return self.tensors.transposed(stored, slot) if part.transposed else self.tensors.read(stored, slot)
 
     def _one(self, stored: str) -> Array:
         """This expert's part of a tensor that holds those of all."""

@@ -46,6 +46,11 @@ class ScoredPieces:
     def get_added_tokens_decoder(self) -> Sequence[int]:
         return sorted(self.whole)
 
+    @property
+    def unknown_token(self) -> str | None:
+        """The token that stands for what no piece has, None if that falls into bytes."""
+        return None if self.unknown is None else self.tokens[self.unknown]
+
     @cached_property
     def _wholes(self) -> dict[str, int]:
         return {self.tokens[number]: number for number in sorted(self.whole) if self.tokens[number]}

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from attn_cli.errors import AttnError, DocumentError
+from attn_cli.errors import DocumentError
 from attn_cli.models.gguf.header import AGAIN
 from attn_cli.models.gguf.whole import whole
 from attn_cli.models.tokenizers.gguf_cutting import CUTTINGS
 from attn_cli.models.tokenizers.gguf_pieces import ScoredPieces
-from attn_cli.models.tokenizers.tokenizer import Tokenizer, tokenizers_library
+from attn_cli.models.tokenizers.library import library_errors, tokenizers_library
+from attn_cli.models.tokenizers.tokenizer import Tokenizer
 
 IDS = "give --ids 5,17,3"
 
@@ -65,27 +67,33 @@ def file_tokenizer(path: str) -> Tokenizer:
             f"{path}: its tokenizer is {model!r}, which attn does not know",
             hint=f"it knows {', '.join(MODELS)}; or {IDS}",
         )
-    try:
+    with library_errors(partial(_cannot_be_built, path)):
         kinds = said.get("token_type")
         kinds = [TokenKind.NORMAL] * len(tokens) if kinds is None else [int(kind) for kind in kinds]
         if len(kinds) != len(tokens) or len(set(tokens)) != len(tokens):
             raise DocumentError(f"{path}: its tokens are not {len(tokens)} different ones, each of a kind", hint=AGAIN)
         return MODELS[model](GgufVocabulary(path, tokens, kinds, said))
-    except AttnError:
-        raise
-    except Exception as error:  # the library raises nothing more particular
-        raise DocumentError(
-            f"{path}: its tokenizer cannot be built: {error}"[:300], hint=f"{AGAIN}, or {IDS}"
-        ) from error
+
+
+def _cannot_be_built(path: str, words: str) -> DocumentError:
+    return DocumentError(f"{path}: its tokenizer cannot be built: {words}"[:300], hint=f"{AGAIN}, or {IDS}")
+
+
+def has_tokenizer(path: str) -> bool:
+    """Whether a GGUF file names a tokenizer at all."""
+    return str(whole(path).metadata.get("tokenizer.ggml.model", "none")) != "none"
 
 
 def _byte_pairs(vocabulary: GgufVocabulary) -> Tokenizer:
     """GPT-2's kind: bytes that merge in the order of a list, within the pieces that patterns cut."""
     name = vocabulary.said.get("pre", "default")
     if name not in CUTTINGS:
+        from difflib import get_close_matches
+
+        near = ", ".join(get_close_matches(str(name), CUTTINGS, n=3)) or "gpt-2, llama-bpe, qwen2 and others"
         raise DocumentError(
-            f"{vocabulary.path}: its text is cut as {name!r} does it, which attn does not know",
-            hint=f"it knows {', '.join(CUTTINGS)}; or {IDS}",
+            f"{vocabulary.path}: its text is cut in the way {name!r}, which attn does not know"[:300],
+            hint=f"it knows {near}; {IDS}",
         )
     cutting, library = CUTTINGS[name], tokenizers_library()
     numbers = {token: number for number, token in enumerate(vocabulary.tokens)}

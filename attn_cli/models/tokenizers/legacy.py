@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import Any
 
 from attn_cli.errors import DocumentError
+from attn_cli.models.tokenizers.library import tokenizers_library
 from attn_cli.models.tokenizers.schemes import BEGINS, OTHERWISE, SCHEMES
-from attn_cli.models.tokenizers.tokenizer import Tokenizer, tokenizers_library
+from attn_cli.models.tokenizers.tokenizer import Tokenizer
 
 PIECES = ("spiece.model", "spm.model", "sentencepiece.bpe.model", "source.spm")
 """What families call their SentencePiece model."""
@@ -85,10 +86,17 @@ def _surround(library: Any, core: Any, begin: str, end: str | None = None, *, tw
 
 def _with_added(library: Any, core: Any, folder: str) -> Any:
     """The tokenizer with the tokens that the folder adds to the vocabulary, each under its id."""
-    added = {number: token for token, number in _object(folder, "added_tokens.json").items()}
-    for number, token in _settings(folder).get("added_tokens_decoder", {}).items():
-        if number.isdecimal() and isinstance(token, dict):
-            added[int(number)] = str(token.get("content"))
+    added: dict[int, str] = {}
+    for token, number in _object(folder, "added_tokens.json").items():
+        if not isinstance(number, int):
+            raise _wrong(folder, "added_tokens.json", token, "a whole number", number)
+        added[number] = token
+    decoder = _settings(folder).get("added_tokens_decoder", {})
+    if not isinstance(decoder, dict):
+        raise _wrong(folder, "tokenizer_config.json", "added_tokens_decoder", "an object", decoder)
+    for key, entry in decoder.items():
+        if key.isdecimal() and key.isascii() and isinstance(entry, dict):
+            added[int(key)] = str(entry.get("content"))
     for number, token in sorted(added.items()):
         core.add_special_tokens([library.AddedToken(token, normalized=False)])
         if core.token_to_id(token) != number:
@@ -97,6 +105,13 @@ def _with_added(library: Any, core: Any, folder: str) -> Any:
                 hint="are the files of one tokenizer?",
             )
     return core
+
+
+def _wrong(folder: str, file: str, key: str, expected: str, value: Any) -> DocumentError:
+    return DocumentError(
+        f"{os.path.join(folder, file)}: {key}: expected {expected}, found {value!r}"[:300],
+        hint="copy or download it again",
+    )
 
 
 def _name(settings: Mapping[str, Any], key: str, otherwise: str) -> str:

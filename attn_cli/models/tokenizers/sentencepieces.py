@@ -45,7 +45,7 @@ class SentencePieces:
             own = list(self._cut(part))
             tokens += [*before, *own, *after]
             places += [*[None] * len(before), *[place] * len(own), *[None] * len(after)]
-        tokens = [token if token in self.ids else self.unknown for token in tokens]
+        tokens = [token if token in self.ids else self.unknown_token for token in tokens]
         ids = [self.ids[token] for token in tokens]
         types = [0] * len(ids)
         if self.scheme.segments and pair is not None and 1 in places:
@@ -60,8 +60,8 @@ class SentencePieces:
         return [self.ids[token] for token in self.special]
 
     @cached_property
-    def unknown(self) -> str:
-        """What stands for characters that no piece has."""
+    def unknown_token(self) -> str:
+        """The piece that stands for characters that no piece has."""
         return str(self.model.IdToPiece(self.model.unk_id()))
 
     @cached_property

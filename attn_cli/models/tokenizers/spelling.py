@@ -1,6 +1,11 @@
 """How a tokenizer spells text in its tokens, and the text that each token stands for."""
 
+import re
+from collections.abc import Sequence
 from functools import cache
+
+_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+_INVALID = re.compile("[\udc80-\udcff]+")  # bytes that are no text, as surrogateescape stands them in
 
 
 def text_of(token: str, style: str) -> str:
@@ -15,6 +20,23 @@ def text_of(token: str, style: str) -> str:
     if style == "pieces":
         return token.removeprefix("##")
     return token
+
+
+def text_of_pieces(tokens: Sequence[str], style: str) -> str:
+    """The text of tokens that follow one another, where characters may be spread over several of them."""
+    numbers = byte_numbers()
+    data = b""
+    for token in tokens:
+        if style == "bytes" and all(character in numbers for character in token):
+            data += bytes(numbers[character] for character in token)
+        elif style == "spaces" and (byte := _BYTE.fullmatch(token)):
+            data += bytes([int(byte[1], 16)])
+        else:
+            data += text_of(token, style).encode("utf-8", "surrogatepass")
+    return _INVALID.sub(
+        lambda match: f"<{' '.join(f'{ord(character) - 0xDC00:02X}' for character in match[0])}>",
+        data.decode("utf-8", "surrogateescape"),
+    )
 
 
 def _from_bytes(token: str) -> str:
@@ -33,4 +55,4 @@ def byte_numbers() -> dict[str, int]:
     """GPT-2's table from characters to bytes: printable bytes are themselves, the others stand from U+0100 on."""
     kept = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in kept]
-    return {chr(byte): byte for byte in kept} | {chr(256 + place): byte for place, byte in enumerate(others)}
+    return {chr(byte): byte for byte in kept} | {chr(256 + rank): byte for rank, byte in enumerate(others)}

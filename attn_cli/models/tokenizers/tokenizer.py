@@ -1,14 +1,11 @@
 """A checkpoint's own tokenizer: text to ids, and the text that each id stands for."""
 
-import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attn_cli.errors import AttnError, DocumentError
-from attn_cli.installing import install_hint
-from attn_cli.models.gguf import is_gguf
+from attn_cli.errors import AttnError
+from attn_cli.models.tokenizers.library import LONGEST, library_errors
 from attn_cli.models.tokenizers.spelling import text_of
 
 
@@ -30,28 +27,54 @@ class Encoded:
 
 @dataclass(frozen=True, eq=False)
 class Tokenizer:
-    """What a folder's tokenizer files say; `style` is how tokens spell text (bytes, spaces, pieces or plain)."""
+    """A checkpoint's tokenizer; `style` is how its tokens spell text (bytes, spaces, pieces or plain).
+
+    `growth` bounds how many times as long as the text its tokens may come to be.
+    """
 
     library: Any
     style: str
+    growth: float = 1.0
+
+    @property
+    def unknown(self) -> str | None:
+        """The token that stands for what the vocabulary lacks, None if nothing can be lacking."""
+        if hasattr(self.library, "unknown_token"):
+            token: str | None = self.library.unknown_token
+            return token
+        named = getattr(self.library.model, "unk_token", None)
+        return named or ("<unk>" if self.library.token_to_id("<unk>") is not None else None)
 
     def encode(self, text: str, pair: str | None = None, *, special: bool = True) -> Encoded:
         """The tokens of a text, or of two, with the model's special tokens unless those are left out."""
-        try:
+        length = self.growth * (len(text) + len(pair or ""))
+        if length > LONGEST:
+            raise AttnError(
+                f"the tokenizer may make {length:,.0f} characters of this text, and {LONGEST:,} are the most",
+                hint="give a shorter text, or check where the tokenizer's files come from",
+            )
+        with library_errors(
+            lambda words: AttnError(f"the tokenizer cannot cut this text: {words}", hint="give another text, or --ids")
+        ):
             encoding = self.library.encode(text, pair, add_special_tokens=special)
-        except Exception as error:  # the library raises nothing more particular
-            raise AttnError(f"the tokenizer cannot cut this text: {error}", hint="give another text") from error
-        own = tuple(place is not None for place in encoding.sequence_ids)
+            texts = list(encoding.sequence_ids)
+            ids, raw, types = list(encoding.ids), list(encoding.tokens), list(encoding.type_ids)
+        if len({len(texts), len(ids), len(raw), len(types)}) > 1:
+            raise AttnError(
+                f"the tokenizer gives {len(ids)} ids and {len(raw)} tokens for this text",
+                hint="its template contradicts itself: copy or download its files again, or give --ids",
+            )
+        inside = [number is not None for number in texts]
         tokens = tuple(
-            text_of(token, self.style) if mine else token for token, mine in zip(encoding.tokens, own, strict=True)
+            text_of(token, self.style) if is_text else token for token, is_text in zip(raw, inside, strict=True)
         )
         return Encoded(
-            ids=tuple(encoding.ids),
-            raw=tuple(encoding.tokens),
+            ids=tuple(ids),
+            raw=tuple(raw),
             tokens=tokens,
-            special=tuple(not mine for mine in own),
+            special=tuple(not is_text for is_text in inside),
             words=_words(encoding, tokens, self.style),
-            segments=tuple(place or 0 for place in encoding.type_ids),
+            segments=tuple(number or 0 for number in types),
         )
 
     def named(self, ids: Sequence[int]) -> Encoded:
@@ -88,55 +111,3 @@ def _spaced(tokens: Sequence[str], special: Sequence[bool], style: str) -> tuple
         words.append(number)
         fresh = False
     return tuple(words)
-
-
-def open_tokenizer(folder: str) -> Tokenizer:
-    """The tokenizer of a folder or GGUF file; DocumentError where it has none to read, AttnError without library."""
-    if is_gguf(folder):
-        from attn_cli.models.tokenizers.gguf_tokenizer import file_tokenizer
-
-        return file_tokenizer(folder)
-    if os.path.exists(os.path.join(folder, "tokenizer.json")):
-        return _from_json(folder)
-    from attn_cli.models.tokenizers.legacy import OLDER
-
-    for file, opened in OLDER.items():
-        if os.path.exists(os.path.join(folder, file)):
-            return opened(folder)
-    raise DocumentError(
-        f"{folder}: has no tokenizer (tokenizer.json, {', '.join(OLDER)})",
-        hint="copy its tokenizer files too, or give --ids 5,17,3",
-    )
-
-
-def tokenizers_library() -> Any:
-    """The package tokenizers; AttnError where it is missing."""
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise AttnError("reading a model's text needs the package tokenizers", hint=install_hint("models")) from error
-    return tokenizers
-
-
-def _from_json(folder: str) -> Tokenizer:
-    path = os.path.join(folder, "tokenizer.json")
-    try:
-        library = tokenizers_library().Tokenizer.from_file(path)
-    except AttnError:
-        raise
-    except Exception as error:  # the library raises nothing more particular
-        raise DocumentError(f"{path}: is no tokenizer: {error}"[:300], hint="copy or download it again") from error
-    library.no_padding()
-    library.no_truncation()
-    parts = (library.pre_tokenizer, library.decoder, library.normalizer)
-    return Tokenizer(library, _style([json.loads(part.__getstate__()) for part in parts if part is not None]))
-
-
-def _style(parts: Sequence[Mapping[str, Any]]) -> str:
-    """How tokens spell text, from the parts that cut and join them."""
-    said = json.dumps(parts, ensure_ascii=False)
-    if '"ByteLevel"' in said:
-        return "bytes"
-    if '"WordPiece"' in said:
-        return "pieces"
-    return "spaces" if "▁" in said or '"Metaspace"' in said else "plain"

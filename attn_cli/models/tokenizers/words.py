@@ -6,28 +6,43 @@ from itertools import groupby
 
 import numpy as np
 
+from attn_cli.models.tokenizers.spelling import text_of_pieces
 from attn_cli.models.tokenizers.tokenizer import Encoded
 from attn_cli.trace.trace import Layer, frozen
 
 
 def starts(text: Encoded) -> list[int]:
     """Where each word begins; a token outside of words is one of its own."""
-    keyed = [(place if word is None else -1, word) for place, word in enumerate(text.words)]
-    places, start = [], 0
+    keyed = [(index if word is None else -1, word) for index, word in enumerate(text.words)]
+    beginnings, start = [], 0
     for _, group in groupby(keyed):
-        places.append(start)
+        beginnings.append(start)
         start += len(list(group))
-    return places
+    return beginnings
 
 
-def joined(tokens: Sequence[str], places: Sequence[int]) -> tuple[str, ...]:
-    """The words that tokens make, without the spaces around them."""
-    ends = [*places[1:], len(tokens)][: len(places)]  # no words have no ends
-    return tuple("".join(tokens[start:end]).strip() or tokens[start] for start, end in zip(places, ends, strict=True))
+def words_of(text: Encoded, places: Sequence[int], style: str | None) -> tuple[str, ...]:
+    """The words that begin at these tokens, without the spaces around them; with no style in the model's spelling."""
+    ends = [*places[1:], len(text.raw)][: len(places)]  # no words have no ends
+    return tuple(_word(text, start, end, style) for start, end in zip(places, ends, strict=True))
 
 
-def by_word(layer: Layer, rows: Sequence[int], columns: Sequence[int]) -> Layer:
-    """The layer's weights (head, query, key) by words that begin at these rows and columns; no other stage is kept."""
+def _word(text: Encoded, start: int, end: int, style: str | None) -> str:
+    """Some tokens as one word: their bytes are joined before they become text."""
+    shown = text.tokens if style is not None else text.raw
+    if end - start == 1:
+        return shown[start].strip() or shown[start]
+    word = "".join(text.raw[start:end]) if style is None else text_of_pieces(text.raw[start:end], style)
+    return word.strip() or shown[start]
+
+
+def by_word(
+    layer: Layer, rows: Sequence[int], columns: Sequence[int], words: tuple[tuple[str, ...], tuple[str, ...]]
+) -> Layer:
+    """The layer's weights (head, query, key) by words that begin at these rows and columns; no other stage is kept.
+
+    `words` are those of the queries and those of the keys.
+    """
     formula = "weights by word: keys summed, queries averaged"
     stages = []
     for stage in layer.stages:
@@ -39,6 +54,6 @@ def by_word(layer: Layer, rows: Sequence[int], columns: Sequence[int]) -> Layer:
     return replace(
         layer,
         stages=tuple(stages),
-        query_tokens=joined(layer.query_tokens, rows),
-        key_tokens=joined(layer.key_tokens, columns),
+        query_tokens=words[0],
+        key_tokens=words[1],
     )

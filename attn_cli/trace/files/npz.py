@@ -1,6 +1,6 @@
 """NumPy's containers: NPZ, a zip of arrays with names, and NPY, one array."""
 
-import re
+import warnings
 import zlib
 from collections.abc import Mapping
 from io import BytesIO
@@ -16,8 +16,6 @@ LARGEST = 8 * 2**30
 """Bytes that the arrays of one NPZ may take; more is refused before anything is unpacked."""
 
 _MAGIC = b"\x93NUMPY"
-_DTYPE = re.compile(r"'descr':\s*'([<>|=][biufcUSO]\d{0,9})'")
-_SHAPE = re.compile(r"'shape':\s*\(([\d\s,]*)\)")
 _BROKEN = "it may have been cut off on its way here: write or copy it again"
 
 
@@ -81,7 +79,7 @@ def _member(data: bytes, member: str, name: str) -> bytes:
 def _from_npy(data: bytes, where: str) -> Array:
     dtype, shape, fortran, start = _header(data, where)
     size = prod(shape) * dtype.itemsize
-    if size != len(data) - start or len(shape) > 32:
+    if size != len(data) - start or len(shape) > 32 or min(shape, default=0) < 0:
         message = f"{where}: expected {size:,} bytes of numbers, found {len(data) - start:,}"
         raise DocumentError(message, hint=_BROKEN)
     if not size:
@@ -89,20 +87,16 @@ def _from_npy(data: bytes, where: str) -> Array:
     return frozen(np.frombuffer(data, dtype, prod(shape), start).reshape(shape, order="F" if fortran else "C"))
 
 
-def _header(data: bytes, where: str) -> tuple[np.dtype[Any], list[int], bool, int]:
-    """dtype, shape, whether the order is Fortran's, and where the numbers start."""
-    wide = data[6:7] != b"\x01"
-    start = (12 if wide else 10) + int.from_bytes(data[8:12] if wide else data[8:10], "little")
-    header = data[: min(start, 10_000)].decode("latin-1")
-    form, shape = _DTYPE.search(header), _SHAPE.search(header)
-    if len(data) < start or not data.startswith(_MAGIC) or shape is None or "'descr'" not in header:
-        raise DocumentError(f"{where}: has no header of an array", hint=_BROKEN)
-    if form is None or form[1].endswith("O"):
-        what = "records" if form is None else "pickled Python objects"
-        raise DocumentError(f"{where}: holds {what}, not numbers", hint="write it as an array of floats")
+def _header(data: bytes, where: str) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
+    """The array's dtype, its shape, whether its order is Fortran's, and the offset of its numbers."""
+    form, stream = np.lib.format, BytesIO(data)
     try:
-        dtype = np.dtype(form[1])
-    except (TypeError, ValueError) as error:
-        raise DocumentError(f"{where}: has the dtype {form[1]!r}, which NumPy has not", hint=_BROKEN) from error
-    sizes = [int(size) for size in re.findall(r"\d{1,18}", shape[1])]
-    return dtype, sizes, re.search(r"'fortran_order':\s*True", header) is not None, start
+        with warnings.catch_warnings(action="ignore"):  # headers that Python 2 wrote are read all the same
+            read = form.read_array_header_1_0 if form.read_magic(stream) == (1, 0) else form.read_array_header_2_0
+            shape, fortran, dtype = read(stream)
+    except Exception as error:  # NumPy's reader raises whatever Python's parsers raise
+        raise DocumentError(f"{where}: has no header of an array: {error}"[:300], hint=_BROKEN) from error
+    if dtype.hasobject or dtype.kind not in "biufcUS":
+        what = "pickled Python objects" if dtype.hasobject else "records or dates"
+        raise DocumentError(f"{where}: holds {what}, not numbers", hint="write it as an array of floats")
+    return dtype, shape, fortran, stream.tell()

@@ -17,12 +17,20 @@ def model_page(model: Description) -> Page:
             "vocabulary": f"{model.vocabulary:,}",
             "positions": "no stated limit" if model.max_positions is None else f"at most {model.max_positions:,}",
             "predicts": "the next token" if model.language_model else "no next token",
-            "tokenizer": model.tokenizer or "none: use --ids",
+            "tokenizer": _tokenizer(model),
         }
         blocks.append(Listing(("", ""), tuple(facts.items())))
         header = ("layers", "heads", "kv", "width", "mask", "positions", "scale", "also")
         blocks.append(Listing(header, tuple(map(_row, model.layers)), right=frozenset({1, 2, 3})))
+        blocks += [Prose(f"note: {note}") for note in model.notes]
     return tuple(blocks)
+
+
+def _tokenizer(model: Description) -> str:
+    """Where the tokenizer is, and what is wrong with it."""
+    if model.tokenizer_fault is not None:
+        return f"{model.tokenizer}, which cannot be opened: {model.tokenizer_fault}"
+    return model.tokenizer or "none: use --ids"
 
 
 def _run(run: Layers) -> str:

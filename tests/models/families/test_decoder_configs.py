@@ -279,7 +279,7 @@ OLD: dict[str, dict[str, Any]] = {
 
 def read(model_type: str, changes: dict[str, Any] | None = None) -> Architecture:
     config = Config({**USUAL, "model_type": model_type, **OLD[model_type], **(changes or {})}, "config.json")
-    family = family_of(model_type, "config.json")
+    family = family_of(model_type)
     found = family.read(config)
     config.refuse_unread(family.harmless_keys)
     return found

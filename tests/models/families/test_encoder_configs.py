@@ -228,7 +228,7 @@ CONFIGS = {
 
 def read(model_type: str, changes: dict[str, Any] | None = None) -> Architecture:
     config = Config({**CONFIGS[model_type], "model_type": model_type, **(changes or {})}, "config.json")
-    family = family_of(config.word("model_type"), "config.json")
+    family = family_of(config.word("model_type"))
     architecture = family.read(config)
     config.refuse_unread(family.harmless_keys)
     return architecture

@@ -199,7 +199,7 @@ SMOLLM = {
 def read(model_type: str, *said: dict[str, Any]) -> Architecture:
     values = {"model_type": model_type, **LLAMA, **{key: value for some in said for key, value in some.items()}}
     config = Config(values, "config.json")
-    family = family_of(model_type, "config.json")
+    family = family_of(model_type)
     architecture = family.read(config)
     config.refuse_unread(family.harmless_keys)
     return architecture
@@ -276,7 +276,7 @@ def test_gemma_3_with_images_says_little_of_its_text_and_the_rest_is_assumed() -
     text = {"hidden_size": 40, "model_type": "gemma3_text", "num_hidden_layers": 7, "sliding_window": 512}
     values = {"model_type": "gemma3", "mm_tokens_per_image": 256, "text_config": text, "vision_config": {"depth": 3}}
     config = Config(values, "config.json")
-    family = family_of("gemma3", "config.json")
+    family = family_of("gemma3")
     (stack,) = family.read(config).stacks
     config.refuse_unread(family.harmless_keys)
     assert (stack.layers[0].heads, stack.layers[0].kv_heads, stack.layers[0].d_k) == (8, 4, 256)
@@ -324,7 +324,7 @@ def test_the_unrotated_layers_of_llama_4_let_queries_grow_and_norm_none() -> Non
 def test_mistral_3_with_images_is_of_the_kind_that_its_text_says() -> None:
     def stack(**text: Any) -> LayerPlan:
         values = {"model_type": "mistral3", "spatial_merge_size": 2, "vision_config": {}, "text_config": LLAMA | text}
-        config, family = Config(values, "config.json"), family_of("mistral3", "config.json")
+        config, family = Config(values, "config.json"), family_of("mistral3")
         found: LayerPlan = family.read(config).stacks[0].layers[0]
         config.refuse_unread(family.harmless_keys)
         return found
@@ -341,7 +341,7 @@ def test_exaone_has_names_of_its_own_for_what_others_name_otherwise() -> None:
         key: value for key, value in LLAMA.items() if key not in ("hidden_act", "num_hidden_layers", "rms_norm_eps")
     }
     own = {"activation_function": "relu", "layer_norm_epsilon": 1e-4, "model_type": "exaone", "num_layers": 3}
-    config, family = Config(said | own, "config.json"), family_of("exaone", "config.json")
+    config, family = Config(said | own, "config.json"), family_of("exaone")
     layers = family.read(config).stacks[0].layers
     config.refuse_unread(family.harmless_keys)
     layer = layers[0]

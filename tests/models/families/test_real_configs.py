@@ -18,7 +18,8 @@ from attn_cli.errors import DocumentError
 from attn_cli.models.families import family_of
 from attn_cli.models.family import Architecture
 from attn_cli.models.files.config import Config
-from attn_cli.models.files.tensors import Tensor, Tensors
+from attn_cli.models.files.tensor import Tensor
+from attn_cli.models.files.tensors import Tensors
 from attn_cli.models.network.plan import LayerPlan
 from attn_cli.models.network.rotary import Rotary
 from attn_cli.models.network.weights import unclaimed
@@ -46,7 +47,7 @@ BESIDE = {
 
 def read(name: str, values: Mapping[str, Any]) -> Architecture:
     config = Config(values, name)
-    family = family_of(config.word("model_type"), name)
+    family = family_of(config.word("model_type"))
     found = family.read(config)
     config.refuse_unread(family.harmless_keys)
     return found
@@ -177,7 +178,7 @@ BESIDE_WEIGHTS = {
 def test_what_files_hold_beside_the_weights_is_known(name: str) -> None:
     prefix, tensors = BESIDE_WEIGHTS[name]
     values = REAL[name]["config"]
-    family = family_of(values["model_type"], name)
+    family = family_of(values["model_type"])
     assert prefix in family.prefixes
     stacks = [stack.names for stack in read(name, values).stacks]
     held = Tensors({tensor: Tensor("", "F32", (1,), 0, 4) for tensor in [*tensors, f"{prefix}odd.weight"]})

@@ -41,10 +41,10 @@ def test_between_opening_and_reading(
 ) -> None:
     name, file = made(tmp_path)
 
-    def open_request(model: str) -> Model:
-        found = open_model(model)
+    def open_request(model: str, ignored: tuple[str, ...]) -> Model:
+        opened = open_model(model, ignored)
         os.truncate(file, left)
-        return found
+        return opened
 
     monkeypatch.setattr(opened, "open_model", open_request)
     code = run(["heatmap", "-m", str(name), "--ids", "3,5,4"])

@@ -266,4 +266,4 @@ def test_without_the_package_its_command_is_said(folder: Path, tmp_path: Path, m
 
 def test_a_file_is_described_as_its_folder_is(folder: Path, tmp_path: Path) -> None:
     file = str(convert(folder, tmp_path / "model.gguf"))
-    assert describe(file) == replace(describe(str(folder)), folder=file, tokenizer="in the file")
+    assert describe(file) == replace(describe(str(folder)), folder=file)

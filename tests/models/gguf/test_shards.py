@@ -11,7 +11,7 @@ import pytest
 from attn_cli.cli.boundary import run
 from attn_cli.models.describe import describe
 from attn_cli.models.model import open_model
-from attn_cli.models.tokenizers.tokenizer import open_tokenizer
+from attn_cli.models.tokenizers.opening import open_tokenizer
 
 gguf = pytest.importorskip("gguf")
 from tests.models.converting import convert, split  # noqa: E402

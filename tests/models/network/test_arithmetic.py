@@ -18,7 +18,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "cores", lambda: 3)
     for module, name, value in (
         (products, "WORTH", 1),
-        (products, "BAND", 15),
         (arithmetic, "NUMBERS", 1),
         (arithmetic, "BAND", 15),
     ):

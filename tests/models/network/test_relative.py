@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attn_cli.models.files.tensors import Tensor, Tensors
+from attn_cli.models.files.tensor import Tensor
+from attn_cli.models.files.tensors import Tensors
 from attn_cli.models.network.arithmetic import Norm, sinusoids
 from attn_cli.models.network.disentangled import Positional
 from attn_cli.models.network.plan import StackPlan

@@ -1,7 +1,9 @@
 """Tokenizers that GGUF files hold against those that they were made from."""
 
 import json
+import unicodedata
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,10 @@ import pytest
 
 from attn_cli.cli.boundary import run
 from attn_cli.errors import DocumentError
-from attn_cli.models.tokenizers.tokenizer import open_tokenizer
+from attn_cli.models.gguf.whole import whole
+from attn_cli.models.tokenizers.gguf_cutting import CUTTINGS
+from attn_cli.models.tokenizers.opening import open_tokenizer
+from attn_cli.models.tokenizers.spelling import byte_numbers
 from tests.models.gguf.test_gguf import folder_of
 
 gguf = pytest.importorskip("gguf")
@@ -82,10 +87,35 @@ OWN: dict[str, Splits] = {
         "(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\\p{N}{1,3}|"
         " ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
     ),
+    "deepseek-v3": lambda: tokenizers.pre_tokenizers.Sequence(
+        [
+            *(
+                tokenizers.pre_tokenizers.Split(tokenizers.Regex(pattern), "isolated")
+                for pattern in (
+                    "\\p{N}{1,3}",
+                    "[一-龥぀-ゟ゠-ヿ]+",
+                    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+|"
+                    " ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
+                )
+            ),
+            tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    ),
+    "seed-coder": split(
+        "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1}| ?[^\\s\\p{L}\\p{N}\r\n]+|"
+        "\\s*[\r\n]+|\\s+(?!\\S)|\\s+"
+    ),
+    "bloom": split(" ?[^(\\s|[.,!?…。，、।۔،])]+"),
+    "glm4": split(
+        "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|"
+        " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+    ),
+    "phi-2": lambda: tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False),
 }
 WHOLE = ("llama-bpe", "tekken")
 
 
+@cache
 def trained(pre: str) -> Any:
     """A small byte-level tokenizer that cuts as a model does, in which a token that cannot be merged stands too."""
     core = tokenizers.Tokenizer(tokenizers.models.BPE())
@@ -117,6 +147,36 @@ def file_of(said: dict[str, Any], path: Path) -> str:
     for key, value in said.items():
         add(writer, f"tokenizer.ggml.{key}", value)
     return str(written(writer, path))
+
+
+CASES = Path(__file__).parents[1] / "cases" / "gguf-pre"
+EXPECTED = json.loads((CASES / "expected-llama.cpp.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("file", EXPECTED)
+def test_texts_are_cut_as_llama_cpp_cuts_them(file: str, tmp_path: Path) -> None:
+    stored = CASES / file
+    if not stored.exists():  # they differ in what they say of the cutting alone
+        own, other = "phi-2", file.removesuffix(".gguf")
+        said = {
+            key.removeprefix("tokenizer.ggml."): value
+            for key, value in whole(str(CASES / f"{own}.gguf")).metadata.items()
+        }
+        said = {key: said[key] for key in ("model", "tokens", "token_type", "merges")}
+        stored = Path(file_of({**said, "token_type": said["token_type"].tolist(), "pre": other}, tmp_path / file))
+    tokenizer = open_tokenizer(str(stored))
+    assert {text: list(tokenizer.encode(text).ids) for text in EXPECTED[file]} == EXPECTED[file]
+
+
+@pytest.mark.parametrize("pre", CUTTINGS)
+def test_no_text_is_lost_however_it_is_cut(pre: str, tmp_path: Path) -> None:
+    tokenizer = open_tokenizer(file_of(byte_pairs(trained("gpt-2"), pre), tmp_path / "model.gguf"))
+    for text in AWKWARD:
+        encoded = tokenizer.encode(text)
+        raw = [token for token, special in zip(encoded.raw, encoded.special, strict=True) if not special]
+        data = b"".join(bytes(byte_numbers()[character] for character in token) for token in raw if "<|" not in token)
+        expected = text.replace("<|end|>", "") if "<|end|>" in text else text
+        assert data.decode() == (unicodedata.normalize("NFC", expected) if CUTTINGS[pre].composed else expected)
 
 
 @pytest.mark.parametrize("pre", OWN)
@@ -253,7 +313,7 @@ def test_word_pieces_are_those_of_bert(tmp_path: Path) -> None:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "another kind": ({"model": "rwkv"}, "'rwkv', which attn does not know"),
     "no tokens": ({"tokens": None}, "which attn does not know"),
-    "another cut": ({"pre": "viking"}, "'viking' does it"),
+    "another cut": ({"pre": "superbpe"}, "in the way 'superbpe'"),
     "a token twice": ({"tokens": ["a"] * 2, "token_type": [1, 1]}, "not 2 different ones"),
     "too few kinds": ({"token_type": [1]}, "each of a kind"),
     "merges of nothing": ({"merges": ["q@ z@"]}, "cannot be built"),

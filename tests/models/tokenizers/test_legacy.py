@@ -9,9 +9,10 @@ import pytest
 
 from attn_cli.errors import DocumentError
 from attn_cli.models.tokenizers.legacy import target_tokenizer
+from attn_cli.models.tokenizers.opening import open_tokenizer
 from attn_cli.models.tokenizers.schemes import OF_50, OF_100, SCHEMES
 from attn_cli.models.tokenizers.spelling import byte_numbers
-from attn_cli.models.tokenizers.tokenizer import Tokenizer, open_tokenizer
+from attn_cli.models.tokenizers.tokenizer import Tokenizer
 
 pytest.importorskip("tokenizers")
 LETTERS = [*sorted(byte_numbers())]

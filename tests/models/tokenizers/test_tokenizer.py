@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from attn_cli.errors import AttnError, DocumentError
+from attn_cli.models.tokenizers.opening import open_tokenizer
 from attn_cli.models.tokenizers.spelling import byte_numbers, text_of
-from attn_cli.models.tokenizers.tokenizer import Encoded, open_tokenizer
-from attn_cli.models.tokenizers.words import joined, starts
+from attn_cli.models.tokenizers.tokenizer import Encoded
+from attn_cli.models.tokenizers.words import starts, words_of
 
 tokenizers = pytest.importorskip("tokenizers")
 
@@ -98,7 +99,7 @@ def test_a_folder_without_a_tokenizer_or_with_a_broken_one_says_so(tmp_path: Pat
         open_tokenizer(str(tmp_path))
     assert "--ids" in caught.value.hint
     (tmp_path / "tokenizer.json").write_text('{"model": 3}')
-    with pytest.raises(DocumentError, match="is no tokenizer"):
+    with pytest.raises(DocumentError, match="is not a tokenizer that can be read"):
         open_tokenizer(str(tmp_path))
 
 
@@ -112,7 +113,33 @@ def test_pieces_are_joined_into_words_and_special_tokens_stay_alone() -> None:
         segments=(0,) * 6,
     )
     assert starts(text) == [0, 1, 3, 4, 5]
-    assert joined(text.tokens, starts(text)) == ("[CLS]", "playing", "cards", "!", "[SEP]")
+    assert words_of(text, starts(text), "pieces") == ("[CLS]", "playing", "cards", "!", "[SEP]")
+    assert words_of(text, starts(text), None) == ("[CLS]", "play##ing", "cards", "!", "[SEP]")
+
+
+def spelled(*pieces: bytes) -> list[str]:
+    """Pieces of bytes as a byte-level vocabulary spells them."""
+    letters = {byte: letter for letter, byte in byte_numbers().items()}
+    return ["".join(letters[byte] for byte in piece) for piece in pieces]
+
+
+SPREAD = {
+    "bytes": (spelled(b" caf", b"\xc3", b"\xa9", b" \xf0\x9f", b"\x91", b"\x8d", b"x"), [0, 3], ("café", "👍x")),
+    "half a character": (spelled(b" caf", b"\xc3", b" \xf0\x9f", b"\x91"), [0, 2], ("caf<C3>", "<F0 9F 91>")),
+    "spaces": (["▁caf", "<0xC3>", "<0xA9>", "▁a", "<0x0A>", "b"], [0, 3], ("café", "a\nb")),
+    "spaces, half": (["▁a", "<0xC3>"], [0], ("a<C3>",)),
+    "characters that are no byte": (["Ġa", "<|日本|>", "b"], [0], ("a<|日本|>b",)),
+}
+
+
+@pytest.mark.parametrize("what", SPREAD)
+def test_characters_that_are_spread_over_pieces_come_together_in_words(what: str) -> None:
+    raw, places, words = SPREAD[what]
+    style = "spaces" if what.startswith("spaces") else "bytes"
+    tokens = tuple(text_of(token, style) for token in raw)
+    count = len(raw)
+    text = Encoded((0,) * count, tuple(raw), tokens, (False,) * count, (0,) * count, (0,) * count)
+    assert words_of(text, places, style) == words
 
 
 def test_a_missing_package_is_said_with_the_command_that_brings_it(

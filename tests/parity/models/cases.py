@@ -17,9 +17,10 @@ class Case:
     `target` gives TARGET to a decoder, `types` makes the second half of a text another segment, and `renamed` holds
     (new name, old name) pairs: parts of tensor names as older checkpoints have them. `also` are further tensors,
     and `older` keys that config.json has as older configs spell them; None takes one away.
-    `turned_last` counts the rotated features that stand last in transformers' queries and keys, and first in ours;
-    `same_order` is false where it orders features another way altogether. `shifted` says that its scores are ours but
-    for a number that all of a row share, which softmax forgets: such rows are compared centred.
+    `ours` are keys of config.json that transformers does not read as the checkpoint means them: they are written when
+    the figures have been made. `turned_last` counts the rotated features that stand last in transformers' queries and
+    keys, and first in ours; `same_order` is false where it orders features another way altogether. `shifted` says that
+    its scores are ours but for a number that all of a row share, which softmax forgets: such rows are compared centred.
     """
 
     name: str
@@ -33,9 +34,15 @@ class Case:
     renamed: tuple[tuple[str, str], ...] = ()
     also: dict[str, list[int]] = field(default_factory=dict)
     older: dict[str, Any] = field(default_factory=dict)
+    ours: dict[str, Any] = field(default_factory=dict)
     turned_last: int = 0
     same_order: bool = True
     shifted: bool = False
+
+    @property
+    def shown_type(self) -> str:
+        """The model type that config.json names."""
+        return str(self.ours.get("model_type", self.model_type))
 
     def types_of(self, ids: list[int]) -> list[int] | None:
         return [int(place >= len(ids) / 2) for place in range(len(ids))] if self.types else None

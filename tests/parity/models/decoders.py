@@ -65,6 +65,7 @@ FALCON = {
 }
 FALCON_40B = {"new_decoder_architecture": True, "num_kv_heads": 2}
 FALCON_RW = {"alibi": True, "multi_query": False, "parallel_attn": False, "bias": True, "num_attention_heads": 9}
+REFINED = {"n_head": 6, "n_layer": 2, "num_attention_heads": None, "num_hidden_layers": None}
 MPT = {"d_model": 36, "n_heads": 6, "n_layers": 2, "max_seq_len": 256, "vocab_size": 101}
 CLIPPED = {"attn_config": {"clip_qkv": 0.7, "softmax_scale": 0.9}}
 BIGCODE = {"n_embd": 36, "n_head": 4, "n_layer": 2, "n_positions": 256, "n_inner": 44, "vocab_size": 101}
@@ -87,10 +88,18 @@ CASES = (
     Case("bloom", "bloom", BLOOM, shifted=True),
     Case("bloom-9-heads", "bloom", BLOOM | {"n_head": 9}, shifted=True),
     Case("falcon", "falcon", FALCON),
+    Case("refined-web-model", "falcon", FALCON, ours=REFINED | {"model_type": "RefinedWebModel"}),
+    Case(
+        "refined-web",
+        "falcon",
+        FALCON | FALCON_40B,
+        ours=REFINED | {"model_type": "RefinedWeb", "n_head_kv": 2, "num_kv_heads": None},
+    ),
     Case("falcon-40b", "falcon", FALCON | FALCON_40B, dtype="BF16"),
     Case("falcon-11b", "falcon", FALCON | FALCON_40B | {"num_ln_in_parallel_attn": 1}),
     Case("falcon-rw", "falcon", FALCON | FALCON_RW, shifted=True),
     Case("mpt", "mpt", MPT, shifted=True),
+    Case("mpt-steep", "mpt", MPT | {"attn_config": {"alibi_bias_max": 5}}, shifted=True),
     Case("mpt-clipped", "mpt", MPT | CLIPPED, shifted=True),
     Case("starcoder2", "starcoder2", LLAMA_LIKE),
     Case("starcoder2-window", "starcoder2", LLAMA_LIKE | {"sliding_window": 37, "use_bias": False}, dtype="BF16"),
@@ -101,5 +110,6 @@ CASES = (
     Case("cohere", "cohere", LLAMA_LIKE | {"logit_scale": 0.5}),
     Case("cohere-qk-norm", "cohere", LLAMA_LIKE | {"use_qk_norm": True}),
     Case("cohere2", "cohere2", COHERE2),
+    Case("cohere2-own-key", "cohere2", COHERE2, ours={"_sliding_window_pattern": 3, "layer_types": None}),
     Case("nemotron", "nemotron", LLAMA_LIKE | {"hidden_size": 44, "head_dim": 12}),
 )

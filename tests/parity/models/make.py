@@ -134,6 +134,16 @@ def add_alibi_once() -> None:
     modeling_falcon.build_alibi_tensor = lambda *given, **named: whole(*given, **named) / 2
 
 
+def heed_alibi_bias_max() -> None:
+    """MPT's class has the steepness of ALiBi among its settings, and builds it as if that were 8: pass it on."""
+    from transformers.models.mpt import modeling_mpt
+
+    def build(self: Any, heads: int, length: int, device: Any = None) -> Any:
+        return modeling_mpt.build_mpt_alibi_tensor(heads, length, self.config.attn_config.alibi_bias_max, device)
+
+    modeling_mpt.MptModel.build_mpt_alibi_tensor = build
+
+
 def some(array: np.ndarray) -> np.ndarray:
     """The rows that are stored; all of what has none."""
     if array.ndim < 2:
@@ -165,6 +175,7 @@ def make(case: Case) -> None:
 if __name__ == "__main__":
     transformers.logging.set_verbosity_error()
     add_alibi_once()
+    heed_alibi_bias_max()
     for case in cases():
         if not sys.argv[1:] or case.name in sys.argv[1:]:
             make(case)

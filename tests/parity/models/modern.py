@@ -150,6 +150,12 @@ CASES = (
         "qwen3",
         LLAMA | WINDOW | {"head_dim": 6, "use_sliding_window": True, "max_window_layers": 0, "attention_bias": True},
     ),
+    Case("qwen2-both-ways", "qwen2", LLAMA | {"is_causal": False}),
+    Case(
+        "qwen2-both-ways-window",
+        "qwen2",
+        LLAMA | WINDOW | {"is_causal": False, "use_sliding_window": True, "max_window_layers": 1},
+    ),
     Case("gemma", "gemma", GEMMA | {"num_key_value_heads": 1}),
     Case("gemma2", "gemma2", GEMMA2, dtype="BF16"),
     Case("gemma2-uncapped", "gemma2", GEMMA2 | UNCAPPED),

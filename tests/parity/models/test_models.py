@@ -38,7 +38,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Any:
         if case.name not in made:
             said = json.loads(str(figures(case.name)["case"]))
             path = tmp_path_factory.mktemp("models") / case.name
-            write_folder(path, case, said["config"], said["shapes"])
+            config = {key: value for key, value in (said["config"] | case.ours).items() if value is not None}
+            write_folder(path, case, config if case.ours else said["config"], said["shapes"])
             made[case.name] = str(path)
         return made[case.name]
 

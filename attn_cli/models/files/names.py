@@ -1,0 +1,13 @@
+"""What the files of a checkpoint are called."""
+
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+PICKLED, PICKLED_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
+WEIGHTS = (INDEX, SINGLE, PICKLED_INDEX, PICKLED)
+"""The files that show how the weights are kept; of several the first counts."""
+INDICES = (INDEX, PICKLED_INDEX)
+"""Those that name the files of the weights."""
+TOKENIZERS = (
+    "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model",
+    "spiece.model", "spm.model", "sentencepiece.bpe.model", "source.spm", "target.spm", "target_vocab.json",
+    "special_tokens_map.json", "added_tokens.json",
+)  # fmt: skip
