@@ -125,7 +125,7 @@ def attend(
     attention = Attention(
         spec=spec,
         project=MatrixProjections(spec, matrices, cross),
-        on_heads=on_heads(spec),
+        on_heads=on_heads(spec, extras),
         on_scores=on_scores(spec, terms_of(spec, extras.bias), extras.hidden),
         normalizer=Softmax(extras.sinks),
         output=MatrixOutput(matrices),

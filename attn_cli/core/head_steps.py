@@ -1,14 +1,18 @@
 """Steps on heads: what happens to queries, keys and values before they meet, each step a value that makes a stage."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
+from attn_cli.core.norms import HeadNorm
 from attn_cli.core.ops import join_heads, split_heads
-from attn_cli.core.positions import QueryScaling, rotates
-from attn_cli.core.spec import Spec
+from attn_cli.core.positions import Positions, QueryScaling, Rope, rotates
+from attn_cli.core.spec import Extras, Spec
+from attn_cli.errors import SpecError
+from attn_cli.trace.stages import FORMS
 from attn_cli.trace.trace import Array
 
 
@@ -101,8 +105,60 @@ class ScaleQueries:
         return x if (factors == 1).all() else x * factors[:, np.newaxis].astype(x.dtype)
 
 
-def on_heads(spec: Spec) -> tuple[HeadStep, ...]:
-    """The steps on heads of a spec, in their order."""
-    if not rotates(spec.positions):
-        return ()
-    return tuple(Rotate(f"{name}_rotated", spec.positions.rotated) for name in "QK")
+def in_order(
+    clip: float | None,
+    norms: Sequence[HeadStep],
+    rotations: Sequence[HeadStep],
+    scaling: QueryScaling | None,
+    *,
+    norm_last: bool,
+) -> tuple[HeadStep, ...]:
+    """The steps on heads in their order: projections are clipped, normed and rotated, then queries are scaled."""
+    clips = [] if clip is None else [Clip(name, clip) for name in "QKV"]
+    steps: list[HeadStep] = [*clips, *rotations, *norms] if norm_last else [*clips, *norms, *rotations]
+    if scaling is not None:
+        last = next((step.makes for step in reversed(steps) if step.makes in FORMS["Q"]), "Q")
+        steps.append(ScaleQueries(last, scaling))
+    return tuple(steps)
+
+
+def on_heads(spec: Spec, extras: Extras) -> tuple[HeadStep, ...]:
+    """The steps on heads of a spec, in their order; SpecError for arrays that no setting uses."""
+    norm = spec.qk_norm
+    arrays = {key: getattr(extras, key) for key in ("Q_norm", "K_norm", "Q_norm_bias", "K_norm_bias")}
+    if norm is None and (given := [key for key, array in arrays.items() if array is not None]):
+        raise SpecError(f"{given[0]} is given, and no qk_norm", hint='add "qk_norm": "rms:1e-06"')
+    norms = (
+        []
+        if norm is None
+        else [_norm(norm, name, arrays[f"{name}_norm"], arrays[f"{name}_norm_bias"]) for name in "QK"]
+    )
+    rotation = _rotation(spec.positions, extras.rotary_frequencies)
+    rotations = [] if rotation is None else [Rotate(f"{name}_rotated", rotation) for name in "QK"]
+    last = norm is not None and norm.after == "rotation"
+    return in_order(spec.clip, norms, rotations, spec.query_scaling, norm_last=last)
+
+
+def _norm(head_norm: HeadNorm, name: str, weight: Array | None, bias: Array | None) -> NormHeads:
+    together = head_norm.over == "all"
+
+    def norm(head: int, x: Array) -> Array:
+        wide = np.promote_types(x.dtype, np.float32)  # float16 cannot hold the square of 256
+        own = [a if a is None or a.ndim == 1 else a[head] for a in (weight, bias)]
+        weights = [None if a is None else a.astype(wide, copy=False) for a in own]
+        return head_norm.norm(x.astype(wide, copy=False), *weights).astype(x.dtype, copy=False)
+
+    return NormHeads(f"{name}_normed", norm, together)
+
+
+def _rotation(scheme: Positions, frequencies: Array | None) -> Callable[[Array, Array], Array | None] | None:
+    """What rotates queries and keys, None where nothing does; SpecError for frequencies that do not act."""
+    if frequencies is None:
+        return scheme.rotated if rotates(scheme) else None
+    if not isinstance(scheme, Rope):
+        raise SpecError("rotary_frequencies are given, and nothing rotates", hint='add "positions": "rope"')
+    if replace(scheme, base=Rope.base, dim=Rope.dim, factor=Rope.factor) != scheme:
+        raise SpecError(
+            "rotary_frequencies stand in place of the base, dim and factor of rope", hint="keep one of the two"
+        )
+    return partial(scheme.rotated, frequencies=frequencies)

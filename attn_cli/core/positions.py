@@ -49,26 +49,33 @@ class Rope(Positions):
     """Rotary positions (Su et al. 2021, arXiv 2104.09864): pairs of features turn by position / base^(2i/dim).
 
     `style` pairs feature i with i + dim/2 (half) or 2i with 2i + 1 (interleaved); only the first `dim` features turn,
-    all unless set; `factor` divides the speeds, and so positions (linear scaling).
+    all unless set; `factor` divides the frequencies, and so positions (linear scaling). What rotates is made
+    `attention_factor` times as long (YaRN, arXiv 2309.00071).
     """
 
     base: float = 10000.0
     style: Literal["half", "interleaved"] = "half"
     dim: int | None = None
     factor: float = 1.0
+    attention_factor: float = 1.0
 
-    def rotated(self, x: Array, positions: Array) -> Array:
+    def rotated(self, x: Array, positions: Array, frequencies: Array | None = None) -> Array:
+        """The same with radians per position for each pair (pair,), in place of the base and all that depends on it."""
         width = x.shape[-1]
-        dim = width if self.dim is None else self.dim
+        dim = 2 * len(frequencies) if frequencies is not None else width if self.dim is None else self.dim
         if dim > width or dim % 2:
             raise SpecError(
                 f"rope cannot turn {dim} features of a head of width {width}: they go in pairs",
                 hint="choose an even width of heads (--head-dim), or turn some of them (rope:dim=2)",
             )
         wide = np.promote_types(x.dtype, np.float32)  # float16 cannot tell position 2049 from 2048
-        return rotate_pairs(x, positions.astype(wide), self._speeds(dim, wide) / wide.type(self.factor), self.style)
+        if frequencies is None:
+            frequencies = self._frequencies(dim, wide) / wide.type(self.factor)
+        return rotate_pairs(
+            x, positions.astype(wide), frequencies.astype(wide, copy=False), self.style, self.attention_factor
+        )
 
-    def _speeds(self, dim: int, dtype: "np.dtype[np.floating]") -> Array:
+    def _frequencies(self, dim: int, dtype: "np.dtype[np.floating]") -> Array:
         """Radians a token, for each pair; rounded as PyTorch rounds them where the arithmetic is not float64."""
         if dtype == np.float64:
             return np.asarray(1 / self.base ** (np.arange(0, dim, 2) / dim))
@@ -141,4 +148,5 @@ class QueryScaling:
         return factors
 
 
+QUERY_SCALINGS = MappingProxyType({"log": QueryScaling})
 POSITIONS = MappingProxyType({"none": NoPositions, "sinusoidal": Sinusoidal, "rope": Rope, "alibi": Alibi})

@@ -33,6 +33,7 @@ def check_shapes(
     keys = sizes["key"][0] if "key" in sizes else own_keys if context_tokens is None else len(context_tokens)
     _check_tokens(queries, keys, tokens, context_tokens)
     _check_extras((spec.heads, queries, keys), extras)
+    _check_norms(known, spec, extras)
     return spec.heads, queries, keys
 
 
@@ -106,6 +107,22 @@ def _check_extras(shape: Shape, extras: Extras) -> None:
             f"position_embeddings are {by(extras.position_embeddings)}: they need 2 dimensions",
             hint="their axes are position, feature",
         )
+
+
+def _check_norms(known: Mapping[str, Array], spec: Spec, extras: Extras) -> None:
+    """The weights of the norm of queries and keys fit the queries and keys."""
+    for name in "QK" if spec.qk_norm is not None else "":
+        if name not in known or spec.qk_norm is None:
+            continue
+        heads, _, width = known[name].shape
+        expected = spec.qk_norm.shape(heads, width)
+        for key in (f"{name}_norm", f"{name}_norm_bias"):
+            weights: Array | None = getattr(extras, key)
+            if weights is not None and weights.shape != expected:
+                raise SpecError(
+                    f"{key} is {by(weights)}, and {name} has {heads} heads of width {width}",
+                    hint=f"with over={spec.qk_norm.over} give {'×'.join(map(str, expected))} numbers",
+                )
 
 
 def _check_ids(extras: Extras, tokens: int, context: int) -> None:

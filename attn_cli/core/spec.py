@@ -6,7 +6,8 @@ from typing import Literal
 
 from attn_cli.core.edits import Edit
 from attn_cli.core.masks import MASKS, Mask, NoMask
-from attn_cli.core.positions import POSITIONS, NoPositions, Positions
+from attn_cli.core.norms import QK_NORMS, HeadNorm
+from attn_cli.core.positions import POSITIONS, QUERY_SCALINGS, NoPositions, Positions, QueryScaling
 from attn_cli.core.spelling import finite, parse, positive, spell
 from attn_cli.errors import SpecError
 from attn_cli.trace.trace import Array, Settings
@@ -21,6 +22,7 @@ class Spec:
     """Heads, mask, positions, scale, softcap and dtype; `heads` query heads share `kv_heads` key/value heads.
 
     `d_k` is the width of a head, where it cannot be read off Q. `temperature` divides the scores before softmax.
+    `clip` limits Q, K and V to ± itself, then `qk_norm` norms queries and keys, and `query_scaling` comes last.
     """
 
     heads: int = 1
@@ -32,6 +34,9 @@ class Spec:
     dtype: str = "float64"
     d_k: int | None = None
     temperature: float = 1.0
+    qk_norm: HeadNorm | None = None
+    clip: float | None = None
+    query_scaling: QueryScaling | None = None
 
     def __post_init__(self) -> None:
         if self.heads < 1 or self.key_heads < 1:
@@ -80,7 +85,9 @@ class Extras:
     `bias` (query, key) or (head, query, key) is added to scores; `hidden` of the same
     shape is True where a query may not look. `sinks` (head) join each softmax. `position_embeddings`
     (position, d_model) are added to X. `position_ids` and `position_ids_context` say where queries or keys stand, if
-    not at 0, 1, 2, …. `edits` are put in place of what stages hold.
+    not at 0, 1, 2, …. `edits` are put in place of what stages hold. `Q_norm` and `K_norm` are the weights of the norm
+    of queries and keys: (feature), (head, feature) or (head · feature) as it says. `rotary_frequencies` (pair), in
+    radians per position, stand in place of the base of rope.
     """
 
     bias: Array | None = None
@@ -90,6 +97,11 @@ class Extras:
     position_ids: Array | None = None
     position_ids_context: Array | None = None
     edits: tuple[Edit, ...] = ()
+    Q_norm: Array | None = None
+    K_norm: Array | None = None
+    Q_norm_bias: Array | None = None
+    K_norm_bias: Array | None = None
+    rotary_frequencies: Array | None = None
 
 
 def parse_mask(text: str) -> Mask:
@@ -100,6 +112,21 @@ def parse_mask(text: str) -> Mask:
 def parse_positions(text: str) -> Positions:
     positions: Positions = parse(text, POSITIONS, "position scheme")
     return positions
+
+
+def parse_qk_norm(text: str) -> HeadNorm:
+    norm: HeadNorm = parse(text, QK_NORMS, "norm of queries and keys")
+    return norm
+
+
+def parse_query_scaling(text: str) -> QueryScaling:
+    scaling: QueryScaling = parse(text, QUERY_SCALINGS, "scaling of queries")
+    return scaling
+
+
+def parse_clip(text: str | float) -> float:
+    """A number above 0."""
+    return positive(text, "clip", "Q, K and V are limited to ± a number such as 8")
 
 
 def parse_scale(text: str | float) -> ScaleRule:

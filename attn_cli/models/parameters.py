@@ -1,10 +1,12 @@
 """One layer of a checkpoint on a text as parameters: its matrices, and the vectors that enter it."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 
 from attn_cli.core.attention import Projections
+from attn_cli.core.norms import QK_NORMS, HeadNorm
 from attn_cli.core.positions import Alibi, NoPositions, Positions, Rope
 from attn_cli.core.spec import Extras
 from attn_cli.core.steps import ScoreInputs, terms_of, whole
@@ -22,15 +24,16 @@ from attn_cli.trace.trace import Array, Layer
 AROUND = frozenset(("norm", "norms", "mlp", "parallel", "residual_scale", "cross"))
 """What of a plan acts before attention or after it."""
 SAID = frozenset(
-    ("heads", "kv_heads", "d_k", "d_v", "mask", "scale", "softcap", "rotary", "alibi", "relative", "sinks")
+    (
+        *("heads", "kv_heads", "d_k", "d_v", "mask", "scale", "softcap", "sinks"),
+        *("rotary", "alibi", "relative", "qk_norm", "clip", "query_scaling"),
+    )
 )
 """What of a plan a document has a key for."""
 UNSAID = {
     "projecting": "keys and values made of a compressed vector",
-    "qk_norm": "a norm of queries and keys",
+    "temperature": "a temperature",
     "disentangled": "scores that weigh content against distance",
-    "clip": "bounds of Q, K and V",
-    "query_scaling": "queries that grow with their position",
 }
 
 
@@ -68,7 +71,9 @@ def layer_parameters(request: ModelRequest, layer: str | None, heads: str | None
             break
     chosen = selection.heads(names[0], found.plan.heads)
     positions, extras = _placed(model, found, entered, chosen)
-    spec = replace(found.plan.spec(cross=bool(found.side)), positions=positions)
+    qk_norm, weights = _qk_norm(found, chosen)
+    extras = replace(extras, **weights)
+    spec = replace(found.plan.spec(cross=bool(found.side)), positions=positions, qk_norm=qk_norm)
     if chosen is not None:
         spec = replace(spec, heads=len(chosen), kv_heads=len(chosen))
     given = {"embedded": entered["X"]}
@@ -128,7 +133,10 @@ def _placed(model: Model, found: ChosenAttention, entered: Layer, chosen: list[i
     elif plan.alibi:
         return Alibi(), extras
     extras = replace(extras, bias=None if bias is None else bias[heads])
-    return NoPositions() if plan.rotary is None else _rope(plan.rotary, plan.d_k, count, found.name), extras
+    if plan.rotary is None:
+        return NoPositions(), extras
+    rope, frequencies = _rope(plan.rotary, plan.d_k, count)
+    return rope, replace(extras, rotary_frequencies=frequencies)
 
 
 def _relative(model: Model, found: ChosenAttention, places: Array) -> Array | None:
@@ -140,15 +148,41 @@ def _relative(model: Model, found: ChosenAttention, places: Array) -> Array | No
     return next((bias for bias in made if bias is not None), None)
 
 
-def _rope(rotary: Rotary, width: int, count: int, name: str) -> Rope:
-    """The scheme that turns queries and keys of so many tokens as the layer does; UsageError where there is none."""
-    rope = rotary.scheme
+def _rope(rotary: Rotary, width: int, count: int) -> tuple[Rope, Array | None]:
+    """The scheme that rotates so many tokens as the layer does, and its frequencies where no base makes them."""
+    rope = replace(rotary.scheme, attention_factor=rotary.factor)
     plain = 1 / powers(rope.base, rope.dim or width)
-    speeds = rotary.frequencies(count)
-    factor = float(f"{plain[0] / speeds[0]:.7g}")
-    if rotary.factor != 1 or not np.allclose(plain / np.float32(factor), speeds, rtol=1e-6, atol=0):
-        raise _unsaid(name, "rotary positions that are stretched pair by pair (llama3, yarn, longrope)")
-    return replace(rope, factor=factor)
+    frequencies = rotary.frequencies(count)
+    factor = float(f"{plain[0] / frequencies[0]:.7g}")
+    if np.allclose(plain / np.float32(factor), frequencies, rtol=1e-6, atol=0):
+        return replace(rope, factor=factor), None
+    return Rope(style=rope.style, attention_factor=rope.attention_factor), np.array(frequencies, np.float32)
+
+
+def _qk_norm(found: ChosenAttention, chosen: list[int] | None) -> tuple[HeadNorm | None, dict[str, Any]]:
+    """The norm of queries and keys and its weights; UsageError where it needs more heads than are chosen."""
+    plan, qk_norm = found.plan, found.plan.qk_norm
+    if qk_norm is None:
+        return None, {}
+    if qk_norm.over == "all" and chosen is not None:
+        raise UsageError(
+            f"{found.name} norms queries and keys over all heads at once, and --head chooses some",
+            hint="leave --head out: a document holds all heads of this layer",
+        )
+    weights: dict[str, Any] = {}
+    for name, count in (("Q", plan.heads), ("K", plan.kv_heads)):
+        heads = range(count) if chosen is None else [head * count // plan.heads for head in chosen]
+        for kind, key in (("weight", f"{name}_norm"), ("bias", f"{name}_norm_bias")):
+            module = f"{found.side}{name.lower()}_norm"
+            own = [found.weights.expert(head).find(module, kind) for head in (heads if qk_norm.over == "each" else [0])]
+            arrays = [array for array in own if array is not None]
+            if arrays:
+                array = np.stack(arrays) if qk_norm.over == "each" else arrays[0]
+                plus_one = qk_norm.norm.plus_one and kind == "weight"
+                weights[key] = np.array(array + 1 if plus_one else array, np.float32)
+    variant = next(variant for variant in QK_NORMS.values() if variant.kind == qk_norm.norm.kind)
+    after: Literal["projection", "rotation"] = "rotation" if qk_norm.after_rotation else "projection"
+    return variant(qk_norm.norm.eps, qk_norm.over, after), weights
 
 
 def _projections(found: ChosenAttention, chosen: list[int] | None) -> Projections:

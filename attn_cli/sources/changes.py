@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from attn_cli.core.head_steps import on_heads
 from attn_cli.core.positions import adds, rotates
-from attn_cli.core.spec import Spec
+from attn_cli.core.spec import Extras, Spec
 from attn_cli.errors import UsageError
 from attn_cli.trace.stages import CHAIN, PARTS, STAGES, arranged, followers
 from attn_cli.trace.trace import Array
@@ -47,17 +48,26 @@ def check_can_act(overrides: Mapping[str, Any], given: Arrays, matrices: Collect
             )
 
 
-def still_valid(given: Arrays, matrices: Collection[str], before: Spec, after: Spec) -> dict[str, Array]:
+def still_valid(
+    given: Arrays, matrices: Collection[str], before: Spec, after: Spec, *, changed: Collection[str] = ()
+) -> dict[str, Array]:
     """The given stages that still hold under the settings `after`; later ones are to be computed again.
 
-    What no projection can make again is held. Parts of scores are not: they are made when they are asked for.
+    Stages in `changed` are stale too, whatever the settings. What no projection can make again is held. Parts of
+    scores are not: they are made when they are asked for.
     """
-    touched = set(_touched(given, matrices, before, after))
-    stale = touched | followers(*touched, order=arranged(tuple(given)))
+    touched = {*changed, *_touched(given, matrices, before, after)}
+    stale = touched | followers(*touched, order=stage_order(after, given))
     made_once = {name for name in "QKV" if f"W_{name}" not in matrices}
     return {
         name: array for name, array in given.items() if name not in PARTS and (name not in stale or name in made_once)
     }
+
+
+def stage_order(spec: Spec, given: Collection[str]) -> tuple[str, ...]:
+    """All stages in the order in which a spec makes them, or where it norms nothing, in that of the given ones."""
+    norms = spec.qk_norm is not None
+    return arranged(tuple(step.makes for step in on_heads(spec, Extras())) if norms else tuple(given))
 
 
 def _touched(given: Arrays, matrices: Collection[str], before: Spec, after: Spec) -> Iterator[str]:

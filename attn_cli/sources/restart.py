@@ -13,10 +13,10 @@ from attn_cli.core.masks import Mask
 from attn_cli.core.ops import join_heads
 from attn_cli.core.spec import Extras, Spec, parse_mask, parse_positions, parse_scale, parse_softcap
 from attn_cli.errors import SelectionError, UsageError
-from attn_cli.sources.changes import check_can_act, still_valid
+from attn_cli.sources.changes import ROTATED, check_can_act, still_valid
 from attn_cli.sources.remarks import remarks
 from attn_cli.sources.whatif import WhatIf
-from attn_cli.trace.stages import CHAIN, PARTS, followers
+from attn_cli.trace.stages import CHAIN, FORMS, PARTS, arranged, followers
 from attn_cli.trace.trace import Array, Layer, Stage, Trace, frozen
 
 UNCHANGED = WhatIf()
@@ -73,8 +73,9 @@ def _again(whole: Layer, overrides: Mapping[str, Any], edits: tuple[Edit, ...]) 
     stages += [_regrouped(layer, stage, old.get(stage.name) if stage.name in held else None) for stage in made.stages]
     stages = [_told(stage, edits) for stage in stages]
     lost = [name for name in old if name not in made and name not in (*PARTS, *aside, "head_output", "output")]
-    if edits and lost and before == after:
-        raise _not_carried(f"all that makes its {lost[0]}")
+    normed = [name for name in lost if name in (*FORMS["Q"], *FORMS["K"]) and name not in ROTATED]
+    if normed or (edits and lost and before == after):
+        raise _not_carried(f"all that makes its {(normed or lost)[0]}")
     if "output" in made and not _side_by_side(layer):
         stages = [stage for stage in stages if stage.name != "output"]
     return replace(
@@ -94,12 +95,13 @@ def _told(stage: Stage, edits: Sequence[Edit]) -> Stage:
 
 def _without_followers(layer: Layer, held: Mapping[str, Array], edits: Sequence[Edit]) -> dict[str, Array]:
     """What is held, without the stages that follow from an edited one."""
+    order = arranged(tuple(stage.name for stage in layer.stages))
     stale: set[str] = set()
     for edit in edits:
         if edit.stage not in layer:
             there = ", ".join(stage.name for stage in layer.stages)
             raise SelectionError(f"{layer.name} has no {edit.stage} to change", hint=f"it has {there}")
-        stale |= followers(edit.stage)
+        stale |= followers(edit.stage, order=order)
         if stale & {"Q", "K"} and "weights" in layer:
             raise _not_carried(f"W_Q and W_K, which make new weights of {edit.stage}")
     return {name: array for name, array in held.items() if name not in stale}

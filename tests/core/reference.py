@@ -39,6 +39,11 @@ class Run:
     position_embeddings: Array | None = None
     ids: Sequence[int] | None = None
     ids_context: Sequence[int] | None = None
+    clip: float | None = None
+    qk_norm: str | None = None
+    norms: dict[str, Array] = field(default_factory=dict)
+    grows: tuple[float, float, int] | None = None
+    frequencies: Sequence[float] | None = None
 
 
 def stages(run: Run) -> dict[str, Array]:
@@ -49,20 +54,29 @@ def stages(run: Run) -> dict[str, Array]:
     if run.context is not None:
         ids_context = range(len(run.context)) if run.ids_context is None else run.ids_context
         context = placed(run.context, run, ids_context)
-    q = split(times(x, run.W_Q, run.b.get("Q")), run.heads)
-    k = split(times(context, run.W_K, run.b.get("K")), run.kv_heads)
-    v = split(times(context, run.W_V, run.b.get("V")), run.kv_heads)
-    turned_q = [turned(head, run.positions, ids) for head in q]
-    turned_k = [turned(head, run.positions, ids_context) for head in k]
+    q = split(clipped(times(x, run.W_Q, run.b.get("Q")), run.clip), run.heads)
+    k = split(clipped(times(context, run.W_K, run.b.get("K")), run.clip), run.kv_heads)
+    v = split(clipped(times(context, run.W_V, run.b.get("V")), run.clip), run.kv_heads)
+    late = run.qk_norm is not None and "after=rotation" in run.qk_norm
+    normed_q, normed_k = (q, k) if late else (normed(q, run, "Q"), normed(k, run, "K"))
+    turned_q = [turned(head, run, ids) for head in normed_q]
+    turned_k = [turned(head, run, ids_context) for head in normed_k]
+    if late:
+        normed_q, normed_k = normed(turned_q, run, "Q"), normed(turned_k, run, "K")
+    last_q, last_k = (normed_q, normed_k) if late else (turned_q, turned_k)
+    last_q = [grown(head, run.grows, ids) for head in last_q]
     made: dict[str, list[object]] = {name: [] for name in _BY_HEAD}
     for head in range(run.heads):
         shared = head * run.kv_heads // run.heads
-        one = one_head(run, head, turned_q[head], turned_k[shared], v[shared], ids, ids_context)
+        one = one_head(run, head, last_q[head], last_k[shared], v[shared], ids, ids_context)
         for name, matrix in one.items():
             made[name].append(matrix)
     side_by_side = [[number for head in made["head_output"] for number in head[i]] for i in range(len(x))]  # type: ignore[index]
     output = side_by_side if run.W_O is None else times(side_by_side, run.W_O, run.b.get("O"))
-    whole = {"X": x, "Q": q, "K": k, "V": v, "Q_rotated": turned_q, "K_rotated": turned_k, "output": output} | made
+    whole = {"X": x, "Q": q, "K": k, "V": v, "output": output, "Q_normed": normed_q, "K_normed": normed_k} | made
+    whole |= {"Q_rotated": turned_q, "K_rotated": turned_k}
+    rotates = run.positions.startswith("rope")
+    whole["Q_normed" if late else "Q_rotated" if rotates else "Q_normed" if run.qk_norm else "Q"] = last_q
     return {name: np.array(value) for name, value in whole.items()}
 
 
@@ -123,21 +137,58 @@ def slopes(heads: int) -> Vector:
     return slopes(power) + slopes(2 * power)[0::2][: heads - power]
 
 
-def turned(x: Matrix, positions: str, ids: Sequence[int]) -> Matrix:
-    """Each pair of features as a point in the plane, turned about the origin."""
-    name, _, rest = positions.partition(":")
+def clipped(x: Matrix, limit: float | None) -> Matrix:
+    return x if limit is None else [[min(max(number, -limit), limit) for number in row] for row in x]
+
+
+def grown(x: Matrix, grows: tuple[float, float, int] | None, ids: Sequence[int]) -> Matrix:
+    """Queries times a factor that grows by steps of their position."""
+    slope, step, ahead = grows or (0.0, 1.0, 0)
+    factors = [1 + slope * math.log(1 + math.floor((place + ahead) / step)) for place in ids]
+    return [[factor * number for number in row] for factor, row in zip(factors, x, strict=True)]
+
+
+def normed(x: list[Matrix], run: Run, name: str) -> list[Matrix]:
+    """Heads (head, token, feature), each vector centered where the norm is of a layer, divided, weighted and moved."""
+    if run.qk_norm is None:
+        return x
+    kind, _, rest = run.qk_norm.partition(":")
+    words = dict(word.split("=") for word in rest.split(",")[1:])
+    eps, together = float(rest.split(",")[0]), words.get("over") == "all"
+    weights, biases = run.norms.get(f"{name}_norm"), run.norms.get(f"{name}_norm_bias")
+    vectors = [[[n for head in x for n in head[i]] for i in range(len(x[0]))]] if together else x
+    made = []
+    for head, rows in enumerate(vectors):
+        weight, bias = (a[head] if a is not None and a.ndim == 2 else a for a in (weights, biases))
+        made.append([norm_of(row, kind, eps, weight, bias) for row in rows])
+    return split(made[0], len(x)) if together else made
+
+
+def norm_of(row: Vector, kind: str, eps: float, weight: Array | None, bias: Array | None) -> Vector:
+    middle = sum(row) / len(row) if kind == "layer" else 0.0
+    spread = math.sqrt(sum((number - middle) ** 2 for number in row) / len(row) + eps)
+    return [
+        (number - middle) / spread * (1.0 if weight is None else weight[i]) + (0.0 if bias is None else bias[i])
+        for i, number in enumerate(row)
+    ]
+
+
+def turned(x: Matrix, run: Run, ids: Sequence[int]) -> Matrix:
+    """Each pair of features as a point in the plane, turned about the origin, and made longer."""
+    name, _, rest = run.positions.partition(":")
     if name != "rope":
         return x
     pairs = [word.rpartition("=") for word in rest.split(",") if word]
     words = {name or "base": value for name, _, value in pairs}
     base, factor = float(words.get("base", 10000)), float(words.get("factor", 1))
-    dim = int(words.get("dim", len(x[0])))
+    dim = int(words.get("dim", len(x[0]))) if run.frequencies is None else 2 * len(run.frequencies)
+    length = float(words.get("attention_factor", 1))
     rows = [list(row) for row in x]
     for row, place in zip(rows, ids, strict=True):
         for i in range(dim // 2):
             a, b = (2 * i, 2 * i + 1) if words.get("style") == "interleaved" else (i, i + dim // 2)
-            angle = place / factor * base ** (-2 * i / dim)
-            point = complex(row[a], row[b]) * complex(math.cos(angle), math.sin(angle))
+            angle = place / factor * base ** (-2 * i / dim) if run.frequencies is None else place * run.frequencies[i]
+            point = complex(row[a], row[b]) * complex(math.cos(angle), math.sin(angle)) * length
             row[a], row[b] = point.real, point.imag
     return rows
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from attn_cli.core.attention import Projections, attend
 from attn_cli.core.edits import Edit
-from attn_cli.core.spec import Extras, Spec, parse_mask, parse_positions
+from attn_cli.core.positions import QueryScaling
+from attn_cli.core.spec import Extras, Spec, parse_mask, parse_positions, parse_qk_norm
 from attn_cli.trace.trace import Array, Layer
 from tests.core.reference import Run
 
@@ -29,6 +30,8 @@ EXTRAS = (
     *("softcap", "sinks", "bias", "bias per head", "hidden", "hidden per head"),
     *("scale", "biases", "W_O", "ids", "position_embeddings"),
 )
+
+ON_HEADS = ("clip", "grows", "a norm", "a norm for each", "a norm of all", "a norm after rotation")
 
 
 def a_run(
@@ -55,6 +58,22 @@ def a_run(
         "W_O": {"W_O": rng.normal(size=(heads * D_V, D_OUT))},
         "ids": {"ids": [3, 4, 9, 1, 1], "ids_context": [8, 0, 5, 2, 2, 1, 13] if cross else None},
         "position_embeddings": {"position_embeddings": rng.normal(size=(17, D_MODEL))},
+        "frequencies": {"frequencies": [0.7, 0.05]},
+        "clip": {"clip": 0.4},
+        "grows": {"grows": (0.5, 2, 1)},
+        "a norm": {"qk_norm": "rms:0.1"},
+        "a norm for each": {
+            "qk_norm": "layer:0.001,over=each",
+            "norms": norms_of(seed, {"Q": (heads, D_K), "K": (kv_heads, D_K)}, bias=True),
+        },
+        "a norm of all": {
+            "qk_norm": "rms:0.01,over=all",
+            "norms": norms_of(seed, {"Q": (heads * D_K,), "K": (kv_heads * D_K,)}),
+        },
+        "a norm after rotation": {
+            "qk_norm": "rms:0.01,after=rotation",
+            "norms": norms_of(seed, {"Q": (D_K,), "K": (D_K,)}),
+        },
     }
     chosen: dict[str, Any] = {}
     matrices: dict[str, Any] = {f"W_{name}": rng.normal(size=(D_MODEL, width)) / 3 for name, width in widths.items()}
@@ -74,6 +93,13 @@ def a_run(
     )
 
 
+def norms_of(seed: int, shapes: Mapping[str, tuple[int, ...]], *, bias: bool = False) -> dict[str, Array]:
+    """Weights of norms, and perhaps their biases, by the names that documents give them."""
+    rng = np.random.default_rng(seed + 1)
+    norms = {f"{name}_norm": rng.normal(size=shape) for name, shape in shapes.items()}
+    return norms | {f"{name}_norm_bias": rng.normal(size=shape) for name, shape in shapes.items() if bias}
+
+
 def spec_of(run: Run, dtype: str = "float64") -> Spec:
     return Spec(
         heads=run.heads,
@@ -83,6 +109,9 @@ def spec_of(run: Run, dtype: str = "float64") -> Spec:
         scale="sqrt" if run.scale is None else run.scale,
         softcap=run.softcap,
         dtype=dtype,
+        clip=run.clip,
+        qk_norm=None if run.qk_norm is None else parse_qk_norm(run.qk_norm),
+        query_scaling=None if run.grows is None else QueryScaling(*run.grows),
     )
 
 
@@ -94,6 +123,8 @@ def conditions_of(run: Run) -> Extras:
         position_embeddings=run.position_embeddings,
         position_ids=None if run.ids is None else np.array(run.ids),
         position_ids_context=None if run.ids_context is None else np.array(run.ids_context),
+        rotary_frequencies=None if run.frequencies is None else np.array(run.frequencies),
+        **run.norms,
     )
 
 

@@ -47,7 +47,7 @@ def test_an_odd_width_ends_in_a_sine() -> None:
 def test_a_quarter_turn_moves_one_feature_of_a_pair_onto_the_other(
     spelling: str, expected: list[list[float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Rope, "_speeds", lambda self, dim, dtype: np.full(dim // 2, np.pi / 2))
+    monkeypatch.setattr(Rope, "_frequencies", lambda self, dim, dtype: np.full(dim // 2, np.pi / 2))
     assert_allclose(rotated(spelling, np.array([[[1.0, 2, 3, 4]]]), [1])[0], expected, atol=1e-15)
 
 

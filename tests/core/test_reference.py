@@ -9,7 +9,19 @@ from attn_cli.core.attention import attend
 from attn_cli.trace.stages import STAGES
 from tests.core import reference
 from tests.core.reference import Run
-from tests.core.runs import EXTRAS, MASKS, POSITIONS, TOKENS, a_run, arrays, attended, conditions_of, given_of, spec_of
+from tests.core.runs import (
+    EXTRAS,
+    MASKS,
+    ON_HEADS,
+    POSITIONS,
+    TOKENS,
+    a_run,
+    arrays,
+    attended,
+    conditions_of,
+    given_of,
+    spec_of,
+)
 
 ALWAYS = ("X", "Q", "K", "V", "scores", "weights", "head_output", "output")
 
@@ -64,8 +76,40 @@ def test_narrow_arithmetic_is_near_the_plain_loops(positions: str, dtype: str) -
     check(a_run("softcap", "sinks", "bias", "W_O", positions=positions, mask="causal"), dtype)
 
 
+@pytest.mark.parametrize("cross", [False, True], ids=["self", "cross"])
+@pytest.mark.parametrize("positions", ["none", "alibi", "rope:style=interleaved,dim=2,attention_factor=1.5"])
+@pytest.mark.parametrize("step", ON_HEADS)
+def test_every_step_on_heads_is_the_plain_loops(step: str, positions: str, cross: bool) -> None:
+    names = check(a_run(step, "ids", positions=positions, cross=cross, mask="causal"))
+    assert {"Q_normed", "K_normed"} <= names or "norm" not in step
+    assert ("Q_rotated" in names) == positions.startswith("rope")
+
+
+@pytest.mark.parametrize("style", ["half", "interleaved"])
+def test_frequencies_stand_in_place_of_the_base(style: str) -> None:
+    run = a_run("frequencies", "ids", positions=f"rope:style={style},attention_factor=0.5")
+    assert {"Q_rotated", "K_rotated"} <= check(run)
+    check(run, "float32")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_norms_in_narrow_arithmetic_are_near_the_plain_loops(dtype: str) -> None:
+    check(a_run("a norm for each", positions="rope", mask="causal"), dtype)
+    check(a_run("a norm of all", "clip", "grows", positions="rope"), dtype)
+
+
+def test_a_norm_after_rotation_is_the_form_that_keys_and_queries_meet_in() -> None:
+    layer = attended(a_run("a norm after rotation", positions="rope"))
+    names = [stage.name for stage in layer.stages]
+    assert names.index("Q_rotated") < names.index("Q_normed")
+    formulas = {stage.name: stage.formula for stage in layer.stages}
+    assert formulas["Q_normed"].startswith("Q_normed = norm(Q_rotated)")
+    assert formulas["scores"].startswith("scores = Q_normed · K_normedᵀ")
+
+
 @settings(max_examples=150)
 @given(
+    on_heads=st.sampled_from([(), *([step] for step in ON_HEADS)]),
     extras=st.lists(st.sampled_from(EXTRAS), unique=True),
     mask=st.sampled_from(MASKS),
     positions=st.sampled_from(POSITIONS),
@@ -74,10 +118,10 @@ def test_narrow_arithmetic_is_near_the_plain_loops(positions: str, dtype: str) -
     seed=st.integers(0, 2**32),
 )
 def test_any_combination_is_the_plain_loops(
-    extras: list[str], mask: str, positions: str, heads: tuple[int, int], cross: bool, seed: int
+    on_heads: list[str], extras: list[str], mask: str, positions: str, heads: tuple[int, int], cross: bool, seed: int
 ) -> None:
-    run = a_run(*extras, mask=mask, positions=positions, heads=heads[0], kv_heads=heads[1], cross=cross, seed=seed)
-    check(run)
+    counts = {"heads": heads[0], "kv_heads": heads[1]}
+    check(a_run(*extras, *on_heads, mask=mask, positions=positions, **counts, cross=cross, seed=seed))
 
 
 @pytest.mark.parametrize("positions", POSITIONS)

@@ -8,8 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attn_cli.core.masks import MASKS, Causal, Chunked, Local, Mask, NoMask, Prefix, Sliding
-from attn_cli.core.positions import POSITIONS, Alibi, NoPositions, Positions, Rope, Sinusoidal
-from attn_cli.core.spec import parse_dtype, parse_mask, parse_positions, parse_scale, parse_softcap
+from attn_cli.core.norms import QK_NORMS, HeadNorm, LayerHeadNorm, RmsHeadNorm
+from attn_cli.core.positions import (
+    POSITIONS,
+    QUERY_SCALINGS,
+    Alibi,
+    NoPositions,
+    Positions,
+    QueryScaling,
+    Rope,
+    Sinusoidal,
+)
+from attn_cli.core.spec import (
+    parse_dtype,
+    parse_mask,
+    parse_positions,
+    parse_qk_norm,
+    parse_query_scaling,
+    parse_scale,
+    parse_softcap,
+)
 from attn_cli.core.spelling import forms, spell
 from attn_cli.errors import SpecError
 
@@ -25,8 +43,11 @@ masks = st.one_of(
 )
 positions = st.one_of(
     st.sampled_from([NoPositions(), Sinusoidal(), Alibi()]),
-    st.builds(Rope, numbers, st.sampled_from(["half", "interleaved"]), st.none() | counts, numbers),
+    st.builds(Rope, numbers, st.sampled_from(["half", "interleaved"]), st.none() | counts, numbers, numbers),
 )
+over, after = st.sampled_from(["head", "each", "all"]), st.sampled_from(["projection", "rotation"])
+norms = st.sampled_from([RmsHeadNorm, LayerHeadNorm]).flatmap(lambda kind: st.builds(kind, numbers, over, after))
+scalings = st.builds(QueryScaling, numbers, numbers, st.just(0) | counts)
 
 
 @given(masks)
@@ -37,6 +58,16 @@ def test_a_mask_is_parsed_back_from_its_spelling(mask: Mask) -> None:
 @given(positions)
 def test_a_position_scheme_is_parsed_back_from_its_spelling(scheme: Positions) -> None:
     assert parse_positions(spell(scheme, POSITIONS)) == scheme
+
+
+@given(norms)
+def test_a_norm_of_queries_and_keys_is_parsed_back_from_its_spelling(norm: HeadNorm) -> None:
+    assert parse_qk_norm(spell(norm, QK_NORMS)) == norm
+
+
+@given(scalings)
+def test_a_scaling_of_queries_is_parsed_back_from_its_spelling(scaling: QueryScaling) -> None:
+    assert parse_query_scaling(spell(scaling, QUERY_SCALINGS)) == scaling
 
 
 @pytest.mark.parametrize(
@@ -93,7 +124,7 @@ def test_the_forms_show_every_field() -> None:
     assert forms(POSITIONS) == (
         "none",
         "sinusoidal",
-        "rope[:BASE][,style=half|interleaved][,dim=DIM][,factor=FACTOR]",
+        "rope[:BASE][,style=half|interleaved][,dim=DIM][,factor=FACTOR][,attention_factor=ATTENTION_FACTOR]",
         "alibi",
     )
 
@@ -130,6 +161,11 @@ WRONG = [
     (parse_positions, "rope:dim=2.0", "expected a whole number from 1, found '2.0'"),
     (parse_positions, "rope:dim=2,dim=2", "'dim=2' is not a field of rope"),
     (parse_positions, "ropes", "did you mean 'rope'?"),
+    (parse_qk_norm, "rms", "lacks its eps"),
+    (parse_qk_norm, "rms:0", "expected a number above 0, found '0'"),
+    (parse_qk_norm, "layer:1e-5,over=heads", "'heads' is not one of head, each, all"),
+    (parse_qk_norm, "l2:1e-5", "unknown norm of queries and keys 'l2:1e-5'"),
+    (parse_query_scaling, "log:0.1", "lacks its step"),
     (parse_scale, "root", "unknown scale 'root'"),
     (parse_scale, "inf", "unknown scale 'inf'"),
     (parse_scale, float("nan"), "unknown scale nan"),
@@ -150,6 +186,8 @@ def test_a_bad_spelling_is_refused_with_what_is_right(parse: Callable[[Any], Any
         parse_mask: "sliding:WINDOW",
         parse_positions: "rope[:BASE]",
         parse_dtype: "float16",
+        parse_qk_norm: "rms:EPS[,over=head|each|all]",
+        parse_query_scaling: "log:SLOPE,step=STEP[,ahead=AHEAD]",
     }
     assert forms_of.get(parse, "such as") in caught.value.hint
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from attn_cli.core.norms import Norm
 from attn_cli.models.model import Model
-from attn_cli.models.network.arithmetic import Norm
 from attn_cli.models.network.plan import LayerPlan, QKNorm, StackPlan
 from attn_cli.models.network.slots import unknown_slot
 from attn_cli.models.network.weights import Weights

@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 
 from attn_cli.core.masks import Causal
+from attn_cli.core.norms import Norm
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, Slot, StackPlan, Unembedding
 from attn_cli.models.network.weights import Names, Packed

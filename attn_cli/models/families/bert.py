@@ -1,8 +1,9 @@
 """BERT (Devlin et al. 2018, arXiv 1810.04805) and those that share its layer: norms over sums, positions in a table."""
 
+from attn_cli.core.norms import Norm
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan
 from attn_cli.models.network.weights import Names

@@ -1,9 +1,10 @@
 """BLOOM (arXiv 2211.05100): ALiBi, embeddings normed, queries, keys and values head by head in one matrix."""
 
 from attn_cli.core.masks import Causal
+from attn_cli.core.norms import Norm
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm, gelu_tanh
+from attn_cli.models.network.arithmetic import gelu_tanh
 from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.network.weights import Names, fused

@@ -6,6 +6,7 @@ The second kind looks through a rotated window in three layers of four, and at e
 from dataclasses import replace
 
 from attn_cli.core.masks import Causal
+from attn_cli.core.norms import Norm
 from attn_cli.models.families.llama import (
     HARMLESS_KEYS,
     HARMLESS_TENSORS,
@@ -17,7 +18,6 @@ from attn_cli.models.families.llama import (
 )
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm
 from attn_cli.models.network.plan import LayerPlan, QKNorm, Unembedding
 from attn_cli.models.network.rope_config import rotary
 from attn_cli.models.network.weights import Names, Packed

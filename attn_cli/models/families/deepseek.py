@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from attn_cli.core.norms import Norm
 from attn_cli.errors import DocumentError
 from attn_cli.models.families.llama import HARMLESS_TENSORS, NAMES, architecture, plain_layer, without
 from attn_cli.models.families.mixtral import EXPERT_KEYS, EXPERT_NAMES
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm
 from attn_cli.models.network.experts import Best, Experts, Route, Sigmoids
 from attn_cli.models.network.latent import Latent
 from attn_cli.models.network.mlp import Gated

@@ -1,9 +1,10 @@
 """DistilBERT (Sanh et al. 2019, arXiv 1910.01108): BERT with fewer layers, without token types, under other names."""
 
+from attn_cli.core.norms import Norm
 from attn_cli.models.families.bert import EMBEDDINGS, HARMLESS_TENSORS
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan
 from attn_cli.models.network.weights import Names

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from attn_cli.core.masks import Local, NoMask, Sliding
+from attn_cli.core.norms import Norm
 from attn_cli.models.families.llama import (
     FULL,
     HARMLESS_KEYS,
@@ -21,7 +22,7 @@ from attn_cli.models.families.llama import (
 )
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.mlp import Gated
 from attn_cli.models.network.plan import LayerPlan, QKNorm, StackPlan, Unembedding
 from attn_cli.models.network.rope_config import rotary

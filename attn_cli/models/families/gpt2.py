@@ -1,9 +1,10 @@
 """GPT-2 (Radford et al. 2019): learned positions, LayerNorm first, matrices stored in × out with Q, K, V in one."""
 
 from attn_cli.core.masks import Causal
+from attn_cli.core.norms import Norm
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.network.weights import Names, Packed, third

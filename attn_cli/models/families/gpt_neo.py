@@ -1,10 +1,11 @@
 """GPT-Neo (EleutherAI 2021): GPT-2 with unscaled scores, and a sliding window in every other layer."""
 
 from attn_cli.core.masks import Causal, Sliding
+from attn_cli.core.norms import Norm
 from attn_cli.errors import DocumentError
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.network.weights import Names

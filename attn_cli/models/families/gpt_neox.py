@@ -1,9 +1,10 @@
 """GPT-NeoX and Pythia (arXiv 2204.06745, 2304.01373): attention and MLP side by side, rotary in part of each head."""
 
 from attn_cli.core.masks import Causal
+from attn_cli.core.norms import Norm
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.network.rope_config import rotary

@@ -1,9 +1,10 @@
 """GPT-J (EleutherAI 2021) and CodeGen (arXiv 2203.13474): neighbouring features rotated, MLP beside attention."""
 
 from attn_cli.core.masks import Causal
+from attn_cli.core.norms import Norm
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.network.rope_config import rotary

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from attn_cli.core.masks import Causal, Mask, Sliding
+from attn_cli.core.norms import Norm
 from attn_cli.errors import DocumentError
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.mlp import Gated
 from attn_cli.models.network.plan import LayerPlan, Mlp, StackPlan, Unembedding
 from attn_cli.models.network.rope_config import rotary

@@ -7,6 +7,7 @@ shared by all tokens, stand in every layer or in every other.
 from dataclasses import replace
 
 from attn_cli.core.masks import Causal, Chunked
+from attn_cli.core.norms import Norm
 from attn_cli.core.positions import QueryScaling
 from attn_cli.errors import DocumentError
 from attn_cli.models.families.llama import FULL, HARMLESS_TENSORS, NAMES, architecture, plain_layer
@@ -14,7 +15,6 @@ from attn_cli.models.families.mixtral import EXPERT_KEYS
 from attn_cli.models.families.smollm3 import turning
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm
 from attn_cli.models.network.experts import Experts, Sigmoids
 from attn_cli.models.network.mlp import Gated
 from attn_cli.models.network.plan import LayerPlan, QKNorm, Unembedding

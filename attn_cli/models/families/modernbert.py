@@ -1,9 +1,10 @@
 """ModernBERT (Warner et al. 2024, arXiv 2412.13663): an encoder with RoPE, norms first, and local layers between."""
 
 from attn_cli.core.masks import Local, NoMask
+from attn_cli.core.norms import Norm
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.mlp import Gated
 from attn_cli.models.network.plan import LayerPlan, StackPlan
 from attn_cli.models.network.rope_config import rotary

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.core.masks import Causal
+from attn_cli.core.norms import Norm
 from attn_cli.core.positions import Alibi
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm, gelu
+from attn_cli.models.network.arithmetic import gelu
 from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.network.weights import Names, Weights, fused

@@ -7,6 +7,7 @@ OLMo 3 looks through a window in three of four layers. OLMoE (arXiv 2409.02060) 
 
 from dataclasses import replace
 
+from attn_cli.core.norms import Norm
 from attn_cli.models.families.llama import (
     FULL,
     HARMLESS_TENSORS,
@@ -21,7 +22,6 @@ from attn_cli.models.families.llama import (
 from attn_cli.models.families.mixtral import EXPERT_KEYS, EXPERT_NAMES, experts
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm
 from attn_cli.models.network.plan import LayerPlan, QKNorm
 from attn_cli.models.network.rope_config import rotary
 from attn_cli.models.network.weights import Names

@@ -1,9 +1,10 @@
 """OPT and Galactica (arXiv 2205.01068, 2211.09085): learned positions, LayerNorm first or over sums."""
 
 from attn_cli.core.masks import Causal
+from attn_cli.core.norms import Norm
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.mlp import Plain
 from attn_cli.models.network.plan import LayerPlan, StackPlan, Unembedding
 from attn_cli.models.network.weights import Names

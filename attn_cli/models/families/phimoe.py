@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from attn_cli.core.norms import Norm
 from attn_cli.errors import DocumentError
 from attn_cli.models.families.llama import HARMLESS_TENSORS, architecture, plain_layer, window
 from attn_cli.models.families.mixtral import EXPERT_KEYS, MIXTRAL_NAMES, experts
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm
 from attn_cli.models.network.rotary import Rotary
 from attn_cli.models.network.weights import Weights
 from attn_cli.trace.trace import Array

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from attn_cli.core.masks import Causal
+from attn_cli.core.norms import Norm
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
-from attn_cli.models.network.arithmetic import Norm, activation
+from attn_cli.models.network.arithmetic import activation
 from attn_cli.models.network.mlp import Gated, Plain
 from attn_cli.models.network.plan import LayerPlan, Slot, StackPlan, Unembedding
 from attn_cli.models.network.relative import Buckets

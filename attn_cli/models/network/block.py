@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from attn_cli.core.attention import Attention
-from attn_cli.core.head_steps import Clip, HeadStep, NormHeads, Rotate, ScaleQueries
+from attn_cli.core.head_steps import HeadStep, NormHeads, Rotate, in_order
 from attn_cli.core.ops import join_heads, split_heads
 from attn_cli.core.projecting import Made
 from attn_cli.core.record import by
@@ -18,6 +18,7 @@ from attn_cli.trace.trace import Array
 def attention_of(plan: LayerPlan, weights: Weights, bias: Array | None = None, *, cross: bool = False) -> Attention:
     """The attention of a layer to its own tokens, or across; `bias` (head, query, key) is its relative bias, if any."""
     side, spec = ("cross_" if cross else ""), plan.spec(cross=cross)
+    qk_norm, rotary = plan.qk_norm, None if cross else plan.rotary
     terms: list[Term] = [] if bias is None else [ArrayTerm(bias, "relative bias")]
     if plan.disentangled is not None and not cross:
         terms.append(DisentangledTerm(plan.disentangled, weights))
@@ -25,23 +26,17 @@ def attention_of(plan: LayerPlan, weights: Weights, bias: Array | None = None, *
     return Attention(
         spec=spec,
         project=LayerProjections(plan, weights, side),
-        on_heads=tuple(_on_heads(plan, weights, side)),
+        on_heads=in_order(
+            plan.clip,
+            [] if qk_norm is None else [_norm(qk_norm, weights, side, name) for name in "QK"],
+            [] if rotary is None else [Rotate(f"{name}_rotated", rotary) for name in "QK"],
+            plan.query_scaling,
+            norm_last=qk_norm is not None and qk_norm.after_rotation,
+        ),
         on_scores=on_scores(spec, (*terms, *terms_of(spec))),
         normalizer=Softmax(None if sinks is None else sinks.copy()),
         output=LayerOutput(weights, f"{side}o"),
     )
-
-
-def _on_heads(plan: LayerPlan, weights: Weights, side: str) -> list[HeadStep]:
-    """The steps on heads of a layer, in their order."""
-    steps: list[HeadStep] = [] if plan.clip is None else [Clip(name, plan.clip) for name in "QKV"]
-    rotate = [] if plan.rotary is None or side else [Rotate(f"{name}_rotated", plan.rotary) for name in "QK"]
-    norm = [] if plan.qk_norm is None else [_norm(plan.qk_norm, weights, side, name) for name in "QK"]
-    steps += [*rotate, *norm] if plan.qk_norm and plan.qk_norm.after_rotation else [*norm, *rotate]
-    if plan.query_scaling is not None and not (plan.rotary and side):
-        last = [step.makes for step in steps if step.makes.startswith("Q")]
-        steps.append(ScaleQueries(last[-1] if last else "Q", plan.query_scaling))
-    return steps
 
 
 def _norm(qk_norm: QKNorm, weights: Weights, side: str, name: str) -> HeadStep:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from attn_cli.core.norms import Norm
 from attn_cli.core.ops import split_heads
 from attn_cli.core.record import by
-from attn_cli.models.network.arithmetic import Norm
 from attn_cli.models.network.weights import Weights
 from attn_cli.trace.trace import Array
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from attn_cli.core.edits import Edit
 from attn_cli.core.masks import Mask, NoMask
+from attn_cli.core.norms import Norm
 from attn_cli.core.positions import Alibi, NoPositions, Positions, QueryScaling
 from attn_cli.core.spec import ScaleRule, Spec
-from attn_cli.models.network.arithmetic import Norm, sinusoids
+from attn_cli.models.network.arithmetic import sinusoids
 from attn_cli.models.network.rotary import Rotary
 from attn_cli.models.network.weights import Names, Weights
 from attn_cli.trace.trace import Array
@@ -114,6 +115,8 @@ class LayerPlan:
             softcap=self.softcap,
             dtype="float32",
             temperature=self.temperature,
+            clip=self.clip,
+            query_scaling=self.query_scaling,
         )
 
 

@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from attn_cli.core.norms import Norm
 from attn_cli.errors import DocumentError
 from attn_cli.models.files.tensors import Tensors
-from attn_cli.models.network.arithmetic import Norm
 from attn_cli.models.network.products import Linear, linear
 from attn_cli.trace.trace import Array
 

@@ -13,6 +13,15 @@ from attn_cli.trace.files.checker import quoted, shape_words, to_array
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array
 
+_EXTRAS = {
+    "sinks": (1,),
+    "position_embeddings": (2,),
+    "position_ids": (1,),
+    "position_ids_context": (1,),
+    "rotary_frequencies": (1,),
+    **dict.fromkeys(("Q_norm", "K_norm", "Q_norm_bias", "K_norm_bias"), (1, 2)),
+}
+"""How many axes each array has that acts beside the projections."""
 _WORDS = {True: 0.0, False: -np.inf, None: -np.inf, "-Infinity": -np.inf}
 
 
@@ -86,9 +95,9 @@ def read_extras(document: Document, name: str) -> Extras:
     """Masks as arrays, sinks, and what says where tokens stand."""
     bias, hidden = read_mask(document["attn_mask"], f"{name}: attn_mask") if "attn_mask" in document else (None, None)
     given: dict[str, Any] = {"bias": bias, "hidden": hidden}
-    for key, dims in (("sinks", 1), ("position_embeddings", 2), ("position_ids", 1), ("position_ids_context", 1)):
+    for key, dims in _EXTRAS.items():
         if key in document:
-            given[key] = array = to_array(document[key], f"{name}: {key}", (dims,))
+            given[key] = array = to_array(document[key], f"{name}: {key}", dims)
             if key.startswith("position_ids"):
                 if (array != np.floor(array)).any() or (array < 0).any() or (array > 2**53).any():
                     raise DocumentError(f"{name}: {key}: expected whole numbers from 0", hint="such as [0, 1, 2]")

@@ -46,6 +46,11 @@ CONDITIONS = MappingProxyType(
         "position_embeddings": "positions × d_model, added to the embeddings",
         "position_ids": "where each token stands, if not at 0, 1, 2, …",
         "position_ids_context": "where each context token stands",
+        "rotary_frequencies": "radians per position for each rotating pair of features, in place of the base of rope",
+        "Q_norm": "weights of the norm of queries: d_k numbers; heads × d_k with over=each, heads · d_k with over=all",
+        "K_norm": "weights of the norm of keys, likewise",
+        "Q_norm_bias": "added after the norm of queries",
+        "K_norm_bias": "added after the norm of keys",
     }
 )
 SETTINGS = MappingProxyType(
@@ -58,6 +63,9 @@ SETTINGS = MappingProxyType(
         "scale": "sqrt (1/√d_k), none, or a number",
         "d_k": "the width of a head that made the scores, where a document starts with them",
         "softcap": "scores are squeezed into ± this number; null for none",
+        "clip": "Q, K and V are limited to ± this number",
+        "qk_norm": "the norm of queries and keys, such as rms:1e-06 or layer:1e-05,over=all",
+        "query_scaling": "queries grow with their position, such as log:0.1,step=8192",
         "projections": "linear: matrices are stored out × in, as PyTorch's Linear does",
     }
 )

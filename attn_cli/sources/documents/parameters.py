@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from attn_cli.core.attention import Projections, attend
 from attn_cli.core.spec import Extras, Spec
 from attn_cli.errors import SpecError, UsageError
+from attn_cli.sources.changes import stage_order
 from attn_cli.sources.seeded import embeddings, projection
 from attn_cli.sources.whatif import WhatIf
 from attn_cli.trace.stages import followers
@@ -55,7 +56,7 @@ class Parameters:
                     f"--set {edit.stage} cannot act here: the document starts later, with {made_later[0]}",
                     hint=f"set {made_later[0]} instead",
                 )
-        stale = frozenset().union(*(followers(edit.stage) for edit in edits))
+        stale = followers(*(edit.stage for edit in edits), order=stage_order(self.spec, self.given))
         given = {name: array for name, array in self.given.items() if name not in stale}
         left_out = "output" in self.given and "output" in stale and "W_O" not in matrices
         return replace(

@@ -1,12 +1,13 @@
 """Documents: what came in a file, whatever its container, as a trace or as parameters."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from attn_cli.errors import DocumentError, UsageError
-from attn_cli.sources.changes import check_can_act, still_valid
+from attn_cli.sources.changes import ROTATED, check_can_act, still_valid
 from attn_cli.sources.documents.arrays import (
     cut_into_heads,
     head_counts,
@@ -107,8 +108,13 @@ def read_parameters(request: Request, document: Document, name: str) -> Paramete
         request.refuse("the matrices are cut into heads already", heads=request.heads, kv_heads=request.kv_heads)
     spec = read_spec(document, name, overrides, counts)
     projections = read_projections(document, name, spec)
-    given = still_valid(given, projections.given(), own, spec)
-    return Parameters(tokens, given, projections, spec, read_extras(document, name), context, table)
+    extras = read_extras(document, name)
+    changed: tuple[str, ...] = ()
+    if "positions" in overrides and extras.rotary_frequencies is not None:
+        # They belong to the document's own scheme.
+        extras, changed = replace(extras, rotary_frequencies=None), ROTATED
+    given = still_valid(given, projections.given(), own, spec, changed=changed)
+    return Parameters(tokens, given, projections, spec, extras, context, table)
 
 
 def _labels(

@@ -35,6 +35,8 @@ _CONDITIONS: dict[str, Any] = {
     "position_embeddings": _MATRIX,
     "position_ids": _PLACES,
     "position_ids_context": _PLACES,
+    "rotary_frequencies": _VECTOR,
+    **{f"{name}_norm{kind}": {"anyOf": [_VECTOR, _MATRIX]} for name in "QK" for kind in ("", "_bias")},
 }
 _SETTINGS: dict[str, Any] = {
     "heads": _COUNT,
@@ -45,6 +47,9 @@ _SETTINGS: dict[str, Any] = {
     "positions": {"type": "string"},
     "scale": {"anyOf": [{"type": "number"}, {"enum": ["sqrt", "none"]}]},
     "softcap": {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": "none"}]},
+    "clip": {"type": "number", "exclusiveMinimum": 0},
+    "qk_norm": {"type": "string"},
+    "query_scaling": {"type": "string"},
     "projections": {"const": "linear"},
 }
 

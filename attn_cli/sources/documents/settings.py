@@ -3,26 +3,46 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attn_cli.core.spec import Spec, parse_dtype, parse_mask, parse_positions, parse_scale, parse_softcap
+from attn_cli.core.spec import (
+    Spec,
+    parse_clip,
+    parse_dtype,
+    parse_mask,
+    parse_positions,
+    parse_qk_norm,
+    parse_query_scaling,
+    parse_scale,
+    parse_softcap,
+)
 from attn_cli.core.spelling import finite
 from attn_cli.errors import DocumentError, SpecError
 from attn_cli.sources.documents.catalogue import SETTINGS, Document
 from attn_cli.trace.files.checker import quoted
 
-PARSERS: Mapping[str, Callable[[Any], Any]] = {
+PARSERS: dict[str, Callable[[Any], Any]] = {
     "mask": parse_mask,
     "positions": parse_positions,
     "scale": parse_scale,
     "softcap": parse_softcap,
     "dtype": parse_dtype,
 }
-_TYPES: Mapping[str, tuple[type, ...]] = {"scale": (str, int, float), "softcap": (str, int, float)}
+_OTHERS: dict[str, Callable[[Any], Any]] = {
+    "clip": parse_clip,
+    "qk_norm": parse_qk_norm,
+    "query_scaling": parse_query_scaling,
+}
+"""Settings that no option of the command line changes."""
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "scale": (str, int, float),
+    "softcap": (str, int, float),
+    "clip": (int, float),
+}
 
 
 def read_spec(document: Document, name: str, overrides: Mapping[str, Any], counts: Mapping[str, int]) -> Spec:
     """The settings, DocumentError where one is wrong; `counts` are the heads that the arrays show."""
     settings: dict[str, Any] = {}
-    for key, parse in PARSERS.items():
+    for key, parse in (PARSERS | _OTHERS).items():
         if key in document:
             value = document[key]
             if isinstance(value, bool) or not isinstance(value, _TYPES.get(key, (str,))):

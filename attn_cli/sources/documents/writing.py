@@ -10,10 +10,12 @@ import numpy as np
 import orjson
 
 from attn_cli.core.masks import MASKS
-from attn_cli.core.positions import POSITIONS
+from attn_cli.core.norms import QK_NORMS
+from attn_cli.core.positions import POSITIONS, QUERY_SCALINGS
 from attn_cli.core.spec import Extras
 from attn_cli.core.spelling import spell
 from attn_cli.errors import AttnError
+from attn_cli.sources.documents.catalogue import CONDITIONS
 from attn_cli.sources.documents.parameters import Parameters
 from attn_cli.sources.documents.vectors import Table, look_up
 from attn_cli.trace.files.archives import write_npz, write_safetensors
@@ -88,7 +90,7 @@ def _holds(table: Table | None, tokens: Sequence[str], vectors: Array) -> bool:
 
 
 def _extras(extras: Extras) -> dict[str, Array]:
-    names = ("sinks", "position_embeddings", "position_ids", "position_ids_context")
+    names = [name for name in CONDITIONS if name != "attn_mask"]
     found = {name: getattr(extras, name) for name in names if getattr(extras, name) is not None}
     if extras.bias is None and extras.hidden is None:
         return found
@@ -107,7 +109,13 @@ def _settings(parameters: Parameters) -> dict[str, Any]:
         "positions": spell(spec.positions, POSITIONS),
         "scale": spec.scale,
     }
-    optional = {"softcap": spec.softcap, "d_k": spec.d_k}
+    optional = {
+        "softcap": spec.softcap,
+        "d_k": spec.d_k,
+        "clip": spec.clip,
+        "qk_norm": None if spec.qk_norm is None else spell(spec.qk_norm, QK_NORMS),
+        "query_scaling": None if spec.query_scaling is None else spell(spec.query_scaling, QUERY_SCALINGS),
+    }
     return settings | {name: value for name, value in optional.items() if value is not None}
 
 

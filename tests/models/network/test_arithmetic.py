@@ -5,10 +5,11 @@ from math import erf, sqrt
 import numpy as np
 import pytest
 
-from attn_cli.core import threads
+from attn_cli.core import norms, threads
+from attn_cli.core.norms import Norm, by_bands
 from attn_cli.errors import DocumentError
-from attn_cli.models.network import arithmetic, products
-from attn_cli.models.network.arithmetic import ACTIVATIONS, Norm, by_bands
+from attn_cli.models.network import products
+from attn_cli.models.network.arithmetic import ACTIVATIONS
 from attn_cli.models.network.products import Linear, linear, through
 
 
@@ -18,8 +19,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "cores", lambda: 3)
     for module, name, value in (
         (products, "WORTH", 1),
-        (arithmetic, "NUMBERS", 1),
-        (arithmetic, "BAND", 15),
+        (norms, "NUMBERS", 1),
+        (norms, "BAND", 15),
     ):
         monkeypatch.setattr(module, name, value)
 
@@ -114,7 +115,7 @@ def test_a_norm_has_the_same_bits_in_bands(kind: str, monkeypatch: pytest.Monkey
     norm, x, weight, bias = Norm(kind, 1e-5), drawn(7, 5), drawn(5), drawn(5, seed=8)  # type: ignore[arg-type]
     whole = norm(x, weight, bias)
     for name, value in {"NUMBERS": 1, "BAND": 15}.items():
-        monkeypatch.setattr(arithmetic, name, value)
+        monkeypatch.setattr(norms, name, value)
     np.testing.assert_array_equal(norm(x, weight, bias), whole)
 
 

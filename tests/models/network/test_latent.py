@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from attn_cli.models.network.arithmetic import Norm
+from attn_cli.core.norms import Norm
 from attn_cli.models.network.latent import Latent
 from attn_cli.models.network.weights import Names, Weights
 from tests.models.network.test_experts import Held, drawn

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from attn_cli.core.norms import Norm
 from attn_cli.models.files.tensor import Tensor
 from attn_cli.models.files.tensors import Tensors
-from attn_cli.models.network.arithmetic import Norm, sinusoids
+from attn_cli.models.network.arithmetic import sinusoids
 from attn_cli.models.network.disentangled import Positional
 from attn_cli.models.network.plan import StackPlan
 from attn_cli.models.network.relative import Buckets
