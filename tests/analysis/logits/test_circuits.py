@@ -9,10 +9,10 @@ from safetensors.numpy import load_file, save_file
 
 from attn_cli.analysis.logits.circuits import Circuit, circuits, vocabulary
 from attn_cli.analysis.logits.head_writes import writes
+from attn_cli.core.norms import Norm
 from attn_cli.errors import SelectionError
 from attn_cli.models.explain import run_model
 from attn_cli.models.model import Model, open_model
-from attn_cli.models.network.arithmetic import Norm
 from attn_cli.models.network.plan import QKNorm
 from attn_cli.models.network.weights import Weights
 from attn_cli.models.output_matrix import writes_of_model
