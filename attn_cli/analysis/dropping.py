@@ -7,6 +7,7 @@ import numpy as np
 
 from attn_cli.analysis.finding import position_of
 from attn_cli.analysis.heads.special import is_special, special_tokens
+from attn_cli.analysis.masked import masked_cells
 from attn_cli.errors import SelectionError
 from attn_cli.trace.trace import Array, Layer, Stage, Trace, frozen
 
@@ -67,7 +68,10 @@ def positions_named(spelled: str, keys: Sequence[str], special: Collection[str])
 
 
 def without_keys(trace: Trace, spelled: Sequence[str]) -> Trace:
-    """The trace's weights alone, without some keys; its first note says how much attention those held."""
+    """The trace's weights alone, for pictures: without some keys, −∞ at masked cells.
+
+    Its first note says how much attention the dropped keys held.
+    """
     special = special_tokens(trace)
     parts = [
         (layer, without(layer["weights"], layer.key_tokens, spelled, special))
@@ -115,4 +119,9 @@ def _named(dropped: Dropped) -> list[tuple[str, int]]:
 def _stage(layer: Layer, dropped: Dropped) -> Stage:
     weights = next(stage for stage in layer.stages if stage.name == "weights")
     formula = f"weights without {len(dropped.positions)} of {len(layer.key_tokens)} keys"
-    return replace(weights, array=dropped.matrix, formula=formula)
+    hidden = masked_cells(layer)
+    if hidden is None:
+        return replace(weights, array=dropped.matrix, formula=formula)
+    kept = [position for position in range(len(layer.key_tokens)) if position not in dropped.positions]
+    masked = hidden[:, :, kept] & (dropped.matrix == 0)
+    return replace(weights, array=frozen(np.where(masked, -np.inf, dropped.matrix)), formula=formula)

@@ -75,10 +75,10 @@ def shown_of(trace: Trace, heads: Sequence[Sequence[int]]) -> Trace:
     return replace(trace, layers=tuple(layers))
 
 
-def pictured(trace: Trace, picturing: PictureOptions, show: ShowOptions, *, alone: bool = False) -> Trace:
-    """The trace to draw, without the keys that --drop names; `alone` where nothing but its weights can be drawn."""
+def pictured(trace: Trace, picturing: PictureOptions, show: ShowOptions, *, alone: bool = False) -> Trace | None:
+    """The trace to draw instead, without the keys that --drop names; `alone` if it can draw weights alone."""
     if not picturing.drop and not _colored(picturing):
-        return trace
+        return None
     _refuse_data(show, "--drop" if picturing.drop else "--color-scale")
     shown = {stage.name for layer in trace.layers for stage in layer.stages}
     if "weights" not in shown:
@@ -87,7 +87,7 @@ def pictured(trace: Trace, picturing: PictureOptions, show: ShowOptions, *, alon
         raise UsageError("--drop acts on weights alone", hint="leave --stage out, or --drop")
     from attn_cli.analysis.dropping import without_keys
 
-    return without_keys(trace, picturing.drop) if picturing.drop else trace
+    return without_keys(trace, picturing.drop) if picturing.drop else None
 
 
 def _colored(picturing: PictureOptions) -> bool:

@@ -56,6 +56,7 @@ def _variants(noun: str, module: str, table: str) -> Choices:
 
 _STAGES = _in("trace.stages", "STAGES")
 _STEMS = _in("analysis.heads.metric_names", "stems")
+_ORDERS = _in("analysis.heads.orders", "ORDERS")
 _METRICS = _in("analysis.heads.metrics", "METRICS")
 _HEAD_TYPES = _in("analysis.heads.head_names", "KINDS")
 _SETTINGS = _in("cli.two_runs", "WITH")
@@ -83,14 +84,16 @@ CHOICES: Mapping[str, Choices] = MappingProxyType(
         "dropped": Choices("group of keys", _in("analysis.dropping", "GROUPS")),
         "metrics": Choices(
             "metric",
-            lambda: (*_STEMS(), "ablation"),
-            lambda: dict.fromkeys((*_STEMS(), "ablation", *_METRICS())),
+            lambda: (*_STEMS(), *_ORDERS(), "ablation"),
+            lambda: dict.fromkeys((*_STEMS(), *_ORDERS(), "ablation", *_METRICS())),
         ),
         "definitions": Choices("definition", lambda: (*_STEMS(), "names", "all")),
         "head_types": Choices("head type", _HEAD_TYPES, lambda: (f"{name}=" for name in _HEAD_TYPES())),
         "formats": Choices("format", _in("cli.results", "FORMATS")),
         "palettes": Choices("palette", _in("views.drawing.palette", "PALETTES")),
         "color_scales": Choices("color scale", _in("views.drawing.color_scales", "COLOR_SCALES")),
+        "backgrounds": Choices("background", _in("cli.background", "BACKGROUNDS")),
+        "pools": Choices("way to pool", _in("views.drawing.pooling", "POOLS")),
         "colors": Choices("color mode", _in("cli.output", "COLORS")),
         "topics": Choices("page", _in("manual", "TOPICS")),
         "schemas": Choices("schema", _in("cli.commands.schema", "SCHEMAS")),

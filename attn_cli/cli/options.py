@@ -250,6 +250,15 @@ class PictureOptions:
             autocompletion=completing("color_scales"),
         ),
     ] = None
+    pool: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            help="The number that a cell shows for many tokens: {pools}. Default: max.",
+            autocompletion=completing("pools"),
+        ),
+    ] = "max"
 
 
 @dataclass(frozen=True, repr=False)
@@ -271,16 +280,16 @@ class ShowOptions:
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Write a file; its suffix chooses the format.")
     ] = None
     precision: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="N",
             parser=whole(0, 17),
             envvar="ATTN_PRECISION",
             show_envvar=False,
             show_default=False,
-            help="Digits after the point, on screen only. Default: 4.",
+            help="Digits after the point, on screen only. Default: 4, or as many as fit.",
         ),
-    ] = 4
+    ] = None
     palette: Annotated[
         str | None,
         typer.Option(
@@ -292,5 +301,16 @@ class ShowOptions:
         ),
     ] = None
     color: Color = "auto"
+    background: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            envvar="ATTN_BACKGROUND",
+            show_envvar=False,
+            show_default=False,
+            help="The background that colors are for: {backgrounds}. Default: auto.",
+            autocompletion=completing("backgrounds"),
+        ),
+    ] = "auto"
     full: Annotated[bool, typer.Option("--full", help="Show everything, however large.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no messages on standard error.")] = False

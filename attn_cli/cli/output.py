@@ -98,6 +98,18 @@ def _wants_color(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def height(stream: TextIO | None) -> int:
+    """The lines of a terminal: LINES, else its own size; 0 for a file or a pipe."""
+    if stream is None or not stream.isatty():
+        return 0
+    with suppress(ValueError):
+        if (lines := int(os.environ.get("LINES", ""))) > 0:
+            return lines
+    with suppress(OSError):
+        return os.get_terminal_size(stream.fileno()).lines or 24
+    return 24
+
+
 def width(stream: TextIO | None) -> int:
     """The columns to fill: COLUMNS, else the width of the terminal, else 80."""
     with suppress(ValueError):

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from attn_cli.cli.background import background_of
 from attn_cli.cli.choices import require
 from attn_cli.cli.options import ShowOptions
-from attn_cli.cli.output import color_system, width, write_file, write_stdout
+from attn_cli.cli.output import color_system, height, width, write_file, write_stdout
 from attn_cli.errors import UsageError
 from attn_cli.trace.trace import Trace
 from attn_cli.views.display import Display
@@ -90,7 +91,9 @@ def _terminal(result: Result) -> bytes:
 
     stream = None if result.show.output else sys.stdout
     encoding = stream.encoding if stream else "utf-8"
-    screen = Screen(width(stream), color_system(result.show.color, stream), encoding)
+    color = color_system(result.show.color, stream)
+    background = background_of(result.show.background, stream) if color else "dark"
+    screen = Screen(width(stream), color, encoding, height(stream), background)
     return TerminalPage(result.page(), result.display).text(screen).encode(encoding, errors="backslashreplace")
 
 
@@ -157,12 +160,18 @@ def format_of(asked: str | None, json: bool, path: str | None) -> str:
     )
 
 
-def display_of(show: ShowOptions, *, numbers: bool = False, color_scale: str | None = None) -> Display:
-    """The display settings; UsageError for a palette, color mode or color scale that does not exist."""
+def display_of(
+    show: ShowOptions, *, numbers: bool = False, color_scale: str | None = None, pool: str = "max"
+) -> Display:
+    """The display settings of the options, checked."""
     require("--palette", show.palette, "palettes")
     require("--color", show.color, "colors")
+    require("--background", show.background, "backgrounds")
     require("--color-scale", color_scale, "color_scales")
-    return Display(show.precision, show.palette, show.full, numbers, color_scale or "linear")
+    require("--pool", pool, "pools")
+    digits = Display().precision if show.precision is None else show.precision
+    exact = show.precision is not None
+    return Display(digits, show.palette, show.full, numbers, color_scale or "linear", exact, pool)
 
 
 def again() -> str:

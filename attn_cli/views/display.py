@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Display:
     """Digits after the point, the palette (None: chosen by the data), all rows and columns, numbers in pictures.
 
-    `color_scale` is a name of COLOR_SCALES: how weights become colors.
+    `exact` keeps the digits even where fewer would fit better. `color_scale` is a name of COLOR_SCALES: how weights
+    become colors. `pool` is how a picture's cells show many tokens at once: by `max` or `mean`.
     """
 
     precision: int = 4
@@ -15,3 +16,5 @@ class Display:
     full: bool = False
     numbers: bool = False
     color_scale: str = "linear"
+    exact: bool = False
+    pool: str = "max"

@@ -7,13 +7,30 @@ from types import MappingProxyType
 from typing import Any
 
 from attn_cli.views.display import Display
+from attn_cli.views.drawing.atlas import atlas_lines, profile_lines
+from attn_cli.views.drawing.bars import bars_lines
 from attn_cli.views.drawing.boxes import Line
 from attn_cli.views.drawing.folding import note_of
 from attn_cli.views.drawing.heat import in_picture, picture_lines
+from attn_cli.views.drawing.letters import letters_lines
 from attn_cli.views.drawing.screen import Screen
-from attn_cli.views.drawing.table import Layout, Paint, Table, laid_out
+from attn_cli.views.drawing.table import Layout, Paint, Table, digits_note, laid_out
 from attn_cli.views.drawing.text import safe
-from attn_cli.views.page import Equation, Heading, Listing, Numbers, Page, Picture, Prose
+from attn_cli.views.page import (
+    Atlas,
+    Bars,
+    Beside,
+    Command,
+    Equation,
+    Heading,
+    Letters,
+    Listing,
+    Numbers,
+    Page,
+    Picture,
+    Profiles,
+    Prose,
+)
 
 WIDTH = 80
 _SCREEN = Screen(WIDTH)
@@ -23,10 +40,12 @@ _FIRST = re.compile(r"[-+=.)]")
 
 def page_to_markdown(page: Page, display: Display) -> str:
     """The whole page; large tables are folded as on a screen of 80 cells unless `display.full`."""
-    parts: list[str] = []
+    return "\n\n".join(_parts(page, display)) + "\n"
+
+
+def _parts(page: Page, display: Display) -> Iterator[str]:
     for kind, blocks in groupby(page, type):
-        parts += WRITE[kind](tuple(blocks), display)
-    return "\n\n".join(parts) + "\n"
+        yield from WRITE[kind](tuple(blocks), display)
 
 
 def escaped(text: str) -> str:
@@ -51,6 +70,10 @@ def _prose(blocks: Sequence[Prose], display: Display) -> Iterator[str]:
     return (_paragraph(block.text) for block in blocks)
 
 
+def _commands(blocks: Sequence[Command], display: Display) -> Iterator[str]:
+    return (f"Made with: {escaped(block.text)}" for block in blocks)
+
+
 def _equations(blocks: Sequence[Equation], display: Display) -> Iterator[str]:
     yield fenced([safe(block.text) for block in blocks])
 
@@ -60,6 +83,8 @@ def _numbers(blocks: Sequence[Numbers], display: Display) -> Iterator[str]:
         layouts, paint = laid_out(block, display, _SCREEN)
         for layout in layouts:
             yield from _layout(layout, paint)
+        if note := digits_note(paint.form, display, _SCREEN):
+            yield f"*{escaped(note)}*"
 
 
 def _layout(layout: Layout, paint: Paint) -> Iterator[str]:
@@ -67,22 +92,26 @@ def _layout(layout: Layout, paint: Paint) -> Iterator[str]:
     if grid.title:
         yield f"**{escaped(grid.title)}**"
     if table.values.size:
-        yield _table(table, list(paint.write(table.values, table.widths)))
+        yield _table(table, list(paint.write(table.values, table.widths, table.mask)))
     else:
         yield f"empty: {'×'.join(map(str, grid.values.shape))}"
-    yield from (f"*{escaped(note)}*" for note in (note_of(layout.down, layout.across), grid.note) if note)
+    yield from (f"*{escaped(note)}*" for note in (_folded(layout), grid.note) if note)
+
+
+def _folded(layout: Layout) -> str:
+    return note_of(layout.fit.down, layout.fit.across, smaller=layout.fit.by_size)
 
 
 def _table(table: Table, lines: Sequence[str]) -> str:
     ends = [0, *accumulate(table.widths)]
     rows = [[line[a:b].strip() for a, b in pairwise(ends)] for line in lines]
     head, marks = [escaped(name) for name in table.columns], ["---:"] * len(table.columns)
-    if table.after is not None:
+    for at in reversed(table.across):
         for row, gap in ((head, "…"), (marks, "---"), *((row, "…") for row in rows)):
-            row.insert(table.after, gap)
+            row.insert(at, gap)
     named = [[escaped(name), *row] for name, row in zip(table.rows, rows, strict=True)]
-    if table.below is not None:
-        named.insert(table.below, ["⋮"] * len(named[0]))
+    for at in reversed(table.down):
+        named.insert(at, ["⋮"] * len(named[0]))
     return "\n".join(map(_row, [["", *head], ["---", *marks], *named]))
 
 
@@ -96,6 +125,17 @@ def _pictures(blocks: Sequence[Picture], display: Display) -> Iterator[str]:
             yield from _numbers([Numbers(block.grids)], in_picture(display))
         else:
             yield fenced([_plain(line) for line in picture_lines(block, display, _SCREEN)])
+
+
+def _drawn(blocks: Sequence[Atlas | Profiles | Bars | Letters], display: Display) -> Iterator[str]:
+    for block in blocks:
+        yield fenced([_plain(line) for line in DRAW[type(block)](block, display, _SCREEN)])
+
+
+def _sections(blocks: Sequence[Beside], display: Display) -> Iterator[str]:
+    for block in blocks:
+        for section in block.sections:
+            yield from _parts(section, display)
 
 
 def _plain(line: Line) -> str:
@@ -122,9 +162,18 @@ WRITE: Mapping[type, Write] = MappingProxyType(
     {
         Heading: _headings,
         Prose: _prose,
+        Command: _commands,
         Equation: _equations,
         Numbers: _numbers,
         Picture: _pictures,
+        Atlas: _drawn,
+        Profiles: _drawn,
+        Beside: _sections,
+        Bars: _drawn,
+        Letters: _drawn,
         Listing: _listings,
     }
+)
+DRAW: Mapping[type, Callable[[Any, Display, Screen], Iterator[Line]]] = MappingProxyType(
+    {Atlas: atlas_lines, Profiles: profile_lines, Bars: bars_lines, Letters: letters_lines}
 )

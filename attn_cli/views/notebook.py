@@ -6,6 +6,7 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
+from attn_cli.analysis.masked import marked
 from attn_cli.trace.trace import Array, Layer, Trace
 from attn_cli.views.drawing.folding import Fold, fold, note_of
 from attn_cli.views.drawing.numbers import Form, form_of
@@ -30,7 +31,7 @@ _HEAD = "text-align:right;font-weight:normal"
 def html(trace: Trace) -> str:
     """The origin of the trace, the weights of each head as a colored table, and the other stages collapsed."""
     parts = [f"<div>{_text(block.text)}</div>" for block in provenance(trace, None) if type(block) is Prose]
-    for layer in trace.layers[:LAYERS]:
+    for layer in marked(trace).layers[:LAYERS]:
         parts += _layer(layer)
     if len(trace.layers) > LAYERS:
         more = len(trace.layers) - LAYERS
@@ -57,7 +58,7 @@ def _grids(shown: Sequence[Grid], most: int) -> Iterator[str]:
     some = shown[: max(1, most // max(1, size))]
     folds = [(fold(grid.values.shape[0], SIDE), fold(grid.values.shape[1], SIDE)) for grid in some]
     arrays = [
-        np.asarray(grid.values[np.ix_(down.indices, across.indices)], dtype=np.float64)
+        np.asarray(grid.values[np.ix_(list(down.indices), list(across.indices))], dtype=np.float64)
         for grid, (down, across) in zip(some, folds, strict=True)
     ]
     signed = any(grid.signed for grid in some)
@@ -65,12 +66,12 @@ def _grids(shown: Sequence[Grid], most: int) -> Iterator[str]:
     scale = scale_of(arrays, signed=signed, centered=palette.diverging)
     form = form_of(np.concatenate([array.ravel() for array in arrays]) if arrays else np.zeros(0), DIGITS)
     for grid, array, (down, across) in zip(some, arrays, folds, strict=True):
-        yield _table(grid, (down, across), _cells(array, form, scale, palette))
+        yield _table(grid, (down, across), _cells(array, form, scale, palette, grid.mask))
     if len(shown) > len(some):
         yield f"<div>… {len(shown) - len(some):,} more heads are in the trace, not shown here</div>"
 
 
-def _cells(values: Array, form: Form, scale: ColorRange, palette: Palette) -> list[list[str]]:
+def _cells(values: Array, form: Form, scale: ColorRange, palette: Palette, mask: str) -> list[list[str]]:
     """A colored cell for each number (row, column)."""
     count = len(palette.levels)
     styles = [f"background:{_rgb(level)};color:{_rgb(readable_on(level))}" for level in palette.levels]
@@ -83,7 +84,7 @@ def _cells(values: Array, form: Form, scale: ColorRange, palette: Palette) -> li
             f'<td style="{styles[level]}">{text[a:b].strip()}</td>'
             for level, (a, b) in zip(row, pairwise(ends), strict=True)
         ]
-        for row, text in zip(levels, form.rows(values, widths), strict=True)
+        for row, text in zip(levels, form.rows(values, widths, mask), strict=True)
     ]
 
 
@@ -94,16 +95,16 @@ def _table(grid: Grid, folds: tuple[Fold, Fold], rows: list[list[str]]) -> str:
     heads = labels([columns[index] for index in across.indices]) if columns is not None else map(str, across.indices)
     top = [f'<th style="{_HEAD}"><bdi>{escape(head)}</bdi></th>' for head in heads]
     gap = "<td>…</td>"
-    if across.hidden:
+    for at in across.gaps:
         for row in (top, *rows):
-            row.insert(across.first, gap)
+            row.insert(at, gap)
     lines = [
         f'<tr align="right"><th style="{_LABEL}"><bdi>{escape(name)}</bdi></th>{"".join(row)}</tr>'
         for name, row in zip(names, rows, strict=True)
     ]
-    if down.hidden:
-        lines.insert(down.first, f'<tr><td style="{_LABEL}">⋮</td></tr>')
-    folded = note_of(down, across).removesuffix(", --full shows all")
+    for at in down.gaps:
+        lines.insert(at, f'<tr><td style="{_LABEL}">⋮</td></tr>')
+    folded = note_of(down, across).removesuffix("; --full shows all")
     words = " · ".join(filter(None, (_text(grid.title), folded, _text(grid.note))))
     caption = f'<caption style="caption-side:top;text-align:left;padding:1px 8px">{words}</caption>' if words else ""
     return f'<table style="{_TABLE}" cellpadding="3">{caption}<tr><td></td>{"".join(top)}</tr>{"".join(lines)}</table>'

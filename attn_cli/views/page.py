@@ -9,8 +9,8 @@ from attn_cli.trace.trace import Array
 class Grid:
     """One matrix (row, column) with the raw tokens as labels; `columns` is None for features, numbered from 0.
 
-    `signed` numbers are colored around 0, others from 0 to their largest. −∞ is a masked cell. `note` is a line below
-    the grid.
+    `signed` numbers are colored around 0, others from 0 to their largest. −∞ is a masked cell, printed as
+    `mask`. `note` is a line below the grid. `remarks` are the tokens that its rows look at most.
     """
 
     values: Array
@@ -19,6 +19,8 @@ class Grid:
     title: str = ""
     signed: bool = True
     note: str = ""
+    mask: str = "−∞"
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,13 @@ class Prose:
 
 
 @dataclass(frozen=True)
+class Command:
+    """The command that made the page, for files and pipes; a terminal does not print it."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Equation:
     """A formula or a line of a calculation, printed as it is unless it is wider than the screen."""
 
@@ -52,10 +61,64 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Picture:
-    """Heatmaps on one color scale with one color bar, side by side where they fit; `meaning` names the quantity."""
+    """Heatmaps on one color scale with one color bar, side by side where they fit; `meaning` names the quantity.
+
+    `shares` are weights, which stand in the cells in per cent where there is no color; `figures` stand there always.
+    """
 
     grids: tuple[Grid, ...]
     meaning: str = ""
+    shares: bool = False
+    figures: bool = False
+
+
+@dataclass(frozen=True)
+class AtlasRow:
+    """The heads of one layer: a small matrix each, whose title is the head's number."""
+
+    label: str
+    heads: tuple[Grid, ...]
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """Layers × heads as small pictures on one color scale, a row for each layer and a column for each head."""
+
+    rows: tuple[AtlasRow, ...]
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Layers × heads as one line of cells each, which stand for the bands in `names`."""
+
+    rows: tuple[AtlasRow, ...]
+    names: tuple[str, ...]
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Sections side by side where the screen is wide enough, else below each other."""
+
+    sections: tuple[tuple["Block", ...], ...]
+
+
+@dataclass(frozen=True)
+class Bars:
+    """One line each: a label, a bar for a share from 0 to 1, and a text."""
+
+    rows: tuple[tuple[str, float, str], ...]
+
+
+@dataclass(frozen=True)
+class Letters:
+    """A map of single letters (row, column), with labels and the meaning of each letter."""
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    letters: tuple[tuple[str, ...], ...]
+    legend: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -67,5 +130,5 @@ class Listing:
     right: frozenset[int] = frozenset()
 
 
-Block = Heading | Prose | Equation | Numbers | Picture | Listing
+Block = Heading | Prose | Command | Equation | Numbers | Picture | Atlas | Profiles | Beside | Bars | Letters | Listing
 Page = tuple[Block, ...]

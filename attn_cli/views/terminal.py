@@ -7,13 +7,31 @@ from typing import TYPE_CHECKING, Any
 from rich.color import ColorSystem
 
 from attn_cli.views.display import Display
-from attn_cli.views.drawing.boxes import Line, Piece
+from attn_cli.views.drawing.atlas import atlas_lines, profile_lines
+from attn_cli.views.drawing.bars import bars_lines
+from attn_cli.views.drawing.beside import beside_lines
+from attn_cli.views.drawing.boxes import Line, Once, Piece
 from attn_cli.views.drawing.heat import picture_lines
+from attn_cli.views.drawing.letters import letters_lines
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.table import numbers_lines
 from attn_cli.views.drawing.text import cells, fit
-from attn_cli.views.drawing.words import equation_lines, heading_lines, listing_lines, prose_lines
-from attn_cli.views.page import Equation, Heading, Listing, Numbers, Page, Picture, Prose
+from attn_cli.views.drawing.words import command_lines, equation_lines, heading_lines, listing_lines, prose_lines
+from attn_cli.views.page import (
+    Atlas,
+    Bars,
+    Beside,
+    Command,
+    Equation,
+    Heading,
+    Letters,
+    Listing,
+    Numbers,
+    Page,
+    Picture,
+    Profiles,
+    Prose,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -24,13 +42,21 @@ DRAW: Mapping[type, Draw] = MappingProxyType(
     {
         Heading: heading_lines,
         Prose: prose_lines,
+        Command: command_lines,
         Equation: equation_lines,
         Numbers: numbers_lines,
         Picture: picture_lines,
+        Atlas: atlas_lines,
+        Profiles: profile_lines,
+        Beside: lambda block, display, screen: beside_lines(
+            block, screen, lambda part, narrow: TerminalPage(tuple(part), display).lines(narrow)
+        ),
+        Bars: bars_lines,
+        Letters: letters_lines,
         Listing: listing_lines,
     }
 )
-TALL = (Numbers, Picture, Listing)
+TALL = (Numbers, Picture, Atlas, Profiles, Beside, Bars, Letters, Listing)
 NARROW = 40
 SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
 
@@ -61,15 +87,27 @@ class TerminalPage:
             yield Segment.line()
 
     def lines(self, screen: Screen) -> Iterator[Line]:
-        """The lines of all blocks, with an empty line before a heading and after a table, picture or equation."""
+        """The lines of all blocks, with an empty line before a heading and after a table, picture or equation.
+
+        A terminal, which has a height, does not show the command that was just typed.
+        """
         before: type | None = None
+        shown: set[str] = set()
         for block in self.page:
             kind = type(block)
+            if kind is Command and screen.height:
+                continue
             if before is not None and (
-                kind is Heading or before in TALL or (before is Equation and kind is not Equation)
+                kind in (Heading, Beside) or before in TALL or (before is Equation and kind is not Equation)
             ):
                 yield []
-            yield from DRAW[kind](block, self.display, screen)
+            for line in DRAW[kind](block, self.display, screen):
+                if isinstance(line, Once):
+                    text = "".join(text for text, _ in line)
+                    if text in shown:
+                        continue
+                    shown.add(text)
+                yield line
             before = kind
 
 

@@ -39,7 +39,9 @@ def test_a_trace_keeps_its_weights_alone_and_says_what_each_head_hides() -> None
     (layer,) = made.layers
     assert [stage.name for stage in layer.stages] == ["weights"]
     assert (layer.query_tokens, layer.key_tokens) == (("a", "b", "c", "d"), ("b", "c", "d"))
-    np.testing.assert_allclose(layer["weights"][:, 1:].sum(axis=2), 1)
+    weights = layer["weights"]
+    np.testing.assert_array_equal(np.isneginf(weights[0]), ~np.tri(4, 3, -1, dtype=bool))  # masked is not zero
+    np.testing.assert_allclose(np.where(np.isneginf(weights), 0, weights)[:, 1:].sum(axis=2), 1)
     shares = trace.layers[0]["weights"][:, :, 0].mean(axis=1)
     mean, low, high = (f"{100 * share:.0f}" for share in (shares.mean(), shares.min(), shares.max()))
     assert f"a (key 0) left out: it held {mean}% of the attention ({low}–{high}% by head)." in made.notes[0]

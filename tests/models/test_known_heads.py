@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -58,10 +59,11 @@ def test_data_holds_the_weights_of_all_heads_unless_more_is_asked_for(
 
 
 def test_the_screen_has_the_atlas_until_a_layer_and_head_are_chosen(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
-    _, atlas, _ = attn(capsysbinary, "explain", "-m", SAMPLE, TEXT)
-    assert "L0 head 0" in atlas
-    assert "L1 head 3" in atlas
-    assert "Zoom in: add --layer" in atlas
+    _, shown, _ = attn(capsysbinary, "explain", "-m", SAMPLE, TEXT)
+    atlas = shown.splitlines()
+    assert [line[:2] for line in atlas if re.match("L[01] ", line)] == ["L0", "L1"]  # a row for each layer
+    assert re.fullmatch(r"head 0 +1 +2 +3", atlas[2])
+    assert "Zoom in: add --layer" in shown
     _, stages, _ = attn(capsysbinary, "explain", "-m", SAMPLE, TEXT, "--layer", "0", "--head", "1", "--next", "2")
     for heading in ("residual", "X = norm(residual)", "Q = X · W_Q + b_Q", "weights = softmax(masked)", "W_O"):
         assert heading in stages

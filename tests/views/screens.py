@@ -7,6 +7,7 @@ import numpy as np
 from rich.console import Console
 
 from attn_cli.views.display import Display
+from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.page import Block, Equation, Grid, Heading, Listing, Numbers, Picture, Prose
 from attn_cli.views.terminal import TerminalPage
 
@@ -42,9 +43,20 @@ SYSTEMS = ("truecolor", "256", "standard", None)
 
 
 def screen(
-    *page: Block, width: int = 80, color: str | None = None, display: Display | None = None, encoding: str = "utf-8"
+    *page: Block,
+    width: int = 80,
+    color: str | None = None,
+    display: Display | None = None,
+    encoding: str = "utf-8",
+    height: int = 0,
+    background: str = "dark",
 ) -> str:
-    """What a console of that width and color prints."""
+    """The text that a screen of that size and color is sent."""
+    return TerminalPage(page, display or Display()).text(Screen(width, color, encoding, height, background))
+
+
+def printed_by_rich(*page: Block, width: int = 80, color: str | None = None, encoding: str = "utf-8") -> str:
+    """The text that a Rich console of that width and color prints."""
 
     class Stream(io.StringIO):
         pass
@@ -62,7 +74,7 @@ def screen(
         highlight=False,
         legacy_windows=False,
     )
-    console.print(TerminalPage(page, display or Display()), crop=False, end="")
+    console.print(TerminalPage(page, Display()), crop=False, end="")
     return stream.getvalue()
 
 

@@ -70,7 +70,7 @@ def test_numbers_are_a_table_of_right_aligned_columns() -> None:
 def test_a_large_table_folds_as_on_screen_unless_full() -> None:
     page = (Numbers((grid(50, 64),)),)
     folded, full = page_to_markdown(page, Display()), page_to_markdown(page, Display(full=True))
-    assert "*… 26 more rows and 57 more columns, --full shows all*" in folded
+    assert "*… 26 more rows and 57 more columns; --full shows all*" in folded
     assert {line.count("|") for line in folded.split("\n") if line.startswith("|")} == {10}
     assert full.count("\n") == 52
     assert {line.count("|") for line in full.split("\n") if line} == {66}

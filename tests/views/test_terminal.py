@@ -12,7 +12,7 @@ from attn_cli.views.display import Display
 from attn_cli.views.drawing.text import cells
 from attn_cli.views.page import Equation, Grid, Heading, Listing, Numbers, Picture, Prose
 from attn_cli.views.terminal import TerminalPage
-from tests.views.screens import HOSTILE, SYSTEMS, all_blocks, grid, hostile_grid, plain, screen
+from tests.views.screens import HOSTILE, SYSTEMS, all_blocks, grid, hostile_grid, plain, printed_by_rich, screen
 
 WIDTHS = (20, 40, 80, 200)
 LOOKS = (Display(), Display(full=True), Display(numbers=True), Display(precision=1, palette="cividis"))
@@ -53,7 +53,9 @@ def test_lines_have_no_spaces_at_their_end_without_color(width: int) -> None:
 def test_numbers_stand_below_each_other_whatever_the_tokens(width: int, color: str | None) -> None:
     names = tuple(HOSTILE)
     values = np.random.default_rng(0).normal(size=(len(names), 5)) * 30
-    lines = plain(screen(Numbers((Grid(values, names, names[:5]),)), width=width, color=color)).split("\n")
+    display = Display(exact=True)
+    page = Numbers((Grid(values, names, names[:5]),))
+    lines = plain(screen(page, width=width, color=color, display=display)).split("\n")
     rows = [line for line in lines if re.search(r"-?\d+\.\d{4}", line)]
     assert len(rows) == len(names)
     points = [{cells(row[: found.start()]) for found in re.finditer(r"\.(?=\d{4}(\s|$))", row)} for row in rows]
@@ -69,8 +71,13 @@ def test_color_changes_no_letter(width: int) -> None:
         assert plain(screen(*page, width=width, color=color)).split() == uncolored
 
 
+@pytest.mark.parametrize("color", SYSTEMS)
+def test_a_rich_console_prints_the_same_text(color: str | None) -> None:
+    assert printed_by_rich(*all_blocks(), color=color) == screen(*all_blocks(), color=color)
+
+
 def test_each_color_system_gets_its_own_codes_in_one_process() -> None:
-    found = {system: screen(Numbers((grid(5, 7),)), color=system) for system in SYSTEMS}
+    found = {system: screen(Numbers((grid(5, 7, signed=False),)), color=system) for system in SYSTEMS}
     assert "48;2;" in found["truecolor"]
     assert "48;5;" in found["256"]
     assert "48;2;" not in found["256"]

@@ -48,6 +48,7 @@ def _head(head: Head) -> dict[str, Any]:
         "layer": head.layer,
         "head": head.head,
         "name": head.name,
+        "kind": head.kind,
         "evidence": head.evidence,
         "evidence_queries": head.queries,
         "sink_token": {"index": head.sink[0], "token": head.sink[1]},

@@ -19,7 +19,7 @@ MIXED = "mixed"
 
 @dataclass(frozen=True)
 class Head:
-    """One head: its metrics, those of an even spread (`baseline`), their ratio (`lift`), and its name.
+    """One head: its metrics, those of an even spread (`baseline`), their ratio (`lift`), its kind and its name.
 
     A metric is None where it is undefined; so is a lift whose baseline is 0. `evidence` is the share that was compared
     with the kind's threshold, from `queries` queries; a mixed head has neither. `spread` is the standard deviation over
@@ -29,6 +29,7 @@ class Head:
     layer: str
     index: int
     head: int
+    kind: str
     name: str
     evidence: float | None
     queries: int | None
@@ -141,6 +142,7 @@ def _heads(texts: Sequence[_LayerFigures], least: Mapping[str, float]) -> Iterab
             layer=layer.name,
             index=layer.index,
             head=number,
+            kind=kind or MIXED,
             name=MIXED if kind is None else KINDS[kind].words.format(sink[1]),
             evidence=None if kind is None else shares[kind][0],
             queries=None if pooled is None else pooled.queries,

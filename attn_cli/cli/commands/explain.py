@@ -49,10 +49,10 @@ def command(
         from attn_cli.views.pages.explain import explain_page
 
         if default and choice.stage is None:
-            return atlas_page(drawn, again=again())
+            return atlas_page(trace, again=again(), drawn=drawn, full=show.full)
         return explain_page(trace, brief=brief, again=again(), drawn=drawn)
 
-    display = display_of(show, color_scale=picturing.color_scale)
+    display = display_of(show, color_scale=picturing.color_scale, pool=picturing.pool)
     if picturing.aggregate is not None:
         deliver_aggregate(source, checkpoint, change, choice, picturing, show, display, tables=True)
         return

@@ -29,7 +29,9 @@ class Measured:
     by: Annotated[
         str | None,
         typer.Option(
-            metavar="METRIC", help="Rank and color heads by a metric: {metrics}.", autocompletion=completing("metrics")
+            metavar="METRIC",
+            help="Rank and color heads by a metric: {metrics}.",
+            autocompletion=completing("metrics"),
         ),
     ] = None
     atlas: Annotated[bool, typer.Option("--atlas", help="Draw layers × heads, colored by --by. Default: entropy.")] = (
@@ -80,6 +82,7 @@ def command(
     from attn_cli.analysis.heads.head_names import thresholds
     from attn_cli.analysis.heads.heads import heads, ranked
     from attn_cli.analysis.heads.metric_names import definitions_named, metric_named
+    from attn_cli.analysis.heads.orders import ORDERS, ordered
     from attn_cli.cli.results import Result, again, deliver, display_of
     from attn_cli.cli.texts import has_input, traces_of
     from attn_cli.views.pages.heads import Asked, definitions_page, heads_page
@@ -96,12 +99,16 @@ def command(
         return
     least = thresholds(measured.threshold or [])
     by = measured.by or (named.metrics[-1] if named and named.metrics else "entropy" if measured.atlas else None)
-    view = Asked(None if by is None else metric_named(by), measured.atlas, named, again())
+    order = by if by in ORDERS else None
+    view = Asked(None if by is None or order else metric_named(by), measured.atlas, named, again())
     report = heads(traces_of(source, checkpoint, choice, measured.texts, measured.repeat), least, measured.repeat)
     shown = report.heads if view.by is None else ranked(report, view.by)
+    if order is not None:
+        shown = ordered(report.heads, order)
+    leading = ordered(report.heads, "evidence") if view.by is None and order is None else shown
     deliver(
         Result(
-            lambda: heads_page(report, shown, view, display),
+            lambda: heads_page(report, leading, view, display),
             display,
             show,
             document=lambda: heads_document(report, shown, least),

@@ -47,10 +47,10 @@ def command(
         from attn_cli.views.pages.explain import heatmap_page
 
         if checkpoint.model is not None and choice.stage is None and len(trace.layers) > 1:
-            return atlas_page(drawn, again=again())
-        return heatmap_page(drawn, again=again())
+            return atlas_page(trace, again=again(), drawn=drawn, full=show.full)
+        return heatmap_page(trace, again=again(), drawn=drawn)
 
-    display = display_of(show, numbers=numbers, color_scale=picturing.color_scale)
+    display = display_of(show, numbers=numbers, color_scale=picturing.color_scale, pool=picturing.pool)
     if picturing.aggregate is not None:
         deliver_aggregate(source, checkpoint, change, choice, picturing, show, display)
         return

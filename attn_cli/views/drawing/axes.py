@@ -45,7 +45,11 @@ def above(panel: Panel, start: int, end: int, plan: HeatmapLayout, screen: Scree
     """The labels above columns start … end: their tokens, or the indices of as many as fit."""
     columns, step = panel.grid.columns, panel.cut[1]
     if plan.wide and columns is not None:
-        return "".join(_centered(name, plan.cell, screen) for name in screen.labels(columns[start:end]))
+        names = screen.labels(columns[start:end])
+        more = screen.signs.more
+        if plan.figures:
+            return "".join(pad(name, plan.cell - 1, right=True, more=more) + " " for name in names)
+        return "".join(_centered(name, plan.cell, screen) for name in names)
     every = 1
     while every * plan.cell <= len(str((end - 1) * step)):
         every = {1: 2, 2: 5}.get(every, every + 5)

@@ -15,19 +15,28 @@ CELLS = 24
 
 
 def bar_lines(
-    painter: CellPainter, shown: Sequence[Array], meaning: str, precision: int, number: Callable[[float], float] = float
+    painter: CellPainter,
+    shown: Sequence[Array],
+    meaning: str,
+    precision: int,
+    number: Callable[[float], float] = float,
+    write: Callable[[float], str] | None = None,
 ) -> Iterator[Line]:
-    """The lowest number, the gradient with the middle number in it, the highest number; then the other signs of cells.
+    """The lowest number, the gradient, the highest number; then the meaning, and the other signs of cells.
 
-    `number` converts a painted value to the number that the bar shows.
+    `number` converts a painted value to the number that the bar shows, `write` spells it. Signed numbers have their
+    middle in the gradient.
     """
     screen = painter.screen
     ends = np.array([number(end) for end in (painter.scale.low, painter.scale.middle, painter.scale.high)])
     form = form_of(ends, precision)
-    low, middle, high = (_short(form.write(end)) for end in ends.tolist())
+    spell = write or (lambda end: _short(form.write(end)))
+    low, middle, high = map(spell, ends.tolist())
+    if not painter.palette.diverging:
+        middle = ""
     edge = "" if screen.color else "|"
     room = screen.width - len(low) - len(high) - 2 - 2 * len(edge)
-    size = min(CELLS, (room - len(middle) - 2) // 2 * 2)
+    size = min(CELLS, (room - len(middle) - 2) // 2 * 2) if middle else max(0, min(CELLS, room))
     if size < 4:
         size, middle = max(0, min(CELLS, room)), ""
     first, second = _gradient(painter, size)
@@ -59,7 +68,7 @@ def _short(number: str) -> str:
 def _words(painter: CellPainter, shown: Sequence[Array], meaning: str) -> str:
     parts = [painter.screen.spell(meaning)] if meaning else []
     if any(np.isneginf(values).any() for values in shown):
-        parts.append(f"{painter.hidden.sign} hidden")
+        parts.append(f"{painter.hidden.sign} masked")
     if any(np.isnan(values).any() for values in shown):
         parts.append(f"{painter.nan.sign} not a number")
     return ", ".join(parts)

@@ -9,6 +9,10 @@ Piece = tuple[str, Style | None]
 Line = Sequence[Piece]
 
 
+class Once(tuple[Piece, ...]):
+    """A line that a page shows only the first time, such as a note that holds for all of its tables."""
+
+
 @dataclass(frozen=True, repr=False)
 class Box:
     """Lines of styled text, and the width of each in cells."""

@@ -1,6 +1,6 @@
 """Drawing the cells of a picture: whole characters, or halves of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from attn_cli.views.drawing.boxes import Line, runs
 from attn_cli.views.drawing.palette import Palette
 from attn_cli.views.drawing.scale import ColorRange
 from attn_cli.views.drawing.screen import Screen
-from attn_cli.views.drawing.styles import BOLD, FAINT, CellStyle, grounds, half, style_of
+from attn_cli.views.drawing.styles import BOLD, FAINT, CellStyle, grounds, half, style_of, text_styles
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,14 +30,27 @@ class CellPainter:
     def nan(self) -> CellStyle:
         return CellStyle("?", style_of(BOLD, self.screen.color))
 
-    def cells(self, values: Array, width: int) -> Iterator[Line]:
-        """One line for each row, each cell `width` characters wide."""
+    def cells(self, values: Array, width: int, texts: Sequence[Sequence[str]] | None = None) -> Iterator[Line]:
+        """One line for each row, each cell `width` characters wide, filled or with a text at its right."""
+        if texts is not None:
+            yield from self._texts(values, width, texts)
+            return
         styles = (*self.levels, self.hidden, self.nan)
         gap = width > 2 and self.screen.color is None  # shades alone do not show where a wide cell ends
         fills = [style.sign * (width - gap) + " " * gap for style in self.levels]
         fills += [style.sign.center(width) for style in styles[len(fills) :]]
         for row in self.scale.levels(values, len(self.levels)).tolist():
             yield [(fills[code] * (end - start), styles[code].style) for start, end, code in runs(row)]
+
+    def _texts(self, values: Array, width: int, texts: Sequence[Sequence[str]]) -> Iterator[Line]:
+        styles = text_styles(self.palette, self.screen.color)
+        faint = style_of(FAINT, self.screen.color)
+        codes = self.scale.levels(values, max(1, len(styles))).tolist()
+        for row, words in zip(codes, texts, strict=True):
+            yield [
+                (f"{text:>{width - 1}} ", styles[code] if code < len(styles) else faint)
+                for code, text in zip(row, words, strict=True)
+            ]
 
     def halves(self, values: Array) -> Iterator[Line]:
         """One line for two rows; an odd last row has an empty half below it."""

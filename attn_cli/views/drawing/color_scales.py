@@ -44,7 +44,11 @@ def by_row(shares: Sequence[Array]) -> list[Array]:
 def by_rank(shares: Sequence[Array]) -> list[Array]:
     """The share of the matrix's other cells that are smaller."""
     return [
-        np.where(np.isfinite(array), np.searchsorted(np.sort(array.ravel()), array) / max(1, array.size - 1), array)
+        np.where(
+            (finite := np.isfinite(array)),
+            np.searchsorted(np.sort(array[finite]), array) / max(1, int(finite.sum()) - 1),
+            array,
+        )
         for array in shares
     ]
 

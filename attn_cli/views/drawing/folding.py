@@ -4,40 +4,42 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 ROWS = 24
+"""The most rows of a table, unless the screen is higher or --full shows all."""
 
 
 @dataclass(frozen=True, repr=False)
 class Fold:
-    """The first and the last of `count` rows or columns; those between are left out."""
+    """The `indices` that are shown of `count` rows or columns, in order."""
 
     count: int
-    first: int
-    last: int
+    indices: tuple[int, ...]
 
     @property
     def hidden(self) -> int:
-        return self.count - self.first - self.last
+        return self.count - len(self.indices)
 
     @property
-    def indices(self) -> list[int]:
-        return [*range(self.first), *range(self.count - self.last, self.count)]
+    def gaps(self) -> tuple[int, ...]:
+        """The shown ones before which some are left out; the number of all shown ones for the end."""
+        ends = (-1, *self.indices, self.count)
+        return tuple(at for at in range(len(ends) - 1) if ends[at + 1] - ends[at] > 1)
 
 
 def whole(count: int) -> Fold:
     """Nothing left out."""
-    return Fold(count, count, 0)
+    return Fold(count, tuple(range(count)))
 
 
 def fold(count: int, most: int) -> Fold:
-    """At most `most` shown; of an odd number, one more of the first than of the last."""
+    """The first and the last, at most `most`; of an odd number, one more of the first than of the last."""
     if count <= most:
         return whole(count)
     last = max(most, 1) // 2
-    return Fold(count, max(most, 1) - last, last)
+    return Fold(count, (*range(max(most, 1) - last), *range(count - last, count)))
 
 
 def fold_to(widths: Sequence[int], room: int, gap: int) -> Fold:
-    """As many columns as fit into `room` cells, with a mark of `gap` cells between the first and the last ones."""
+    """As many of the first and the last columns as fit into `room` cells, with a mark of `gap` cells between them."""
     if sum(widths) <= room:
         return whole(len(widths))
     first, last, used = 1, 0, gap + widths[0]
@@ -47,7 +49,20 @@ def fold_to(widths: Sequence[int], room: int, gap: int) -> Fold:
         if wider > room:
             break
         first, last, used = (first, last + 1, wider) if back else (first + 1, last, wider)
-    return Fold(len(widths), first, last)
+    return Fold(len(widths), (*range(first), *range(len(widths) - last, len(widths))))
+
+
+def fold_by(sizes: Sequence[float], widths: Sequence[int], room: int, gap: int) -> Fold:
+    """The columns of the largest sizes that fit into `room` cells, with a mark of `gap` cells for each omission."""
+    count = len(widths)
+    if sum(widths) <= room:
+        return whole(count)
+    kept: list[int] = []
+    for column in sorted(range(count), key=lambda column: (-sizes[column], column)):
+        tried = Fold(count, tuple(sorted([*kept, column])))
+        if not kept or sum(widths[at] for at in tried.indices) + gap * len(tried.gaps) <= room:
+            kept.append(column)
+    return Fold(count, tuple(sorted(kept)))
 
 
 def blocks(widths: Sequence[int], room: int) -> Iterator[tuple[int, int]]:
@@ -62,10 +77,14 @@ def blocks(widths: Sequence[int], room: int) -> Iterator[tuple[int, int]]:
         yield start, len(widths)
 
 
-def note_of(rows: Fold, columns: Fold) -> str:
-    """The number of rows and columns left out, and the option that shows them; empty if none was."""
+def note_of(rows: Fold, columns: Fold, *, smaller: bool = False) -> str:
+    """The number of rows and columns left out, and the option that shows them; empty if none was.
+
+    `smaller` says that the columns left out are those with the smallest weights.
+    """
     parts = [_left_out(fold.hidden, thing) for fold, thing in ((rows, "row"), (columns, "column")) if fold.hidden]
-    return f"… {' and '.join(parts)}, --full shows all" if parts else ""
+    those = " with smaller weights" if smaller and columns.hidden else ""
+    return f"… {' and '.join(parts)}{those}; --full shows all" if parts else ""
 
 
 def _left_out(count: int, thing: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,38 +10,45 @@ from attn_cli.trace.trace import Array
 
 LARGE = 1e6
 _SHORT = re.compile(r" ([-\d.]+e[+-])(\d\d)(?!\d)")
+_LEADING = re.compile(r"(^|[ -])0\.")
 
 
 @dataclass(frozen=True, repr=False)
 class Form:
     """Fixed-point (`f`) or scientific (`e`) with `precision` digits, and the width of the widest number.
 
-    `long`: an exponent has three digits, so all are written with three.
+    `long`: an exponent has three digits, so all are written with three. `bare`: no zero before the point, .40.
     """
 
     kind: str
     precision: int
     width: int
     long: bool = False
+    bare: bool = False
 
     def write(self, value: float) -> str:
         """One number, as short as the form allows."""
         return next(self.rows(np.array([[value]]), [self.width + 2])).strip()
 
-    def rows(self, values: Array, widths: Sequence[int]) -> Iterator[str]:
-        """Each row as one text; column j takes widths[j] > `width` + 1 characters, with a space at both ends."""
+    def rows(self, values: Array, widths: Sequence[int], mask: str = "−∞") -> Iterator[str]:
+        """Each row as one text; column j takes widths[j] > `width` + 1 characters, with a space at both ends.
+
+        `mask` stands for −∞. A number of a bare form may fill the space before it.
+        """
         pattern = "".join(f"%{width - 1}.{self.precision}{self.kind} " for width in widths)
         for row in values.tolist():
-            yield self._tidy(pattern % tuple(row))
+            yield self._tidy(pattern % tuple(row), mask)
 
-    def _tidy(self, text: str) -> str:
+    def _tidy(self, text: str, mask: str) -> str:
         """The text without negative zeros, with −∞ and NaN spelled out; its length does not change."""
         # The pattern ends where a cell ends, so it matches whole numbers only: it is not in -10.0000.
         zero = f"{0:.{self.precision}{self.kind}}"
         text = text.replace(f"-{zero}", f" {zero}")
         if self.long:
             text = _SHORT.sub(r"\g<1>0\g<2>", text)
-        return text.replace("-inf", "  −∞").replace("nan", "NaN") if "n" in text else text
+        if self.bare:
+            text = _LEADING.sub(r" \1.", text)
+        return text.replace("-inf", f"{mask:>4}").replace("nan", "NaN") if "n" in text else text
 
 
 def form_of(values: Array, precision: int) -> Form:
@@ -59,5 +66,13 @@ def form_of(values: Array, precision: int) -> Form:
         width = (low < 0) + 1 + bool(precision) + precision + 4 + long
         return Form("e", precision, max(strange, width), long)
     form = Form("f", precision, 1)
-    ends = [form._tidy(f"{end:.{precision}f}").strip() for end in (low, high)]
+    ends = [form._tidy(f"{end:.{precision}f}", "−∞").strip() for end in (low, high)]
     return Form("f", precision, max(strange, *map(len, ends)))
+
+
+def bare(form: Form, values: Array) -> Form:
+    """The form without zeros before the point, where no number is larger than 1."""
+    finite = values[np.isfinite(values)]
+    if form.kind != "f" or not form.precision or not finite.size or np.abs(finite).max() > 1:
+        return form
+    return replace(form, width=form.precision + 1 + bool((finite < 0).any()), bare=True)

@@ -15,6 +15,8 @@ from attn_cli.trace.trace import Array
 RGB = tuple[int, int, int]
 BLACK: RGB = (0, 0, 0)
 WHITE: RGB = (255, 255, 255)
+DEFAULT = -1
+"""The screen's own color, in place of a number of the 16 colors."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,8 @@ class Palette:
     """Levels from the lowest to the highest, for screens of 16 million, of 256 and of 16 colors.
 
     `cube` are numbers of the 256 colors, chosen so that brightness increases from each to the next; the nearest colors
-    do not. `ansi` are pairs of the 16 colors: a background, and a text color that is readable on it. `diverging`
-    palettes have 0 in the middle.
+    do not. `ansi` are pairs of the 16 colors: a background, and a text color that is readable on it; DEFAULT is the
+    screen's own. `diverging` palettes have 0 in the middle.
     """
 
     levels: tuple[RGB, ...]
@@ -58,9 +60,15 @@ def xterm(number: int) -> RGB:
     return steps[(number - 16) // 36], steps[(number - 16) // 6 % 6], steps[(number - 16) % 6]
 
 
-def palette_of(name: str | None, *, signed: bool) -> Palette:
-    """The chosen palette, else the default for signed or unsigned numbers."""
-    return PALETTES[name or ("diverging" if signed else "viridis")]
+def palette_of(name: str | None, *, signed: bool, background: str = "light") -> Palette:
+    """The chosen palette, else the default for signed or unsigned numbers; some differ on a dark background."""
+    name = name or ("diverging" if signed else "viridis")
+    return ON_DARK.get(name, PALETTES[name]) if background == "dark" else PALETTES[name]
+
+
+def digits_of(palette: Palette, background: str) -> Palette | None:
+    """The colors of digits that a diverging palette has; None for other palettes, which color cells."""
+    return (DARK_DIGITS if background == "dark" else LIGHT_DIGITS) if palette.diverging else None
 
 
 def _levels(table: str) -> tuple[RGB, ...]:
@@ -86,17 +94,49 @@ _CIVIDIS = _levels(
 _DIVERGING = _between(_levels("1b4f9c 5e93cf b5d2ea f4f4f4 f6c3a8 dc7454 a81c2e"), 31)
 _GRAY = _between(((24, 24, 24), (245, 245, 245)), 32)
 
+_CUBE = (53, 24, 25, 31, 36, 77, 113, 149, 184, 220, 226)
+_DIVERGING_ANSI = ((4, 15), (12, 0), (DEFAULT, DEFAULT), (9, 0), (1, 15))
+
 PALETTES: Mapping[str, Palette] = MappingProxyType(
     {
-        "viridis": Palette(_VIRIDIS, (53, 54, 24, 30, 36, 77, 113, 149, 220, 226), ((4, 15), (6, 0), (10, 0), (11, 0))),
-        "cividis": Palette(_CIVIDIS, (17, 18, 60, 102, 144, 186, 221, 227), ((4, 15), (6, 0), (7, 0), (11, 0))),
+        "viridis": Palette(_VIRIDIS, _CUBE, ((DEFAULT, DEFAULT), (14, 0), (6, 0), (4, 15))),
+        "cividis": Palette(
+            _CIVIDIS, (17, 18, 60, 102, 144, 186, 221, 227), ((DEFAULT, DEFAULT), (7, 0), (8, 15), (4, 15))
+        ),
         "diverging": Palette(
             _DIVERGING,
             (25, 32, 74, 117, 153, 255, 224, 217, 209, 167, 124),
-            ((4, 15), (12, 0), (15, 0), (9, 0), (1, 15)),
+            _DIVERGING_ANSI,
             diverging=True,
         ),
         "gray": Palette(_GRAY, tuple(range(234, 256)), ((0, 15), (8, 15), (7, 0), (15, 0))),
     }
 )
 """Every palette by the name that `--palette` takes."""
+ON_DARK: Mapping[str, Palette] = MappingProxyType(
+    {
+        "viridis": Palette(_VIRIDIS, _CUBE, ((DEFAULT, DEFAULT), (4, 15), (6, 0), (11, 0))),
+        "cividis": Palette(
+            _CIVIDIS, (17, 18, 60, 102, 144, 186, 221, 227), ((DEFAULT, DEFAULT), (4, 15), (7, 0), (11, 0))
+        ),
+        "diverging": Palette(
+            _between(_levels("7db4ff 3f7fd6 1d4273 1e1e1e 6b2a1c c9573a ff9a7a"), 31),
+            (111, 68, 25, 24, 17, 234, 52, 88, 130, 167, 209),
+            _DIVERGING_ANSI,
+            diverging=True,
+        ),
+    }
+)
+"""Palettes that look otherwise on a dark background: zero is as dark as the screen."""
+DARK_DIGITS = Palette(
+    _between(_levels("6cb0ff 7f9fc8 8a8a8a c89a86 ff8f6b"), 31),
+    (75, 110, 245, 174, 209),
+    ((12, 0), (DEFAULT, DEFAULT), (9, 0)),
+    diverging=True,
+)
+LIGHT_DIGITS = Palette(
+    _between(_levels("0b4fb3 4a6a97 757575 98604f b3261e"), 31),
+    (25, 60, 243, 131, 124),
+    ((4, 15), (DEFAULT, DEFAULT), (1, 15)),
+    diverging=True,
+)

@@ -17,10 +17,13 @@ class Signs:
     rule: str
     times: str
     halves: bool
+    levels: str
 
 
-BLOCKS = Signs(shades=" ░▒▓█", more="…", below="⋮", hidden="·", rule="─", times="×", halves=True)
-ASCII = Signs(shades=" .:-=+*#%@", more="~", below=":", hidden="_", rule="-", times="x", halves=False)
+BLOCKS = Signs(shades=" ░▒▓█", more="…", below="⋮", hidden="·", rule="─", times="×", halves=True, levels=" ▁▂▃▄▅▆▇█")
+ASCII = Signs(
+    shades=" .:-=+*#%@", more="~", below=":", hidden="_", rule="-", times="x", halves=False, levels=" .:-=+*#%@"
+)
 
 _PLAIN = str.maketrans(
     {
@@ -33,11 +36,16 @@ _PLAIN = str.maketrans(
 
 @dataclass(frozen=True, repr=False)
 class Screen:
-    """A screen of `width` cells; `color` is Rich's name of its color system, None for no color."""
+    """A screen of `width` cells; `color` is Rich's name of its color system, None for no color.
+
+    `height` is its number of lines, 0 for a file or a pipe. `background` is dark or light.
+    """
 
     width: int
     color: str | None = None
     encoding: str = "utf-8"
+    height: int = 0
+    background: str = "dark"
 
     @property
     def unicode(self) -> bool:
@@ -45,12 +53,18 @@ class Screen:
 
     @property
     def signs(self) -> Signs:
-        return BLOCKS if self.unicode or _has(self.encoding, " ░▒▓█▀▄…⋮·─×−∞") else ASCII
+        return BLOCKS if self.unicode or _has(self.encoding, " ░▒▓█▀▄▁▂▃▅▆▇…⋮·─×−∞") else ASCII
 
     @property
     def shaded(self) -> bool:
         """Whether cells differ by their sign, not only by their background."""
         return self.color not in ("truecolor", "256")
+
+    def mask(self, sign: str) -> str:
+        """The sign of a masked cell, in characters that the screen has."""
+        if sign == "−∞":
+            return sign if self.unicode else "-inf"
+        return self.signs.hidden
 
     def spell(self, text: str) -> str:
         """Safe text in characters that the screen has; to be measured afterwards."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 from rich.color import Color
 from rich.style import Style
 
-from attn_cli.views.drawing.palette import Palette, readable_on, xterm
+from attn_cli.views.drawing.palette import DEFAULT, Palette, digits_of, readable_on, xterm
 
 FAINT = "faint"
 BOLD = "bold"
@@ -39,6 +39,22 @@ def grounds(palette: Palette, color: str) -> tuple[Color, ...]:
     return tuple(map(Color.from_ansi, palette.cube))
 
 
+def number_styles(palette: Palette, color: str | None, background: str, *, digits: bool) -> tuple[Style, ...]:
+    """For each level the style of a number: colored cells, or with `digits` colored digits if the palette has some."""
+    inks = digits_of(palette, background)
+    return digit_styles(inks, color) if digits and inks is not None else text_styles(palette, color)
+
+
+@lru_cache(maxsize=64)
+def digit_styles(palette: Palette, color: str | None) -> tuple[Style, ...]:
+    """For each level the color of digits on the screen's own background; empty without color."""
+    if color is None:
+        return ()
+    if color not in MANY:
+        return tuple(Style() if ink == DEFAULT else Style(color=Color.from_ansi(ink)) for ink, _ in palette.ansi)
+    return tuple(Style(color=ink) for ink in grounds(palette, color))
+
+
 @lru_cache(maxsize=64)
 def text_styles(palette: Palette, color: str | None) -> tuple[Style, ...]:
     """For each level a background with readable text on it; empty without color."""
@@ -46,7 +62,8 @@ def text_styles(palette: Palette, color: str | None) -> tuple[Style, ...]:
         return ()
     if color not in MANY:
         return tuple(
-            Style(color=Color.from_ansi(text), bgcolor=Color.from_ansi(ground)) for ground, text in palette.ansi
+            Style() if ground == DEFAULT else Style(color=Color.from_ansi(text), bgcolor=Color.from_ansi(ground))
+            for ground, text in palette.ansi
         )
     levels = palette.levels if color == "truecolor" else [xterm(number) for number in palette.cube]
     texts = [Color.from_rgb(*readable_on(level)) for level in levels]
@@ -60,7 +77,7 @@ def cell_styles(palette: Palette, color: str | None, shades: str) -> tuple[CellS
         return tuple(CellStyle(sign, None) for sign in shades)
     if color in MANY:
         return tuple(CellStyle(" ", Style(bgcolor=ground)) for ground in grounds(palette, color))
-    few = [Color.from_ansi(ground) for ground, _ in palette.ansi]
+    few = [Color.default() if ground == DEFAULT else Color.from_ansi(ground) for ground, _ in palette.ansi]
     mixed = [CellStyle(s, Style(color=b, bgcolor=a)) for a, b in pairwise(few) for s in SHADES[: len(shades)]]
     return (*mixed, CellStyle(" ", Style(bgcolor=few[-1])))
 

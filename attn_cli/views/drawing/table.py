@@ -1,29 +1,30 @@
-"""Tables of numbers on a screen, colored by value and folded to its width."""
+"""Tables of numbers on a screen, colored by value and made to fit its width."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 from rich.style import Style
 
 from attn_cli.trace.trace import Array
 from attn_cli.views.display import Display
-from attn_cli.views.drawing.boxes import Box, Line, Piece, flow, runs
+from attn_cli.views.drawing.boxes import Box, Line, Once, Piece, flow, runs
 from attn_cli.views.drawing.color_scales import COLOR_SCALES
-from attn_cli.views.drawing.folding import ROWS, Fold, blocks, fold, fold_to, note_of, whole
-from attn_cli.views.drawing.numbers import Form, form_of
+from attn_cli.views.drawing.fitting import Fitted, fitted, rows_shown
+from attn_cli.views.drawing.folding import blocks, note_of
+from attn_cli.views.drawing.numbers import Form
 from attn_cli.views.drawing.palette import palette_of
 from attn_cli.views.drawing.scale import ColorRange, scale_of
 from attn_cli.views.drawing.screen import Screen
-from attn_cli.views.drawing.styles import BOLD, FAINT, style_of, text_styles
+from attn_cli.views.drawing.styles import BOLD, FAINT, number_styles, style_of
 from attn_cli.views.drawing.text import cells, pad, wrap
 from attn_cli.views.page import Grid, Numbers
 
-LABEL = 24
 GAP = 3
-LEFT_OUT = 3
+MARK = 3
+"""The cells of the mark for columns left out."""
 NOTE = 40
 
 
@@ -43,17 +44,16 @@ class Paint:
         levels: list[list[int]] = self.scale.levels(values, len(self.styles) - 2).tolist()
         return levels
 
-    def write(self, values: Array, widths: Sequence[int]) -> Iterator[str]:
-        """The rows as text, in characters that the screen has."""
-        for text in self.form.rows(values, widths):
-            yield text if self.screen.unicode else text.replace("  −∞", "-inf")
+    def write(self, values: Array, widths: Sequence[int], mask: str) -> Iterator[str]:
+        """The rows as text, in characters that the screen has; `mask` stands for −∞."""
+        return self.form.rows(values, widths, self.screen.mask(mask))
 
 
 @dataclass(frozen=True, repr=False)
 class Table:
-    """The printed part of one grid, with a mark before column `after` and row `below` if some were left out.
+    """The printed part of one grid; `across` and `down` are the columns and rows before which some are left out.
 
-    `painted` (row, column) are the numbers that colors stand for.
+    `painted` (row, column) are the numbers that colors stand for. `mask` stands for −∞.
     """
 
     values: Array
@@ -62,8 +62,13 @@ class Table:
     columns: Sequence[str]
     widths: Sequence[int]
     label: int
-    after: int | None
-    below: int | None
+    mask: str
+    across: tuple[int, ...] = ()
+    down: tuple[int, ...] = ()
+
+    @property
+    def width(self) -> int:
+        return self.label + 1 + sum(self.widths) + MARK * len(self.across)
 
     def between(self, start: int, end: int) -> "Table":
         """The table with columns start … end only."""
@@ -78,26 +83,33 @@ class Table:
         signs, faint = paint.screen.signs, style_of(FAINT, paint.screen.color)
         blank = (" " * (self.label + 1), None)
         heads = map(partial(_head, more=signs.more), self.columns, self.widths)
-        yield [blank, *self._with_mark([(head, None) for head in heads], paint)]
+        yield [blank, *self._with_marks([[(head, None)] for head in heads], paint)]
         ends = [0, *accumulate(self.widths)]
         levels = paint.levels(self.painted)
-        for row, text in enumerate(paint.write(self.values, self.widths)):
-            if row == self.below:
-                dots = [(signs.below.rjust(width - 1) + " ", faint) for width in self.widths]
-                yield [blank, *self._with_mark(dots, paint)]
+        dots: list[list[Piece]] = [[(signs.below.rjust(width - 1) + " ", faint)] for width in self.widths]
+        for row, text in enumerate(paint.write(self.values, self.widths, self.mask)):
+            if row in self.down:
+                yield [blank, *self._with_marks(list(dots), paint)]
             label = pad(self.rows[row], self.label, more=signs.more) + " "
-            if self.after is None:
-                yield [(label, None), *_colored(text, ends, levels[row], paint)]
-            else:
-                cut = self.after
-                left = _colored(text, ends[: cut + 1], levels[row][:cut], paint)
-                right = _colored(text, ends[cut:], levels[row][cut:], paint)
-                yield [(label, None), *left, (f" {signs.more} ", faint), *right]
+            yield [(label, None), *self._row(text, ends, levels[row], paint)]
+        if len(self.rows) in self.down:
+            yield [blank, *self._with_marks(list(dots), paint)]
 
-    def _with_mark(self, pieces: list[Piece], paint: Paint) -> list[Piece]:
-        if self.after is not None:
-            pieces.insert(self.after, (f" {paint.screen.signs.more} ", style_of(FAINT, paint.screen.color)))
-        return pieces
+    def _row(self, text: str, ends: Sequence[int], levels: Sequence[int], paint: Paint) -> list[Piece]:
+        cuts = [0, *(at for at in self.across if 0 < at < len(self.columns)), len(self.columns)]
+        parts = [_colored(text, ends[start : end + 1], levels[start:end], paint) for start, end in pairwise(cuts)]
+        mark: Piece = (f" {paint.screen.signs.more} ", style_of(FAINT, paint.screen.color))
+        pieces = [mark] * (0 in self.across)
+        for number, part in enumerate(parts):
+            pieces += [mark] * (number > 0) + part
+        return pieces + [mark] * (len(self.columns) in self.across)
+
+    def _with_marks(self, columns: list[list[Piece]], paint: Paint) -> list[Piece]:
+        mark: Piece = (f" {paint.screen.signs.more} ", style_of(FAINT, paint.screen.color))
+        pieces: list[Piece] = []
+        for number, column in enumerate(columns):
+            pieces += [mark] * (number in self.across) + column
+        return pieces + [mark] * (len(columns) in self.across)
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,24 +118,35 @@ class Layout:
 
     grid: Grid
     table: Table
-    across: Fold
-    down: Fold
+    fit: Fitted
 
 
 def numbers_lines(block: Numbers, display: Display, screen: Screen) -> Iterator[Line]:
     """The lines of a block of tables: side by side where they fit, in one format and on one color scale."""
     layouts, paint = laid_out(block, display, screen)
     yield from flow([_box(layout, paint, full=display.full) for layout in layouts], screen.width, GAP)
+    for line in wrap(digits_note(paint.form, display, screen), screen.width):
+        if line:
+            yield Once(((line, style_of(FAINT, screen.color)),))
+
+
+def digits_note(form: Form, display: Display, screen: Screen) -> str:
+    """A sentence about digits that were left out to fit the screen; empty if none were."""
+    if form.precision >= display.precision:
+        return ""
+    digits = "1 digit" if form.precision == 1 else f"{form.precision or 'no'} digits"
+    return screen.spell(f"{digits}, to fit {screen.width} columns; --precision {display.precision} shows more")
 
 
 def laid_out(block: Numbers, display: Display, screen: Screen) -> tuple[list[Layout], Paint]:
-    """Each grid as a table folded to the screen, and their common format and colors."""
-    folds = [whole(len(grid.values)) if display.full else fold(len(grid.values), ROWS) for grid in block.grids]
-    shown = [_rows(grid, rows) for grid, rows in zip(block.grids, folds, strict=True)]
+    """Each grid as a table that fits the screen, and their common format and colors."""
+    downs = [rows_shown(len(grid.values), display, screen) for grid in block.grids]
+    shown = [_rows(grid, down.indices) for grid, down in zip(block.grids, downs, strict=True)]
+    form, fits = fitted(block.grids, shown, downs, display, screen)
     colors = _painted_values(block, shown, display)
-    paint = painted(block, shown, colors, display, screen)
-    parts = zip(block.grids, shown, colors, folds, strict=True)
-    return [_measured(grid, part, color, down, paint, full=display.full) for grid, part, color, down in parts], paint
+    paint = painted(block, form, colors, display, screen)
+    parts = zip(block.grids, shown, colors, fits, strict=True)
+    return [_layout(grid, values, color, fit) for grid, values, color, fit in parts], paint
 
 
 def _painted_values(block: Numbers, shown: Sequence[Array], display: Display) -> list[Array]:
@@ -132,33 +155,41 @@ def _painted_values(block: Numbers, shown: Sequence[Array], display: Display) ->
     return COLOR_SCALES["linear" if linear else display.color_scale].painted(shown)
 
 
-def painted(block: Numbers, shown: Sequence[Array], colors: Sequence[Array], display: Display, screen: Screen) -> Paint:
-    """The format and the colors for all grids of a block."""
+def painted(block: Numbers, form: Form, colors: Sequence[Array], display: Display, screen: Screen) -> Paint:
+    """The format and the colors for all grids of a block: cells for weights, digits for signed numbers."""
     signed = any(grid.signed for grid in block.grids)
-    palette = palette_of(display.palette, signed=signed)
+    palette = palette_of(display.palette, signed=signed, background=screen.background)
     lowest = COLOR_SCALES[display.color_scale].from_lowest and not signed
     scale = scale_of(colors, signed=signed or lowest, centered=palette.diverging and not lowest)
-    styles: tuple[Style | None, ...] = text_styles(palette, screen.color)
+    styles: tuple[Style | None, ...] = number_styles(palette, screen.color, screen.background, digits=signed)
     if styles:
         styles = (*styles, style_of(FAINT, screen.color), style_of(BOLD, screen.color))
-    return Paint(_form(shown, display.precision, screen.width), scale, styles, screen)
+    return Paint(form, scale, styles, screen)
 
 
-def _rows(grid: Grid, down: Fold) -> Array:
+def _rows(grid: Grid, indices: Sequence[int]) -> Array:
     values = np.asarray(grid.values)
-    if down.hidden:
-        values = values[down.indices]
+    if len(indices) < len(values):
+        values = values[list(indices)]
     return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 
-def _form(shown: Sequence[Array], precision: int, width: int) -> Form:
-    """One format for all, with fewer digits if not even one column would fit."""
-    values = np.concatenate([array.ravel() for array in shown]) if shown else np.zeros(0)
-    form = form_of(values, precision)
-    while precision and form.width + 3 + LEFT_OUT + 2 > width:
-        precision -= 1
-        form = form_of(values, precision)
-    return form
+def _layout(grid: Grid, values: Array, colors: Array, fit: Fitted) -> Layout:
+    if fit.across.hidden:
+        kept = list(fit.across.indices)
+        values, colors = values[:, kept], colors[:, kept]
+    table = Table(
+        values=values,
+        painted=colors,
+        rows=fit.rows,
+        columns=fit.columns,
+        widths=fit.widths,
+        label=fit.label,
+        mask=grid.mask,
+        across=fit.across.gaps,
+        down=fit.down.gaps,
+    )
+    return Layout(grid, table, fit)
 
 
 def _box(layout: Layout, paint: Paint, *, full: bool) -> Box:
@@ -178,38 +209,18 @@ def _box(layout: Layout, paint: Paint, *, full: bool) -> Box:
         part = table.between(start, end)
         body = list(part.lines(paint))
         lines += body
-        sizes += [table.label + 1 + sum(part.widths) + (LEFT_OUT if part.after is not None else 0)] * len(body)
+        sizes += [part.width] * len(body)
     if not table.values.size:
         empty = screen.spell(f"empty: {'×'.join(map(str, layout.grid.values.shape))}")
         lines.append([(empty, None)])
         sizes.append(cells(empty))
-    for note in filter(None, (note_of(layout.down, layout.across), layout.grid.note)):
+    for note in filter(
+        None, (note_of(layout.fit.down, layout.fit.across, smaller=layout.fit.by_size), layout.grid.note)
+    ):
         for text in wrap(screen.spell(note), min(screen.width, max(*sizes, NOTE))):
             lines.append([(text, style_of(FAINT, screen.color))])
             sizes.append(cells(text))
     return Box(tuple(lines), tuple(sizes))
-
-
-def _measured(grid: Grid, values: Array, colors: Array, down: Fold, paint: Paint, *, full: bool) -> Layout:
-    """The chosen rows, and the columns that fit."""
-    screen = paint.screen
-    rows = screen.labels([grid.rows[i] for i in down.indices])
-    count = values.shape[1]
-    columns = screen.labels(grid.columns) if grid.columns is not None else tuple(map(str, range(count)))
-    least = paint.form.width + 2
-    label = min(max(map(cells, rows), default=0), LABEL)
-    widths = [max(least, min(cells(name), LABEL) + 2) for name in columns]
-    if label + 1 + sum(widths) > screen.width:
-        label = min(label, max(1, min(max(screen.width // 5, 8), screen.width - 1 - least - LEFT_OUT)))
-        widths = [least] * count
-    across = whole(count) if full else fold_to(widths, screen.width - label - 1, LEFT_OUT)
-    if across.hidden:
-        values, colors = values[:, across.indices], colors[:, across.indices]
-        columns = tuple(columns[i] for i in across.indices)
-        widths = [widths[i] for i in across.indices]
-    after = across.first if across.hidden else None
-    below = down.first if down.hidden else None
-    return Layout(grid, Table(values, colors, rows, columns, tuple(widths), label, after, below), across, down)
 
 
 def _head(name: str, width: int, more: str) -> str:

@@ -7,7 +7,7 @@ from attn_cli.views.drawing.boxes import Line
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.styles import BOLD, FAINT, style_of
 from attn_cli.views.drawing.text import cells, pad, wrap
-from attn_cli.views.page import Equation, Heading, Listing, Prose
+from attn_cli.views.page import Command, Equation, Heading, Listing, Prose
 
 INDENT = 4
 GAP = 2
@@ -29,6 +29,12 @@ def prose_lines(block: Prose, display: Display, screen: Screen) -> Iterator[Line
     style = style_of(FAINT, screen.color) if block.faint else None
     for line in wrap(screen.spell(block.text), screen.width):
         yield [(line, style)]
+
+
+def command_lines(block: Command, display: Display, screen: Screen) -> Iterator[Line]:
+    """Faint, after `Made with:`."""
+    for line in wrap(screen.spell(f"Made with: {block.text}"), screen.width):
+        yield [(line, style_of(FAINT, screen.color))]
 
 
 def equation_lines(block: Equation, display: Display, screen: Screen) -> Iterator[Line]:

@@ -1,26 +1,59 @@
-"""The atlas: every head of every layer as a small picture on one screen."""
+"""The atlas: every head of every layer as a small picture, a row of pictures for each layer."""
 
+import numpy as np
+
+from attn_cli.analysis.masked import marked
+from attn_cli.analysis.profile import profiles
 from attn_cli.trace.trace import Layer, Trace
-from attn_cli.views.page import Grid, Heading, Page, Picture, Prose
-from attn_cli.views.pages.provenance import provenance
+from attn_cli.views.page import Atlas, AtlasRow, Block, Grid, Heading, Page, Profiles, Prose
+from attn_cli.views.pages.address import short
+from attn_cli.views.pages.provenance import count, made_with, notes, origin
+
+LONG = 64
+"""The longest text, in tokens, whose heads are drawn as pictures; longer ones are drawn as profiles."""
 
 
-def atlas_page(trace: Trace, *, again: str | None = None) -> Page:
-    """The weights of all layers × heads on one color scale, and a command that zooms in."""
-    grids = tuple(grid for layer in trace.layers for grid in _grids(layer))
-    count = f"{len(grids)} heads" if len(grids) != 1 else "1 head"
-    layers = f"{len(trace.layers)} layers" if len(trace.layers) != 1 else short(trace.layers[0].name)
+def atlas_page(trace: Trace, *, again: str | None = None, drawn: Trace | None = None, full: bool = False) -> Page:
+    """The weights of all layers × heads on one color scale, or their profiles, and how to zoom in.
+
+    `drawn` is the trace for the pictures, which may lack dropped keys.
+    """
+    drawn = marked(trace) if drawn is None else drawn
+    heads = sum(len(layer.head_index) for layer in trace.layers)
+    layers = count(len(trace.layers), "layer") if len(trace.layers) != 1 else short(trace.layers[0].name)
+    tokens = max((len(layer.key_tokens) for layer in trace.layers), default=0)
+    pictures = full or tokens <= LONG
+    what = "rows look at columns" if pictures else "attention by distance"
     return (
-        *provenance(trace, again),
-        Heading(f"weights of {layers}, {count}: rows look at columns"),
-        Picture(grids, meaning="share of attention"),
+        Heading(f"Weights of {layers}, {count(heads, 'head')}: {what}"),
+        *(_pictures(drawn) if pictures else _profiles(trace)),
         Prose(f"Zoom in: add --layer {trace.layers[-1].index} --head 0", faint=True),
+        Prose(origin(trace), faint=True),
+        *notes(drawn),
+        *made_with(again),
     )
 
 
-def short(name: str) -> str:
-    """A layer's name in short: layers.3 is L3, decoder.layers.0.cross is decoder.L0.cross."""
-    return name.replace("layers.", "L")
+def _pictures(drawn: Trace) -> tuple[Block, ...]:
+    rows = tuple(AtlasRow(short(layer.name), tuple(_grids(layer))) for layer in drawn.layers)
+    return (Atlas(rows, meaning="share of attention"),)
+
+
+def _profiles(trace: Trace) -> tuple[Block, ...]:
+    """A profile for each head: the attention to the first token, then by distance."""
+    names: tuple[str, ...] = ()
+    rows = []
+    for layer in trace.layers:
+        profile = profiles(layer)
+        if profile is None:
+            continue
+        names = profile.names
+        heads = zip(layer.head_index, profile.shares[:, np.newaxis], strict=True)
+        grids = (Grid(shares, ("",), profile.names, title=str(head), signed=False) for head, shares in heads)
+        rows.append(AtlasRow(short(layer.name), tuple(grids)))
+    if not rows:
+        return (Prose("Cross-attention has no profile by distance; choose a layer and a head."),)
+    return (Profiles(tuple(rows), names, meaning="share of attention"),)
 
 
 def _grids(layer: Layer) -> list[Grid]:
@@ -30,8 +63,9 @@ def _grids(layer: Layer) -> list[Grid]:
             values=matrix,
             rows=layer.query_tokens,
             columns=layer.key_tokens,
-            title=f"{short(layer.name)} head {head}",
+            title=str(head),
             signed=False,
+            mask="·",
         )
         for head, matrix in layer.matrices(stage)
     ]

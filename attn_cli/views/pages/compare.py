@@ -3,14 +3,18 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from attn_cli.analysis.compare import Comparison, Difference
 from attn_cli.analysis.logits.prediction import Prediction
-from attn_cli.trace.trace import Layer, Trace
+from attn_cli.analysis.masked import masked_cells
+from attn_cli.trace.trace import Array, Layer, Trace
 from attn_cli.views.drawing.text import labels
-from attn_cli.views.page import Block, Grid, Heading, Listing, Page, Picture, Prose
+from attn_cli.views.page import Block, Command, Grid, Heading, Listing, Page, Picture, Prose
 from attn_cli.views.pages.provenance import count, origin
 
 HEADS = 12
+AFTER_MASK = ("masked", "weights")
 DRAWN = 6
 LOST = 0.001
 LONGEST = 300
@@ -52,7 +56,7 @@ def _blocks(a: Trace, b: Trace, comparison: Comparison, shown: Shown) -> Iterato
     pictured = _pictured(comparison, shown)
     for difference in pictured:
         yield Heading(f"{_named(difference)}: B − A")
-        grids = _grids(a, difference)
+        grids = _grids(a, b, difference)
         drawn = grids if shown.pictured else _most_different(grids)
         yield Picture(drawn, meaning="B − A")
         if len(drawn) < len(grids):
@@ -72,7 +76,7 @@ def _runs(a: Trace, b: Trace, shown: Shown) -> Iterator[Block]:
         whose = "" if note in a.notes and note in b.notes else " of A" if note in a.notes else " of B"
         yield Prose(f"note{whose}: {note}", faint=True)
     if shown.again:
-        yield Prose(f"Made with: {shown.again}", faint=True)
+        yield Command(shown.again)
 
 
 def _next(expected: Prediction) -> Iterator[Block]:
@@ -195,18 +199,35 @@ def _most_different(grids: tuple[Grid, ...]) -> tuple[Grid, ...]:
     return tuple(g for g, size in zip(grids, sizes, strict=True) if size >= max(least, LOST * max(sizes)))
 
 
-def _grids(a: Trace, difference: Difference) -> tuple[Grid, ...]:
+def _grids(a: Trace, b: Trace, difference: Difference) -> tuple[Grid, ...]:
+    """B − A of each head; −∞ where both runs mask a cell."""
     layer = next(layer for layer in a.layers if layer.name == difference.layer)
     rows, columns = layer.rows_of(difference.stage), layer.columns_of(difference.stage)
+    hidden = _masked_in_both(layer, b, difference)
     return tuple(
         Grid(
-            values=values,
+            values=values if hidden is None else np.where(hidden & (values == 0), -np.inf, values),
             rows=tuple(rows[i] for i, _ in difference.rows),
             columns=None
             if difference.columns is None or columns is None
             else tuple(columns[i] for i, _ in difference.columns),
             title="" if head is None or len(difference.heads) == 1 else f"head {head}",
             signed=True,
+            mask="·",
         )
         for head, values in zip(difference.heads, difference.values, strict=True)
     )
+
+
+def _masked_in_both(layer: Layer, b: Trace, difference: Difference) -> Array | None:
+    """The aligned cells (query, key) that both runs mask in all heads; None for a stage before the mask."""
+    if difference.columns is None or difference.stage.name not in AFTER_MASK:
+        return None
+    other = next((other for other in b.layers if other.name == layer.name), None) or b.layers[0]
+    masks = [masked_cells(layer), masked_cells(other)]
+    if masks[0] is None or masks[1] is None:
+        return None
+    rows, columns = difference.rows, difference.columns
+    in_a = np.asarray(masks[0].all(axis=0))[np.ix_([i for i, _ in rows], [i for i, _ in columns])]
+    in_b = np.asarray(masks[1].all(axis=0))[np.ix_([j for _, j in rows], [j for _, j in columns])]
+    return np.asarray(in_a & in_b)

@@ -1,6 +1,5 @@
 """The pages of `attn heads`: a table of all heads, an atlas colored by a metric, and the definitions of metrics."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,8 +12,9 @@ from attn_cli.analysis.heads.metrics import METRICS
 from attn_cli.views.display import Display
 from attn_cli.views.drawing.folding import ROWS
 from attn_cli.views.page import Block, Grid, Heading, Listing, Page, Picture, Prose
-from attn_cli.views.pages.atlas import short
-from attn_cli.views.pages.provenance import count, origin
+from attn_cli.views.pages.address import address, short
+from attn_cli.views.pages.heads_found import found, title_of
+from attn_cli.views.pages.provenance import count, made_with, origin
 
 COLUMNS: Mapping[str, str] = {
     "entropy": "entropy",
@@ -33,6 +33,8 @@ RULE = (
     "head that passes no threshold is `mixed`. --threshold KIND=NUMBER changes a threshold."
 )
 NOTHING = "–"
+TEXT = 60
+"""The most characters of a text in a heading."""
 SHORT = 2
 
 
@@ -52,13 +54,11 @@ def heads_page(report: HeadsReport, shown: Sequence[Head], asked: Asked, display
 
 
 def _blocks(report: HeadsReport, shown: Sequence[Head], asked: Asked, display: Display) -> Iterator[Block]:
-    yield Prose(_origin(report))
-    for note in report.notes:
-        yield Prose(f"note: {note}", faint=True)
-    if asked.again:
-        yield Prose(f"Made with: {asked.again}", faint=True)
     if asked.defined is not None:
         yield from definitions_page(asked.defined)
+    if asked.by is None and not asked.atlas:
+        yield Heading(_heading(report))
+        yield from found(report.heads)
     if asked.by is not None:
         yield Heading(f"{asked.by} of {count(len(report.heads), 'head')}")
         if asked.defined is None:
@@ -67,19 +67,34 @@ def _blocks(report: HeadsReport, shown: Sequence[Head], asked: Asked, display: D
     if asked.by is not None and (asked.atlas or len(report.heads) > 1):
         yield _atlas(report, asked.by)
     if asked.atlas:
-        yield Prose(_tally(report.heads))
+        yield from _foot(report, asked)
         return
     kept = shown if display.full else shown[:ROWS]
     if asked.by is None:
-        yield Heading(f"What {count(len(report.heads), 'head')} do{'es' * (len(report.heads) == 1)}")
+        yield Heading(f"Metrics of {count(len(kept), 'head')}")
         yield _table(kept, SHORT if display.precision == Display().precision else display.precision)
     else:
         yield _ranking(kept, asked.by, display.precision)
     if len(kept) < len(shown):
-        yield Prose(f"… {count(len(shown) - len(kept), 'more head')}, --full shows all", faint=True)
-    if len(report.heads) > ROWS:
-        yield Prose(_tally(report.heads))
+        yield Prose(f"… {count(len(shown) - len(kept), 'more head')}; --full shows all", faint=True)
     yield from _legend(report, shown, asked)
+    yield from _foot(report, asked)
+
+
+def _heading(report: HeadsReport) -> str:
+    heads = count(len(report.heads), "head")
+    if len(report.lengths) > 1:
+        return f"{heads} on {len(report.lengths)} texts"
+    text = report.trace.text
+    return heads if text is None else f'{heads} on "{text if len(text) <= TEXT else text[: TEXT - 1] + "…"}"'
+
+
+def _foot(report: HeadsReport, asked: Asked) -> Iterator[Block]:
+    """The origin, the notes, and the command."""
+    yield Prose(_origin(report), faint=True)
+    for note in report.notes:
+        yield Prose(f"note: {note}", faint=True)
+    yield from made_with(asked.again)
 
 
 def _origin(report: HeadsReport) -> str:
@@ -108,7 +123,7 @@ def _atlas(report: HeadsReport, by: str) -> Picture:
 def _table(heads: Sequence[Head], digits: int) -> Listing:
     header = ("head", "name", *COLUMNS.values())
     rows = tuple(
-        (_label(head), head.title, *(_number(head.metrics[name], digits) for name in COLUMNS)) for head in heads
+        (_label(head), title_of(head), *(_number(head.metrics[name], digits) for name in COLUMNS)) for head in heads
     )
     return Listing(header, rows, right=frozenset(range(2, len(header))))
 
@@ -119,7 +134,7 @@ def _ranking(heads: Sequence[Head], by: str, digits: int) -> Listing:
     rows = tuple(
         (
             _label(head),
-            head.title,
+            title_of(head),
             _number(head.metrics[by], digits),
             *((_number((head.spread or {}).get(by), digits),) if several else ()),
             _number(head.baseline[by], digits),
@@ -131,18 +146,13 @@ def _ranking(heads: Sequence[Head], by: str, digits: int) -> Listing:
 
 
 def _label(head: Head) -> str:
-    return f"{short(head.layer)}.{head.head}"
+    return address(head.layer, head.head)
 
 
 def _number(figure: float | None, digits: int) -> str:
     if figure is None:
         return NOTHING
     return f"{figure:.{digits}f}".replace("-", "−") if round(figure, digits) else f"{0:.{digits}f}"
-
-
-def _tally(heads: Sequence[Head]) -> str:
-    names = Counter(head.name for head in heads).most_common()
-    return f"{count(len(heads), 'head')}: " + ", ".join(f"{number} {name}" for name, number in names)
 
 
 def _legend(report: HeadsReport, shown: Sequence[Head], asked: Asked) -> Iterator[Block]:
@@ -167,7 +177,14 @@ def _legend(report: HeadsReport, shown: Sequence[Head], asked: Asked) -> Iterato
         more = "" if asked.by else "; --by METRIC shows it"
         yield Prose(f"Means over {len(report.lengths)} texts, ± their standard deviation{more}.", faint=True)
     if asked.by is None:
-        yield Prose("More: --by METRIC ranks the heads, --explain METRIC defines it, --json has all.", faint=True)
+        yield Prose(_next(shown), faint=True)
+
+
+def _next(shown: Sequence[Head]) -> str:
+    """What to do next: draw the first head that is shown, or rank the heads."""
+    number = shown[0].layer.rpartition(".")[2]
+    draw = f"attn heatmap … --layer {number} --head {shown[0].head} draws one head; " if number.isdigit() else ""
+    return f"Next: {draw}--by METRIC ranks the heads, --explain METRIC defines it."
 
 
 def definitions_page(named: Named) -> Page:

@@ -3,16 +3,26 @@
 from collections.abc import Iterator
 
 from attn_cli.trace.trace import Layer, Trace
-from attn_cli.views.page import Block, Prose
+from attn_cli.views.page import Block, Command, Prose
 
 
 def provenance(trace: Trace, again: str | None) -> Iterator[Block]:
     """One line about the input, then the notes, then the command."""
     yield Prose(origin(trace))
+    yield from notes(trace)
+    yield from made_with(again)
+
+
+def notes(trace: Trace) -> Iterator[Block]:
+    """The notes of a trace, one faint line each."""
     for note in trace.notes:
         yield Prose(f"note: {note}", faint=True)
+
+
+def made_with(again: str | None) -> Iterator[Block]:
+    """The command that made the page, if it is known."""
     if again:
-        yield Prose(f"Made with: {again}", faint=True)
+        yield Command(again)
 
 
 def origin(trace: Trace) -> str:
@@ -42,7 +52,7 @@ def _sizes(layer: Layer) -> Iterator[str]:
 def _source(trace: Trace) -> str:
     source = trace.source
     if source.get("kind") == "random":
-        return f"random embeddings and projections, seed {source.get('seed')}"
+        return f"random weights, seed {source.get('seed')}"
     path = source.get("path")
     if source.get("kind") == "checkpoint":
         return f"{source.get('model_type')} checkpoint {path}"

@@ -1,31 +1,74 @@
-"""The weights in words: how much of its attention each token gives to which other tokens."""
+"""The weights in words: the tokens to which each token gives most of its attention."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from attn_cli.analysis.heads.observed import offset_of
 from attn_cli.trace.trace import Array, Layer
+from attn_cli.views.drawing.percent import percents
 from attn_cli.views.drawing.text import labels
+from attn_cli.views.page import Bars, Block, Prose
 
-TOKENS_READ = 12
-KEYS_READ = 3
+ROWS = 12
+KEYS = 3
+SPREAD = 0.2
+"""A row whose largest share is below this is spread out, and is counted instead of printed."""
 
 
-def reading(layer: Layer) -> Iterator[str]:
-    """Sentences for the first tokens of each head, the most attended key first."""
+def reading(layer: Layer, index: int) -> tuple[Block, ...]:
+    """One line for each token of a head: a bar for its largest share, then the tokens with the largest shares.
+
+    Rows that are spread out, and rows after the first ROWS, are counted.
+    """
     queries, keys = numbered(labels(layer.query_tokens)), numbered(labels(layer.key_tokens))
-    offset = 0 if layer.settings.mask == "causal:start" else len(keys) - len(queries)
-    for index, head in enumerate(layer.head_index):
-        if layer.heads > 1:
-            yield f"Head {head}:"
-        weights = layer["weights"][index]  # (query, key)
-        for query in range(min(len(queries), TOKENS_READ)):
-            itself = None if layer.kind == "cross" else offset + query
-            sink = float(layer["sink_weight"][index, query]) if "sink_weight" in layer else 0.0
-            yield f'"{queries[query]}" {_shares(weights[query], keys, itself, sink)}'
-        if len(queries) > TOKENS_READ:
-            yield f"… and {len(queries) - TOKENS_READ:,} more tokens"
+    weights = np.asarray(layer["weights"][index], dtype=np.float64)
+    sinks = layer["sink_weight"][index] if "sink_weight" in layer else np.zeros(len(queries))
+    said = [query for query in range(len(queries)) if not 0 < _largest(weights[query]) < SPREAD]
+    rows = [
+        (
+            queries[query],
+            _largest(weights[query]),
+            _row(weights[query], keys, own_key(layer, query), float(sinks[query])),
+        )
+        for query in said[:ROWS]
+    ]
+    return (*([Bars(tuple(rows))] if rows else []), *_rest(len(queries), len(said)))
+
+
+def _rest(count: int, said: int) -> list[Block]:
+    """Sentences about the rows that are not printed."""
+    sentences = []
+    if said > ROWS:
+        sentences.append(f"… and {said - ROWS:,} more row{'s' * (said - ROWS != 1)}")
+    if spread := count - said:
+        rows = "1 row is" if spread == 1 else f"{spread:,} rows are"
+        other = "the other " if said else ""
+        sentences.append(f"{other}{rows} spread out (largest share under {100 * SPREAD:.0f}%)")
+    return [Prose("; ".join(sentences) + ".", faint=True)] if sentences else []
+
+
+def most_looked_at(weights: Array, keys: Sequence[str], offset: int | None) -> tuple[str, ...]:
+    """The token that each row of weights (query, key) looks at most, empty for a row without attention.
+
+    Query i stands at key i + `offset`, which is called `itself`; None where it stands at none.
+    """
+    names = numbered(labels(keys))
+    tokens = []
+    for query, row in enumerate(weights):
+        if np.isnan(row).any() or row.max(initial=0) <= 0:
+            tokens.append("")
+        else:
+            largest = int(np.argmax(row))
+            tokens.append("itself" if offset is not None and largest == query + offset else names[largest])
+    return tuple(tokens)
+
+
+def own_key(layer: Layer, query: int) -> int | None:
+    """The key at a query's own position; None for cross-attention."""
+    offset = offset_of(layer)
+    return None if offset is None else query + offset
 
 
 def numbered(tokens: Sequence[str]) -> tuple[str, ...]:
@@ -38,22 +81,27 @@ def numbered(tokens: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _shares(row: Array, keys: tuple[str, ...], itself: int | None, sink: float) -> str:
-    """One row in words, with small weights summed up; `itself` is the key at the query's offset position."""
+def _largest(row: Array) -> float:
+    return float(row.max(initial=0)) if np.isfinite(row).all() else 0.0
+
+
+def _row(row: Array, keys: tuple[str, ...], itself: int | None, sink: float) -> str:
+    """One row in words, small weights summed up, in per cent that add up to the sum of the row and its sink."""
     if not np.isfinite(row).all():
-        return "has no readable attention: its weights are not numbers."
+        return "its weights are not numbers"
     if not row.any():
-        return "sees no key: it gives no attention."
+        return "sees no key"
     order = np.argsort(-row, kind="stable")[: np.count_nonzero(row)]
-    order = order[: KEYS_READ + 1 if len(order) == KEYS_READ + 1 else KEYS_READ]
-    named = ["itself" if key == itself else f'"{keys[key]}"' for key in order]
-    percent = [f"{_percent(row[key])} to {name}" for key, name in zip(order, named, strict=True)]
-    first = percent[0].replace(" to ", " of its attention to ", 1)
-    left = np.count_nonzero(row) - len(order)
-    rest = [f"{_percent(row.sum() - row[order].sum())} to {left:,} others"] if left > 0 else []
-    rest += [f"{_percent(sink)} to the sink"] if sink else []
-    return "gives " + ", ".join([first, *percent[1:], *rest]) + f"; most to {named[0]}."
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}%" if share >= 0.005 else "under 1%"
+    order = order[: KEYS + 1 if len(order) == KEYS + 1 else KEYS]
+    others = int(np.count_nonzero(row)) - len(order)
+    rest = float(row.sum() - row[order].sum()) if others else 0.0
+    shares = [*(float(row[key]) for key in order), rest, sink]
+    names = ["itself" if key == itself else keys[key] for key in order]
+    names += [f"{others:,} other{'s' * (others != 1)}" if others else "", "the sink" if sink else ""]
+    numbers = percents(shares)
+    parts = [
+        f"{name} {f'{number}%' if number or not share else 'under 1%'}"
+        for name, number, share in zip(names, numbers, shares, strict=True)
+        if name
+    ]
+    return ", ".join(parts)

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from attn_cli.analysis.logits.ablation import Ablations
 from attn_cli.analysis.logits.head_writes import CONVENTION, HeadWrites, Promoted
 from attn_cli.views.drawing.text import labels
-from attn_cli.views.page import Block, Heading, Listing, Page, Prose
-from attn_cli.views.pages.atlas import short
+from attn_cli.views.page import Block, Command, Heading, Listing, Page, Prose
+from attn_cli.views.pages.address import address
 
 FEW = 2
 LEAST = 0.05
@@ -34,7 +34,7 @@ def _writes(result: HeadWrites, origin: Sequence[str], full: bool, again: str | 
     shown = result.heads if full else sorted(result.heads, key=lambda head: -abs(head.top))[:MOST]
     rows = [
         (
-            f"{short(head.layer)}.{head.head}",
+            address(head.layer, head.head),
             f"{head.top:+.2f}",
             _share(head.circuit.copying),
             _share(head.circuit.matching),
@@ -73,7 +73,7 @@ def _ablations(result: Ablations, origin: Sequence[str], full: bool, again: str 
     shown = result.heads if full else result.heads[:MOST]
     rows = [
         (
-            f"{short(ablation.layer)}.{ablation.head}",
+            address(ablation.layer, ablation.head),
             f"{ablation.kl:.4f}",
             f"{ablation.log_change:+.4f}",
             f'"{labels([ablation.top])[0]}" {100 * ablation.share:.1f}%',
@@ -89,7 +89,7 @@ def _ablations(result: Ablations, origin: Sequence[str], full: bool, again: str 
 def _top(origin: Sequence[str], again: str | None) -> Iterator[Block]:
     yield Prose(" · ".join(origin))
     if again:
-        yield Prose(f"Made with: {again}", faint=True)
+        yield Command(again)
 
 
 def _named(token: Promoted) -> str:

@@ -31,7 +31,7 @@ def test_hidden_cells_and_what_is_not_a_number_are_told_apart() -> None:
 def test_a_wide_table_folds_to_the_width_and_says_so() -> None:
     lines = screen(Numbers((grid(3, 64),))).split("\n")
     assert lines[0].split() == ["0", "1", "2", "3", "…", "61", "62", "63"]
-    assert lines[4] == "… 57 more columns, --full shows all"
+    assert lines[4] == "… 57 more columns; --full shows all"
 
 
 def test_a_tall_table_shows_its_first_and_last_rows() -> None:
@@ -42,7 +42,7 @@ def test_a_tall_table_shows_its_first_and_last_rows() -> None:
         *(f"word{place}" for place in range(9988, 10_000)),
         "…",
     ]
-    assert lines[26] == "… 9,976 more rows, --full shows all"
+    assert lines[26] == "… 9,976 more rows; --full shows all"
 
 
 def test_full_prints_every_number_in_blocks_of_columns() -> None:
@@ -74,12 +74,13 @@ def test_all_heads_have_one_format_and_one_scale_of_colors() -> None:
 
 def test_signed_numbers_are_colored_around_0() -> None:
     values = np.array([[-1.0, 0.0, 0.5]])
-    text = screen(Numbers((Grid(values, ("a",), None),)), color="truecolor")
-    colors = re.findall(r"48;2;(\d+);(\d+);(\d+)m *-?[\d.]+", text)
-    blue, middle, red = [tuple(map(int, color)) for color in colors]
-    assert blue[2] > blue[0]
-    assert min(middle) > 220
-    assert red[0] > red[2]
+    for background in ("dark", "light"):
+        text = screen(Numbers((Grid(values, ("a",), None),)), color="truecolor", background=background)
+        assert "48;2;" not in text  # the digits are colored, not their cells
+        blue, middle, red = [tuple(map(int, color)) for color in re.findall(r"38;2;(\d+);(\d+);(\d+)m", text)]
+        assert blue[2] > blue[0]
+        assert max(middle) - min(middle) < 8  # gray
+        assert red[0] > red[2]
 
 
 def test_a_note_of_a_grid_stands_below_it() -> None:

@@ -1,0 +1,42 @@
+"""Shares in per cent, rounded so that a row that sums to 1 says 100."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from attn_cli.trace.trace import Array
+
+
+def percents(shares: Sequence[float]) -> list[int]:
+    """Whole per cents that add up to the rounded sum, by the largest remainders (Hamilton's method).
+
+    Where a share is not a number, or below 0, each is rounded by itself; −∞ is 0.
+    """
+    row = np.asarray(shares, dtype=np.float64)
+    row = np.where(np.isneginf(row), 0, row) * 100
+    if not np.isfinite(row).all() or (row < 0).any():
+        return [round(share) if np.isfinite(share) else 0 for share in row.tolist()]
+    whole = np.floor(row + 1e-9)
+    missing = round(float(row.sum())) - int(whole.sum())
+    for at in np.argsort(-(row - whole), kind="stable")[: max(0, missing)]:
+        whole[at] += 1
+    return [int(share) for share in whole]
+
+
+def cell_texts(values: Array, mask: str) -> list[list[str]]:
+    """Each cell of a matrix of shares in per cent: `mask` where masked, ? where it is not a number."""
+    texts = []
+    for row in values:
+        numbers = percents(row)
+        texts.append(
+            [
+                mask if np.isneginf(share) else "?" if np.isnan(share) else str(number)
+                for share, number in zip(row, numbers, strict=True)
+            ]
+        )
+    return texts
+
+
+def percent(share: float) -> str:
+    """One share for a scale: 41%, and below one per cent two digits: 0.35%."""
+    return f"{100 * share:.0f}%" if share >= 0.01 or share == 0 else f"{100 * share:.2g}%"

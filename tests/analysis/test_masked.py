@@ -1,0 +1,34 @@
+"""Masked cells: from the stage, or from the mask that a layer names."""
+
+import numpy as np
+import pytest
+
+from attn_cli import explain
+from attn_cli.analysis.masked import marked, masked_cells
+from attn_cli.trace.trace import Trace
+
+
+def layer_of(trace: Trace, *stages: str) -> Trace:
+    return Trace(trace.tokens, tuple(layer.select(None, stages) for layer in trace.layers), trace.source)
+
+
+@pytest.mark.parametrize("mask", ["causal", "sliding:2", "local:2", "prefix:2", "causal:start"])
+def test_the_mask_of_a_layer_says_what_the_stage_says(mask: str) -> None:
+    trace = explain("a b c d e", mask=mask, heads=2)
+    whole, alone = masked_cells(trace.layers[0]), masked_cells(layer_of(trace, "weights").layers[0])
+    assert whole is not None
+    assert alone is not None
+    np.testing.assert_array_equal(np.broadcast_to(alone, whole.shape), whole)
+
+
+def test_nothing_is_masked_without_a_mask() -> None:
+    assert masked_cells(explain("a b c").layers[0]) is None
+
+
+def test_marked_weights_are_minus_infinity_where_masked_and_nowhere_else() -> None:
+    trace = explain("a b c d", mask="causal")
+    weights, shown = trace.layers[0]["weights"], marked(trace).layers[0]["weights"]
+    hidden = np.triu(np.ones((4, 4), dtype=bool), 1)
+    assert np.isneginf(shown[0][hidden]).all()
+    np.testing.assert_array_equal(shown[0][~hidden], weights[0][~hidden])
+    assert np.isfinite(weights).all()  # the trace itself is not changed
