@@ -73,7 +73,9 @@ def test_the_screens(width: int, height: int, color: str, golden: Callable[[str,
 
 @pytest.mark.parametrize("color", ["truecolor", "16"])
 def test_a_light_screen(color: str, golden: Callable[[str, str], None]) -> None:
-    shown = [screen(*page(), height=50, color=COLORS[color], background="light") for page in (explained, drawn, compared)]
+    shown = [
+        screen(*page(), height=50, color=COLORS[color], background="light") for page in (explained, drawn, compared)
+    ]
     golden(f"screens/light-{color}.ansi", "\n".join(shown))
 
 

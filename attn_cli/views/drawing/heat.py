@@ -218,7 +218,7 @@ def _box(panel: Panel, values: Array, plan: HeatmapLayout, painter: CellPainter,
 def _notes(panels: Sequence[Panel], plan: HeatmapLayout, display: Display, screen: Screen) -> Iterator[str]:
     """Notes on how to read the picture: the meaning of titles and column numbers, and the size of pooled cells."""
     first = panels[0]
-    if first.title != first.grid.title:
+    if not first.grid.title.startswith(first.title):
         yield "Labels are layer.head" if "." in first.title else f"{first.title} is {first.grid.title}"
     if words := key(first, plan, screen):
         yield words

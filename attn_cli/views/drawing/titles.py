@@ -7,14 +7,16 @@ from attn_cli.views.drawing.text import cells
 
 
 def short_titles(titles: Sequence[str], room: int) -> Sequence[str]:
-    """Titles unchanged if they fit into `room` cells, else without the words they share, else their numbers: 3.11.
+    """Titles unchanged if they fit into `room` cells, else their addresses, without shared words, or as numbers: 3.11.
 
     No title becomes empty, and no two become alike; if nothing fits, the shortest form is used.
     """
     shared = _shared(titles)
     without = [title[shared:] for title in titles]
+    addresses = [title.partition(" · ")[0] for title in titles]
     numbers = [".".join(re.findall(r"\d+", title)) for title in titles]
-    clear = [names for names in (titles, without, numbers) if all(names) and len(set(names)) == len(set(titles))]
+    forms = (titles, addresses, without, numbers)
+    clear = [names for names in forms if all(names) and len(set(names)) == len(set(titles))]
     return next((names for names in clear if max(map(cells, names)) <= room), clear[-1] if clear else titles)
 
 

@@ -194,7 +194,7 @@ def _where(layer: Layer, difference: Difference) -> str:
 
 def _most_different(grids: tuple[Grid, ...]) -> tuple[Grid, ...]:
     """The heads with the largest differences, in their order, without those too small to see beside the largest."""
-    sizes = [float(abs(grid.values).max(initial=0.0)) for grid in grids]
+    sizes = [float(abs(grid.values[grid.values != -np.inf]).max(initial=0.0)) for grid in grids]
     least = sorted(sizes)[-DRAWN:][0]
     return tuple(g for g, size in zip(grids, sizes, strict=True) if size >= max(least, LOST * max(sizes)))
 

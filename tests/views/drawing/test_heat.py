@@ -81,6 +81,7 @@ def test_titles_are_shortened_only_as_far_as_they_must_be() -> None:
     assert short_titles(titles, 8) == ["0", "11"]
     assert short_titles(["layers.0 head 1", "layers.1 head 1"], 9) == ["0.1", "1.1"]
     assert short_titles(["mean", "mean"], 3) == ["mean", "mean"]
+    assert short_titles(["L1.0 · induction 1.00", "L1.1 · sink on the 0.31"], 20) == ["L1.0", "L1.1"]
 
 
 def test_all_heads_share_one_scale_and_one_bar() -> None:
