@@ -60,7 +60,7 @@ def layers(
     """
     stream = _layers(source, stack, x, tokens, keep, looked, first)
     while True:
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             try:
                 layer = next(stream)
             except StopIteration as end:
