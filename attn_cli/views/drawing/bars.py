@@ -1,9 +1,13 @@
 """Bars on a screen: a label, a bar for a share, and a text on each line."""
 
 from collections.abc import Iterator
+from functools import lru_cache
+
+from rich.color import Color
+from rich.style import Style
 
 from attn_cli.views.display import Display
-from attn_cli.views.drawing.boxes import Line
+from attn_cli.views.drawing.boxes import Line, Piece
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.text import cells, pad, wrap
 from attn_cli.views.page import Bars
@@ -12,7 +16,8 @@ LABEL = 24
 BAR = 20
 LEAST = 40
 """The least width of a screen that shows bars."""
-EIGHTHS = "▏▎▍▌▋▊▉█"
+ACCENT = 6
+"""The color of bars, one of the 16 that every terminal has."""
 
 
 def bars_lines(block: Bars, display: Display, screen: Screen) -> Iterator[Line]:
@@ -24,17 +29,23 @@ def bars_lines(block: Bars, display: Display, screen: Screen) -> Iterator[Line]:
     size = min(BAR, screen.width // 5) if screen.width >= LEAST else 0
     indent = widest + 2 + size + bool(size)
     for label, (_, share, text) in zip(labels, block.rows, strict=True):
-        start = pad(label, max(1, widest), more=screen.signs.more) + "  "
+        start: list[Piece] = [(pad(label, max(1, widest), more=screen.signs.more) + "  ", None)]
         if size:
-            start += bar(share, size, screen).ljust(size) + " "
+            drawn = bar(share, size, screen)
+            start += [(drawn, _accent(screen.color) if screen.color else None), (" " * (size - len(drawn) + 1), None)]
         lines = list(wrap(screen.spell(text), max(1, screen.width - indent))) or [""]
         for number, line in enumerate(lines):
-            yield [((start if number == 0 else " " * indent) + line, None)]
+            yield [*(start if number == 0 else [(" " * indent, None)]), (line, None)]
 
 
 def bar(share: float, size: int, screen: Screen) -> str:
-    """A bar of a share of `size` cells, to an eighth of a cell where the screen has the signs."""
-    eighths = round(max(0.0, min(1.0, share)) * size * 8)
-    if not screen.signs.halves:
-        return "#" * round(eighths / 8)
-    return EIGHTHS[-1] * (eighths // 8) + (EIGHTHS[eighths % 8 - 1] if eighths % 8 else "")
+    """A bar of a share of `size` cells, to half a cell where the screen has the signs."""
+    halves = round(max(0.0, min(1.0, share)) * size * 2)
+    whole, half = divmod(halves, 2)
+    return screen.signs.bar[0] * whole + screen.signs.bar[1] * half
+
+
+@lru_cache(maxsize=4)
+def _accent(color: str) -> Style:
+    """The style of bars in a color system: a Style keeps the codes of its first use."""
+    return Style(color=Color.from_ansi(ACCENT))

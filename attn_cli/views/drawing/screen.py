@@ -18,18 +18,29 @@ class Signs:
     times: str
     halves: bool
     levels: str
+    bar: str
 
 
-BLOCKS = Signs(shades=" ░▒▓█", more="…", below="⋮", hidden="·", rule="─", times="×", halves=True, levels=" ▁▂▃▄▅▆▇█")
+BLOCKS = Signs(
+    shades=" ░▒▓█", more="…", below="⋮", hidden="·", rule="─", times="×", halves=True, levels=" ▁▂▃▄▅▆▇█", bar="━╸"
+)
 ASCII = Signs(
-    shades=" .:-=+*#%@", more="~", below=":", hidden="_", rule="-", times="x", halves=False, levels=" .:-=+*#%@"
+    shades=" .:-=+*#%@",
+    more="~",
+    below=":",
+    hidden="_",
+    rule="-",
+    times="x",
+    halves=False,
+    levels=" .:-=+*#%@",
+    bar="=-",
 )
 
 _PLAIN = str.maketrans(
     {
         "×": "x", "·": "*", "−": "-", "∞": "inf", "√": "sqrt ", "ᵀ": "^T", "→": "->", "…": "...", "–": "-", "—": "-",
         "≥": ">=", "≤": "<=", "≈": "~", "±": "+-", "␣": "_", "∅": "(empty)", "’": "'", "“": '"', "”": '"', "⋮": ":",
-        **dict(zip("▁▂▃▄▅▆▇█░▒▓", ".:-=+*#@.-#", strict=True)), **dict.fromkeys("▏▎▍▌▋▊▉", "|"),
+        **dict(zip("▁▂▃▄▅▆▇█░▒▓", ".:-=+*#@.-#", strict=True)), "━": "=", "╸": "-",
         "Σ": "sum", "∑": "sum", "₀": "0", "₁": "1", "₂": "2",
     }
 )  # fmt: skip
@@ -54,7 +65,7 @@ class Screen:
 
     @property
     def signs(self) -> Signs:
-        return BLOCKS if self.unicode or _has(self.encoding, " ░▒▓█▀▄▁▂▃▅▆▇…⋮·─×−∞") else ASCII
+        return BLOCKS if self.unicode or _has(self.encoding, " ░▒▓█▀▄▁▂▃▅▆▇━╸…⋮·─×−∞") else ASCII
 
     @property
     def shaded(self) -> bool:

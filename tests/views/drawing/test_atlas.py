@@ -82,9 +82,9 @@ def test_profiles_are_one_line_a_head_whatever_the_text() -> None:
 
 def test_bars_are_as_long_as_their_shares() -> None:
     text = screen(Bars((("whole", 1.0, "a"), ("half", 0.5, "b"), ("none", 0.0, "c"))), width=100)
-    assert text == "whole  " + "█" * 20 + " a\nhalf   " + "█" * 10 + " " * 11 + "b\nnone   " + " " * 21 + "c\n"
-    assert "█" not in screen(Bars((("whole", 1.0, "a"),)), width=30)
-    assert "####" in screen(Bars((("whole", 1.0, "a"),)), encoding="ascii")
+    assert text == "whole  " + "━" * 20 + " a\nhalf   " + "━" * 10 + " " * 11 + "b\nnone   " + " " * 21 + "c\n"
+    assert "━" not in screen(Bars((("whole", 1.0, "a"),)), width=30)
+    assert "====" in screen(Bars((("whole", 1.0, "a"),)), encoding="ascii")
 
 
 def test_a_map_of_letters_has_a_row_for_each_layer_and_says_what_letters_mean() -> None:
