@@ -1,10 +1,10 @@
-"""What can go wrong, each error with what is wrong and what to do about it."""
+"""The errors of attn, each with a message (what is wrong, and where) and a hint (what to do)."""
 
 from collections.abc import Iterable, Mapping
 
 
 class AttnError(Exception):
-    """The input is wrong: `message` says what and where, `hint` what to type or change."""
+    """The input is wrong: `message` says what and where, `hint` says what to type or change."""
 
     exit_code = 1
 
@@ -15,21 +15,21 @@ class AttnError(Exception):
 
 
 class UsageError(AttnError):
-    """The command line itself is wrong."""
+    """The command line is wrong, or an argument that cannot act."""
 
     exit_code = 2
 
 
 class SpecError(AttnError):
-    """Settings that no attention can have: a bad spelling, heads that do not divide, shapes that do not fit."""
+    """The settings are impossible: a bad spelling, heads that do not divide, shapes that do not fit."""
 
 
 class DocumentError(AttnError):
-    """A file or stream that is not the document it should be."""
+    """A file or stream is not what it should be."""
 
 
 class SelectionError(AttnError):
-    """A layer, head, stage or token that is not there."""
+    """There is no such layer, head, stage or token."""
 
 
 def nearest(typed: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:

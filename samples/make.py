@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.trace.files.archives import write_npz
+from attn_cli.trace.files.npz import write_npz
 
 TWO_HEADS = {
     "comment": "Four words with four features: noun, verb, first word, any word. Head 0 looks for nouns, more strongly "

@@ -1,1 +1,1 @@
-"""Where inputs come from: text to tokens, seeds and files to arrays."""
+"""Inputs: texts cut into tokens, and arrays from seeds and files."""

@@ -1,8 +1,9 @@
-"""explain(): from a sentence, or a document, to a Trace."""
+"""run(): from a text or a document to a Trace."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from typing import Any
 
 from attn_cli.core.spec import Spec, parse_mask
 from attn_cli.errors import DocumentError, SelectionError
@@ -21,36 +22,13 @@ VERY_NEGATIVE = -1000.0
 ALL_STAGES = frozenset(STAGES)
 
 
-def explain(
-    text: str | None = None,
-    *,
-    context: str | None = None,
-    weights: str | None = None,
-    seed: int | None = None,
-    heads: int | None = None,
-    kv_heads: int | None = None,
-    dim: int | None = None,
-    head_dim: int | None = None,
-    mask: str | None = None,
-    positions: str | None = None,
-    scale: str | None = None,
-    softcap: str | None = None,
-    dtype: str | None = None,
-    tokenizer: str | None = None,
-) -> Trace:
-    """Run attention on a text, with random numbers from `seed` or the document at the path `weights`.
-
-    Settings are spelled as on the command line (`mask="causal"`). Raises AttnError with a hint on bad input.
-    """
-    return run(Request(**locals()))
-
-
 def run(
     request: Request, *, layers: str | None = None, heads: str | None = None, stages: Collection[str] | None = None
 ) -> Trace:
-    """The trace that a request asks for, with only some layers, heads (`0`, `0-2`, `L3.5`) and stages where given.
+    """The trace of a request, with only some layers, heads (`0`, `-1`, `0-2`, `L3.5`) and stages where given.
 
-    SelectionError where one of them is not there; ALL_STAGES, or None without the parts of scores, ask for what is.
+    `stages` None keeps every stage except the parts of scores; ALL_STAGES includes them. SelectionError for a head or
+    stage that is not there.
     """
     check_stages(stages)
     return traced(request, read(request), layers=layers, heads=heads, stages=stages)
@@ -58,34 +36,34 @@ def run(
 
 def traced(
     request: Request,
-    found: Trace | Parameters,
+    source: Trace | Parameters,
     *,
     layers: str | None = None,
     heads: str | None = None,
     stages: Collection[str] | None = None,
 ) -> Trace:
-    """The same of what `read` found."""
-    trace = found if isinstance(found, Trace) else _attended(request, found, stages)
-    there = {stage.name for layer in trace.layers for stage in layer.stages}
+    """The same as `run`, of the trace or parameters that `read` returned."""
+    trace = source if isinstance(source, Trace) else _attended(request, source, stages)
+    held = {stage.name for layer in trace.layers for stage in layer.stages}
     if stages is not None and stages is not ALL_STAGES:
         for name in stages:
-            if name not in there and (name not in PARTS or not there & set(PARTS)):
-                known = ", ".join(stage for stage in STAGES if stage in there) or "other stages"
-                what = "this trace" if isinstance(found, Trace) else "this attention"
-                raise SelectionError(f"{what} has no stage {name!r}", hint=_there(found, known))
+            if name not in held and (name not in PARTS or not held & set(PARTS)):
+                raise _no_stage(source, name, [stage for stage in STAGES if stage in held])
     chosen = Selection(layers, heads, [layer.name for layer in trace.layers])
     kept = (layer for layer in trace.layers if layer.name in chosen.layers)
     return replace(trace, layers=tuple(layer.select(chosen.heads(layer.name, layer.heads), stages) for layer in kept))
 
 
-def _there(found: Trace | Parameters, known: str) -> str:
-    if isinstance(found, Trace):
-        return f"it has {known}"
-    return "attn explain without --stage shows the stages that it has"
+def _no_stage(source: Trace | Parameters, name: str, held: Sequence[str]) -> SelectionError:
+    """The error for a stage that is not there."""
+    if isinstance(source, Trace):
+        return SelectionError(f"this trace has no stage {name!r}", hint=f"it has {', '.join(held) or 'other stages'}")
+    hint = "attn explain without --stage shows the stages that it has"
+    return SelectionError(f"this attention has no stage {name!r}", hint=hint)
 
 
 def read(request: Request) -> Trace | Parameters:
-    """What the request names: a trace, as it is or restarted, or parameters ready for attend()."""
+    """A trace, as it is or restarted under other settings, or parameters ready for attend()."""
     overrides = request.overrides()
     if request.weights is None:
         request.refuse("there is no document", unknown=request.unknown, **{"as": request.matrix_stage})
@@ -101,11 +79,14 @@ def read(request: Request) -> Trace | Parameters:
         request.refuse("nothing random is drawn", seed=request.seed)
     if request.text is None and request.context is None:
         request.refuse("there is no TEXT to cut", tokenizer=request.tokenizer)
-    # Where numbers are random, nothing that reads documents is needed.
-    from attn_cli.sources.documents.reading import read_document, read_parameters
+    # Imported here, since random numbers need no reader of documents.
+    from attn_cli.sources.documents.reading import from_mapping, read_document, read_parameters
     from attn_cli.sources.restart import restart
 
-    document = read_document(read_bytes(request.weights), request.name, request.matrix_stage)
+    if request.document is not None:
+        document = from_mapping(request.document, request.name)
+    else:
+        document = read_document(read_bytes(request.weights), request.name, request.matrix_stage)
     if not isinstance(document, Trace):
         return read_parameters(request, document, request.name).changed(request.what_if)
     request.refuse("a trace names its stages", **{"as": request.matrix_stage})
@@ -119,9 +100,8 @@ def read(request: Request) -> Trace | Parameters:
 def _attended(request: Request, parameters: Parameters, stages: Collection[str] | None) -> Trace:
     random = request.weights is None
     layer = parameters.attended(stages) if random else within(request.name, parameters.attended, stages)
-    source = {"kind": "random", "seed": request.seed or 0} if random else {"kind": "document", "path": request.weights}
     notes = [RANDOM_NOTE] if random else []
-    left_out = [f"{name} is left out: the document does not carry all that made it" for name in parameters.left_out]
+    left_out = [f"{name} is left out: the document lacks what it was made of" for name in parameters.left_out]
     bias = parameters.extras.bias
     if bias is not None and bias.min() <= VERY_NEGATIVE:
         notes.append(f"attn_mask adds {bias.min():g} to some scores: that is a bias, not a mask; null or −∞ hides")
@@ -129,14 +109,21 @@ def _attended(request: Request, parameters: Parameters, stages: Collection[str] 
         tokens=parameters.tokens,
         context_tokens=parameters.context_tokens,
         layers=(layer,),
-        source=source,
+        source=_source(request),
         text=request.text,
         notes=(*notes, *request.what_if.notes, *left_out, *remarks(layer)),
     )
 
 
+def _source(request: Request) -> dict[str, Any]:
+    """Where the numbers came from, as a trace says it."""
+    if request.weights is None:
+        return {"kind": "random", "seed": request.seed or 0}
+    return {"kind": "arrays"} if request.document is not None else {"kind": "document", "path": request.weights}
+
+
 def check_stages(stages: Collection[str] | None) -> None:
-    """SelectionError for a name that no stage has."""
+    """Raise SelectionError for a name that no stage has."""
     for name in stages or ():
         if name not in STAGES:
             near = get_close_matches(name, STAGES, n=1, cutoff=0.5)
@@ -145,7 +132,7 @@ def check_stages(stages: Collection[str] | None) -> None:
 
 
 def _relabelled(trace: Trace, request: Request) -> Trace:
-    """The trace with the text's tokens for labels, and the context's; they must be as many."""
+    """The trace labelled by the tokens of the text and the context; DocumentError where their number differs."""
     tokens, context = trace.tokens, trace.context_tokens
     if request.text is not None:
         tokens = _as_many(request, request.text, trace.tokens, "TEXT")
@@ -157,6 +144,7 @@ def _relabelled(trace: Trace, request: Request) -> Trace:
         return trace
 
     def labelled(layer: Layer) -> Layer:
+        """The layer with the new labels."""
         from_start = parse_mask(layer.settings.mask).from_start or layer.kind == "cross"
         rows = tokens if layer.queries == "tokens" else context or ()
         columns = tokens if layer.keys == "tokens" else context or ()
@@ -175,6 +163,6 @@ def _as_many(request: Request, text: str, old: tuple[str, ...], what: str) -> tu
     if len(tokens) != len(old):
         raise DocumentError(
             f"{what} has {len(tokens)} token{'s' * (len(tokens) > 1)}, the trace has {len(old)}",
-            hint="with a trace it only labels: leave it out, or give as many tokens",
+            hint=f"{what} can only relabel a trace: leave it out, or give {len(old)} tokens",
         )
     return tokens

@@ -1,4 +1,4 @@
-"""The layers of a model or trace, as users name them: `0`, `0-3`, `encoder.3`, `decoder.0.cross`."""
+"""Layers of a model or trace as users name them: `0`, `0-3`, `encoder.3`, `decoder.0.cross`."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from attn_cli.trace.addresses import address
 
 
 def chosen_layers(spelling: str | None, names: Sequence[str]) -> list[str]:
-    """The layers that a spelling names, in their order; SelectionError for one that is not there."""
+    """The names of the layers that a spelling means, in the order of the model; SelectionError for an unknown one."""
     if spelling is None:
         return list(names)
     wanted: set[str] = set()
@@ -17,13 +17,13 @@ def chosen_layers(spelling: str | None, names: Sequence[str]) -> list[str]:
         if part[:1].isalpha() and part != "all":
             wanted |= _named(part, names)
         else:
-            places = indices(part, len(names), "layer")
-            wanted |= set(names if places is None else [names[place] for place in places])
+            numbers = indices(part, len(names), "layer")
+            wanted |= set(names if numbers is None else [names[number] for number in numbers])
     return [name for name in names if name in wanted]
 
 
 def _named(part: str, names: Sequence[str]) -> set[str]:
-    """One layer by its name, with or without the word `layers`; or all of a stack."""
+    """One layer by its name, with or without `layers`; or all layers of a stack."""
     short = {name.replace("layers.", ""): name for name in names}
     addresses = {address(name): name for name in names}
     if part in names or part in short:

@@ -1,5 +1,6 @@
 """Request: what to run attention on, and how, before anything is read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +16,10 @@ MATRIX_STAGES = ("weights", "scores")
 
 @dataclass(frozen=True, repr=False)
 class Request:
-    """What to run attention on, and how; None where the document or the default decides.
+    """What to run attention on, and how. None leaves the choice to the document or the default.
 
-    `weights` is the path of a document, or `-` for standard input. `unknown` is `random` or `zero`. `matrix_stage`
+    `weights` is the path of a document, or `-` for standard input; or it is what errors call `document`, keys and
+    values that are at hand. `unknown` is `random` or `zero`. `matrix_stage`
     names the stage that a bare matrix holds. `allow_nonfinite` accepts NaN and infinities. `what_if` holds changes to
     the run.
     """
@@ -25,6 +27,7 @@ class Request:
     text: str | None = None
     context: str | None = None
     weights: str | None = None
+    document: Mapping[str, Any] | None = None
     matrix_stage: str | None = None
     tokenizer: str | None = None
     seed: int | None = None
@@ -47,7 +50,7 @@ class Request:
         return "standard input" if self.weights == "-" else str(self.weights)
 
     def overrides(self) -> dict[str, Any]:
-        """The settings that are asked for, parsed; UsageError where one is misspelled."""
+        """The settings of the request, parsed; UsageError where one is misspelled."""
         chosen: dict[str, Any] = {}
         for name, parse in PARSERS.items():
             if (value := getattr(self, name)) is not None:
@@ -61,8 +64,8 @@ class Request:
         return chosen | {name: count for name, count in counts.items() if count is not None}
 
     def kept(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
-        """The tokens of the text without those that are to be left out."""
-        return tuple(tokens[place] for place in self.what_if.kept(tokens))
+        """The tokens of the text without those that the request leaves out."""
+        return tuple(tokens[index] for index in self.what_if.kept(tokens))
 
     def refuse(self, why: str, **options: object) -> None:
         """UsageError for the first option that is given although it cannot act."""

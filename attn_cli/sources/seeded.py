@@ -1,4 +1,4 @@
-"""Random embeddings and projections that are the same on every machine and need no generator's state."""
+"""Random embeddings and projections: the same on every machine, without the state of a generator."""
 
 from collections.abc import Sequence
 from math import isqrt
@@ -8,7 +8,7 @@ import numpy as np
 from attn_cli.errors import SpecError
 from attn_cli.trace.trace import Array, frozen
 
-try:  # as Python's own random does: hashlib would load all of OpenSSL
+try:  # hashlib would load all of OpenSSL
     from _sha3 import shake_128  # type: ignore[import-not-found]
 except ImportError:
     from hashlib import shake_128
@@ -19,12 +19,12 @@ _MOST = 2**26 - 1  # a digest of 8 bytes each has to stay under 2**29 bytes
 def embeddings(seed: int, tokens: Sequence[str], width: int) -> Array:
     """One vector per token (token, feature), drawn from the seed and the token alone: uniform on ±1.7320, variance 1.
 
-    The same word has the same vector wherever it stands; a wider embedding begins with the narrower one.
+    A token has the same vector at every position; a wider embedding begins with the narrower one.
     Every number has four decimals. A draw is one SHAKE-128 digest of (seed, kind, token), read as
     little-endian 64-bit integers modulo an odd range: integer arithmetic and one division, the same on every machine.
-    SpecError where more numbers are asked for than one digest holds.
+    SpecError where a vector needs more numbers than one digest holds.
     """
-    distinct = {token: place for place, token in enumerate(dict.fromkeys(tokens))}
+    distinct = {token: row for row, token in enumerate(dict.fromkeys(tokens))}
     drawn = b"".join(_digest(seed, "embedding", token, width) for token in distinct)
     vectors = _grid(drawn, limit=isqrt(3 * 10**8)).reshape(len(distinct), width)
     return frozen(vectors[[distinct[token] for token in tokens]] if len(distinct) < len(tokens) else vectors)
@@ -42,12 +42,12 @@ def projection(seed: int, name: str, rows: int, columns: int) -> Array:
 def _digest(seed: int, kind: str, name: str, count: int) -> bytes:
     if count > _MOST:
         raise SpecError(f"{name!r} needs {count} random numbers, {_MOST} is the most", hint="choose a smaller --dim")
-    # The name comes last, and neither a number nor a kind holds NUL: no two draws share their bytes.
+    # Numbers and kinds hold no NUL, and the name comes last, so that no two draws share their bytes.
     digest: bytes = shake_128(f"{seed}\0{kind}\0{name}".encode("utf-8", "surrogatepass")).digest(8 * count)
     return digest
 
 
 def _grid(drawn: bytes, limit: int) -> Array:
-    """Ten-thousandths from -limit to limit."""
+    """Uniform multiples of 1/10,000 from -limit to limit ten-thousandths, of 64-bit integers."""
     whole = np.frombuffer(drawn, dtype="<u8") % np.uint64(2 * limit + 1)
     return (whole.astype(np.int64) - limit) / 10000.0

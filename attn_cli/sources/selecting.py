@@ -6,7 +6,10 @@ from attn_cli.errors import SelectionError, UsageError
 
 
 def indices(spelling: str | None, count: int, what: str) -> list[int] | None:
-    """The indices a spelling means among `count`, in order; None for all of them."""
+    """The indices below `count` that a spelling means, in order; None for all of them.
+
+    UsageError for a bad spelling, SelectionError for an index that is not there; `what` names the things counted.
+    """
     if spelling is None or spelling.strip() == "all":
         return None
     chosen: set[int] = set()
@@ -15,17 +18,18 @@ def indices(spelling: str | None, count: int, what: str) -> list[int] | None:
         if not match:
             spelled = {"head": "0, -1, 0-3, 0,5, L3.5 or all"}.get(what, "0, -1, 0-3, 0,5, L3 or all")
             raise UsageError(f"--{what}: there is no {what} {part.strip()!r}", hint=f"a {what} is spelled {spelled}")
-        first = _one(match[1], count, what)
-        last = first if match[2] is None else _one(match[2], count, what)
+        first = _index(match[1], count, what)
+        last = first if match[2] is None else _index(match[2], count, what)
         if last < first:
-            raise UsageError(f"--{what}: {part!r} runs backwards", hint=f"write {match[2]}-{match[1]}")
+            raise UsageError(f"--{what}: the range {part!r} runs backwards", hint=f"write {match[2]}-{match[1]}")
         chosen.update(range(first, last + 1))
     return sorted(chosen)
 
 
-def _one(digits: str, count: int, what: str) -> int:
+def _index(digits: str, count: int, what: str) -> int:
+    """An index from 0, of digits that may count from the end."""
     index = int(digits)
     if not -count <= index < count:
-        there = f"{what}s are 0 to {count - 1}" if count > 1 else f"there is only {what} 0"
-        raise SelectionError(f"there is no {what} {index}", hint=there)
+        known = f"{what}s are 0 to {count - 1}" if count > 1 else f"there is only {what} 0"
+        raise SelectionError(f"there is no {what} {index}", hint=known)
     return index % count

@@ -1,4 +1,4 @@
-"""How a text is cut into tokens: by word, whitespace, character or byte."""
+"""Cutting a text into tokens by word, whitespace, character or byte."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,14 +10,14 @@ APOSTROPHES = ("'", "’")
 
 
 def by_word(text: str) -> list[str]:
-    """Runs of letters and numbers, with apostrophes inside; each Han or Hiragana character, and each sign, alone."""
-    if text.isascii():  # the same, without the package that knows all of Unicode
+    """Words of letters and digits with the apostrophes inside them; Han, Hiragana and punctuation one by one."""
+    if text.isascii():  # the same result without importing regex
         return re.findall(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|\S", text)
     import regex  # type: ignore[import-untyped]
 
     begins_word = regex.compile(r"[[\p{L}\p{N}]--[\p{Han}\p{Hiragana}]]", regex.V1)
     tokens: list[str] = []
-    run: list[str] = []  # the word so far, with an apostrophe at its end that may turn out not to be inside
+    run: list[str] = []  # the word so far; an apostrophe at its end may turn out to stand outside
 
     def close() -> None:
         outside = [run.pop()] if run and run[-1] in APOSTROPHES else []
@@ -38,7 +38,7 @@ def by_word(text: str) -> list[str]:
 
 
 def by_character(text: str) -> list[str]:
-    """Grapheme clusters, what a reader takes for one character; spaces too."""
+    """Grapheme clusters: what a reader takes for one character, spaces included."""
     import regex
 
     clusters: list[str] = regex.findall(r"\X", text)
@@ -46,7 +46,7 @@ def by_character(text: str) -> list[str]:
 
 
 def by_byte(text: str) -> list[str]:
-    """UTF-8 bytes: printable ASCII as itself, any other as `<0xC3>`."""
+    """UTF-8 bytes: printable ASCII as itself, any other byte as `<0xC3>`."""
     data = text.encode("utf-8", "surrogatepass")
     return [chr(byte) if 0x20 <= byte <= 0x7E else f"<0x{byte:02X}>" for byte in data]
 
@@ -57,10 +57,10 @@ TOKENIZERS: Mapping[str, Callable[[str], list[str]]] = MappingProxyType(
 
 
 def tokenize(text: str, name: str) -> tuple[str, ...]:
-    """The tokens of a text, at least one; AttnError where the text is blank or no tokenizer has this name."""
+    """The tokens of a text, at least one; AttnError for a blank text or an unknown tokenizer."""
     if name not in TOKENIZERS:
         raise SpecError(f"there is no tokenizer {name!r}", hint=f"there is {', '.join(TOKENIZERS)}")
     if not text.strip():
-        what = "is only blanks" if text else "is empty"
-        raise AttnError(f"the text {what}", hint='give some words: attn explain "Transformers are amazing"')
+        state = "is only blanks" if text else "is empty"
+        raise AttnError(f"the text {state}", hint='give some words: attn explain "Transformers are amazing"')
     return tuple(TOKENIZERS[name](text))

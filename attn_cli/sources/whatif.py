@@ -1,4 +1,4 @@
-"""WhatIf: what is changed of a run, as it is spelled; and what of it is said in a note."""
+"""WhatIf: the changes of a run, as users spell them, and the notes that name them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from attn_cli.sources.selecting import indices
 
 @dataclass(frozen=True)
 class WhatIf:
-    """Tokens left out of the text, heads switched off (`L.H`), cells or rows set, scores divided by a temperature.
+    """Tokens left out of the text, heads ablated (`L.H`), cells or rows set, scores divided by a temperature.
 
-    `mask` takes the place of a checkpoint's own in all its layers; elsewhere a mask is a setting like others.
+    `mask` replaces the mask of a checkpoint in all its layers; for documents a mask is a setting like others.
     """
 
     without_tokens: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class WhatIf:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was changed, one note for each kind of change."""
+        """One note for each kind of change."""
         spelled = {
             "without the token": self.without_tokens,
             "without head": self.without_heads,
@@ -49,16 +49,17 @@ class WhatIf:
         return tuple(notes)
 
     def edits(self, layers: Sequence[str]) -> dict[str, tuple[Edit, ...]]:
-        """The edits of each of these layers; SelectionError for a layer that is not there."""
-        found: dict[str, list[Edit]] = {}
+        """The edits by layer; UsageError for a bad spelling, SelectionError for a layer that is not there."""
+        edits: dict[str, list[Edit]] = {}
         for spelled in (part.strip() for parts in self.without_heads for part in parts.split(",")):
             layer, dot, head = spelled.rpartition(".")
             if not dot or not head.isascii() or not head.isdigit() or len(head) > 9:
                 example = f"{layers[-1].replace('layers.', '')}.0"
                 raise UsageError(
-                    f"--without-head: {spelled!r} is no layer and head", hint=f"LAYER.HEAD, such as {example}"
+                    f"--without-head: {spelled!r} does not name a head", hint=f"write LAYER.HEAD, such as {example}"
                 )
-            found.setdefault(_one(layer, layers, f"--without-head {spelled}"), []).append(ZeroHead(int(head), spelled))
+            name = _layer(layer, layers, f"--without-head {spelled}")
+            edits.setdefault(name, []).append(ZeroHead(int(head), spelled))
         for text in self.puts:
             named, put = parse_set_cell(text)
             if named is None and len(layers) > 1:
@@ -66,39 +67,40 @@ class WhatIf:
                     f"--set: {put.named} is in each of {len(layers)} layers",
                     hint=f"name one: {layers[0]}.{put.named}",
                 )
-            found.setdefault(layers[0] if named is None else _one(named, layers, f"--set {put.named}"), []).append(put)
-        return {name: tuple(edits) for name, edits in found.items()}
+            name = layers[0] if named is None else _layer(named, layers, f"--set {put.named}")
+            edits.setdefault(name, []).append(put)
+        return {name: tuple(changes) for name, changes in edits.items()}
 
     def kept(self, tokens: Sequence[str], where: str = "the text") -> list[int]:
-        """The places of the tokens that stay; SelectionError for one that is not there, or where none stays."""
+        """The indices of the tokens that stay; SelectionError for an unknown token, or where none stays."""
         gone: set[int] = set()
         for spelled in self.without_tokens:
-            gone |= _places(spelled, tokens, where)
+            gone |= _occurrences(spelled, tokens, where)
         if gone and len(gone) == len(tokens):
             raise SelectionError("--without-token: no token is left", hint="leave fewer out")
-        return [place for place in range(len(tokens)) if place not in gone]
+        return [index for index in range(len(tokens)) if index not in gone]
 
 
-def _places(spelled: str, tokens: Sequence[str], where: str) -> set[int]:
-    """Every place of a token, as it is or without the spaces around it; or its place, `#2` for its second."""
-    for same in (lambda token: token, str.strip):
-        if places := [place for place, token in enumerate(tokens) if same(token) == spelled]:
-            return set(places)
-    token, sign, nth = spelled.rpartition("#")
-    places = [place for place, other in enumerate(tokens) if token in (other, other.strip())]
-    if sign and nth.isascii() and nth.isdigit() and 0 < int(nth[:9]) <= len(places):
-        return {places[int(nth) - 1]}
+def _occurrences(spelled: str, tokens: Sequence[str], where: str) -> set[int]:
+    """Every index of a token, with or without the spaces around it; `the#2` is the second `the` alone."""
+    for form in (lambda token: token, str.strip):
+        if indices_ := [index for index, token in enumerate(tokens) if form(token) == spelled]:
+            return set(indices_)
+    wanted, sign, nth = spelled.rpartition("#")
+    indices_ = [index for index, token in enumerate(tokens) if wanted in (token, token.strip())]
+    if sign and nth.isascii() and nth.isdigit() and 0 < int(nth[:9]) <= len(indices_):
+        return {indices_[int(nth) - 1]}
     shown = ", ".join(repr(token) for token in list(dict.fromkeys(tokens))[:12])
     raise SelectionError(f"--without-token: there is no token {spelled!r} in {where}", hint=f"the tokens are {shown}")
 
 
-def _one(spelled: str, layers: Sequence[str], option: str) -> str:
-    """The one layer of that name or number; the option is named in what is wrong."""
+def _layer(spelled: str, layers: Sequence[str], option: str) -> str:
+    """The one layer of that name or number; errors begin with the option."""
     try:
         number = indices(spelled, len(layers), "layer") if spelled.isdigit() else None
         names = chosen_layers(spelled, layers) if number is None else [layers[number[0]]]
     except (SelectionError, UsageError) as error:
         raise type(error)(f"{option}: {error.message}", hint=error.hint) from error
     if len(names) != 1:
-        raise SelectionError(f"{option}: {spelled!r} is {len(names)} layers", hint="name one layer at a time")
+        raise SelectionError(f"{option}: {spelled!r} names {len(names)} layers", hint="name one layer at a time")
     return names[0]

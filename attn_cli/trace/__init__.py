@@ -1,1 +1,1 @@
-"""The stages of attention as values, and how they are written and read."""
+"""Traces: the stages of attention as values, and the files that hold them."""

@@ -1,4 +1,4 @@
-"""The catalogue of stages: the name, axes and plain meaning of every array on the way to the output."""
+"""The catalogue of stages: the name, the axes and the meaning of every array from embeddings to output."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,10 @@ Heads = Literal["query heads", "key heads"] | None
 
 @dataclass(frozen=True)
 class StageKind:
-    """What a stage is: which heads it has one matrix for, what its rows and columns are, what it means."""
+    """A kind of stage: `heads` says which heads have one matrix each, None where there is one matrix for all.
+
+    `rows` and `columns` name the axes of a matrix; `columns` is None for one number per row.
+    """
 
     heads: Heads
     rows: Axis
@@ -24,44 +27,69 @@ _SCORES = "Rows look at columns"
 
 STAGES = MappingProxyType(
     {
-        "embedded": StageKind(None, "query", "feature", "The embeddings alone, before positions are added."),
-        "residual": StageKind(None, "query", "feature", "The model's running stream before the layer's norm."),
-        "X": StageKind(None, "query", "feature", "One vector per token: what comes into the layer."),
-        "X_context": StageKind(None, "key", "feature", "One vector per token of the context that is looked at."),
+        "embedded": StageKind(None, "query", "feature", "The token embeddings, before positions are added."),
+        "residual": StageKind(None, "query", "feature", "The residual stream before the layer's norm."),
+        "X": StageKind(None, "query", "feature", "The layer's input: one vector per token."),
+        "X_context": StageKind(
+            None, "key", "feature", "The context: one vector per token, from which keys and values are made."
+        ),
         "Q": StageKind("query heads", "query", "feature", "Query: what I'm looking for."),
         "K": StageKind("key heads", "key", "feature", "Key: what you offer."),
         "V": StageKind("key heads", "key", "feature", "Value: what you say, the actual information."),
-        "Q_normed": StageKind("query heads", "query", "feature", "Queries after the model's query norm."),
-        "K_normed": StageKind("key heads", "key", "feature", "Keys after the model's key norm."),
+        "Q_normed": StageKind("query heads", "query", "feature", "Queries after the query norm (QK-norm)."),
+        "K_normed": StageKind("key heads", "key", "feature", "Keys after the key norm (QK-norm)."),
         "Q_rotated": StageKind(
-            "query heads", "query", "feature", "Queries turned by an angle that grows with position."
+            "query heads",
+            "query",
+            "feature",
+            "Queries with rotary positions (RoPE): rotated by an angle that grows with position.",
         ),
-        "K_rotated": StageKind("key heads", "key", "feature", "Keys turned by an angle that grows with position."),
+        "K_rotated": StageKind(
+            "key heads",
+            "key",
+            "feature",
+            "Keys with rotary positions (RoPE): rotated by an angle that grows with position.",
+        ),
         "scores": StageKind("query heads", "query", "key", f"{_SCORES}: how well each query matches each key."),
         "scaled": StageKind(
-            "query heads", "query", "key", f"{_SCORES}: the scores, kept small so that softmax stays soft."
+            "query heads",
+            "query",
+            "key",
+            f"{_SCORES}: the scores, scaled so that softmax does not saturate.",
         ),
-        "softcapped": StageKind("query heads", "query", "key", f"{_SCORES}: the scores, squeezed into ± cap."),
+        "softcapped": StageKind(
+            "query heads", "query", "key", f"{_SCORES}: the scores after the softcap, between −cap and +cap."
+        ),
         "biased": StageKind(
-            "query heads", "query", "key", f"{_SCORES}: the scores, with what position or a mask adds."
+            "query heads", "query", "key", f"{_SCORES}: the scores plus the biases of positions or of a mask."
         ),
-        "content": StageKind("query heads", "query", "key", f"{_SCORES}: the part of the score that words alone make."),
-        "position": StageKind("query heads", "query", "key", f"{_SCORES}: the part that where they stand makes."),
-        "capping": StageKind("query heads", "query", "key", f"{_SCORES}: the part that the softcap takes."),
-        "bias": StageKind("query heads", "query", "key", f"{_SCORES}: the part that a mask's numbers add."),
+        "content": StageKind(
+            "query heads", "query", "key", f"{_SCORES}: the part of the score due to the tokens' content."
+        ),
+        "position": StageKind(
+            "query heads", "query", "key", f"{_SCORES}: the part of the score due to token positions."
+        ),
+        "capping": StageKind(
+            "query heads", "query", "key", f"{_SCORES}: the part of the score that the softcap takes away."
+        ),
+        "bias": StageKind("query heads", "query", "key", f"{_SCORES}: the part of the score that a bias adds."),
         "masked": StageKind(
-            "query heads", "query", "key", f"{_SCORES}: the scores, with −∞ where looking is not allowed."
+            "query heads", "query", "key", f"{_SCORES}: the scores, with −∞ where the mask hides the key."
         ),
-        "weights": StageKind("query heads", "query", "key", f"{_SCORES}: the share of attention; each row sums to 1."),
-        "sink_weight": StageKind("query heads", "query", None, "The share of attention that the sink took."),
-        "head_output": StageKind("query heads", "query", "feature", "Each token's blend of the values it attends to."),
-        "output": StageKind(None, "query", "feature", "The new, context-aware vector of each token."),
+        "weights": StageKind(
+            "query heads", "query", "key", f"{_SCORES}: each key's share of attention; each row sums to 1."
+        ),
+        "sink_weight": StageKind("query heads", "query", None, "The share of attention that goes to the sink."),
+        "head_output": StageKind(
+            "query heads", "query", "feature", "The average of the values, weighted by attention."
+        ),
+        "output": StageKind(None, "query", "feature", "The layer's output: one context-aware vector per token."),
     }
 )
-"""Every stage of an attention layer, in the order in which a plain layer makes them."""
+"""Every stage of an attention layer, in the order in which a layer without extras makes them."""
 
 PARTS = ("content", "position", "capping", "bias")
-"""Stages that split a score by cause; made only when they are asked for, as `parts` or by name."""
+"""Stages that split a score into its parts; computed only on request, by name or as `parts`."""
 
 _MATCHED = tuple(f"{name}{form}" for name in "QK" for form in ("", "_normed", "_rotated"))
 _UNMASKED = ("scores", "scaled", "softcapped", "biased")

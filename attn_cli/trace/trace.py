@@ -1,8 +1,8 @@
-"""Stage, Layer and Trace: what attention did, as values nobody can change."""
+"""Stage, Layer and Trace: what attention did, as read-only values."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +13,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def frozen(array: Array) -> Array:
-    """Make an array that we own read-only, its base included."""
+    """The array, made read-only together with the array that owns its memory; for arrays made here."""
     owner: Any = array
     while owner is not None:
         if isinstance(owner, np.ndarray):
@@ -23,17 +23,17 @@ def frozen(array: Array) -> Array:
 
 
 def read_only(array: Array) -> Array:
-    """A view of a caller's array that cannot be written through; the caller's own stays as it was."""
+    """A read-only view of a caller's array; the caller's array stays writable."""
     view = array.view()
     view.flags.writeable = False
     return view
 
 
 def aligned(tokens: Sequence[str], count: int, *, from_start: bool) -> tuple[str, ...]:
-    """The tokens that label `count` rows or columns: the first of them, or else the last.
+    """The `count` tokens that label rows or columns: the first ones `from_start`, otherwise the last ones.
 
-    Queries and keys of self-attention end together, those under `causal:start` and in cross-attention start together.
-    Raises SpecError where there are too few tokens.
+    In self-attention the last query stands on the last key; under `causal:start` and in cross-attention the first query
+    stands on the first key. Raises SpecError where there are too few tokens.
     """
     if count > len(tokens):
         raise SpecError(f"{len(tokens)} tokens cannot label {count} rows", hint="give one token to each row")
@@ -44,7 +44,7 @@ def aligned(tokens: Sequence[str], count: int, *, from_start: bool) -> tuple[str
 class Stage:
     """One array on the way from embeddings to output, with the formula that made it.
 
-    `array` is (row, column), or (head, row, column) where the stage has one matrix per head.
+    `array` is (row, column), or (head, row, column) where the stage has one matrix per head; it is read-only.
     """
 
     name: str
@@ -53,12 +53,13 @@ class Stage:
 
     @property
     def kind(self) -> StageKind:
+        """The axes and the meaning of the stage."""
         return STAGES[self.name]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a layer computed, in the spellings that the command line and documents share."""
+    """The settings of a layer, spelled as on the command line and in documents."""
 
     mask: str = "none"
     positions: str = "none"
@@ -70,6 +71,9 @@ class Settings:
 @dataclass(frozen=True, eq=False, repr=False)
 class Layer:
     """The stages of one attention layer, in the order in which the arithmetic ran.
+
+    `layer["weights"]` is the array of a stage, read-only: (head, query, key); Q is (head, query, feature), K and V are
+    (key head, key, feature), X and output (query, feature).
 
     `heads` and `kv_heads` count the heads the layer has; `head_index` and `kv_head_index` name those its arrays hold.
     """
@@ -89,23 +93,24 @@ class Layer:
     keys: str = "tokens"
 
     def __getitem__(self, name: str) -> Array:
+        """The array of a stage; SelectionError where the layer does not hold it."""
         for stage in self.stages:
             if stage.name == name:
                 return stage.array
-        known = ", ".join(stage.name for stage in self.stages)
-        raise SelectionError(f"{self.name} has no stage {name!r}", hint=f"it has {known}")
+        names = ", ".join(stage.name for stage in self.stages)
+        raise SelectionError(f"{self.name} has no stage {name!r}", hint=f"it has {names}")
 
     def __contains__(self, name: str) -> bool:
         return any(stage.name == name for stage in self.stages)
 
     def heads_of(self, stage: Stage) -> tuple[int | None, ...]:
-        """The head that each matrix of a stage belongs to; (None,) for a stage without heads."""
+        """The number of the head of each matrix of a stage; (None,) for a stage without heads."""
         if stage.kind.heads is None:
             return (None,)
         return self.head_index if stage.kind.heads == "query heads" else self.kv_head_index
 
     def matrices(self, stage: Stage) -> list[tuple[int | None, Array]]:
-        """Each matrix of a stage with its head; a stage without columns counts as one column."""
+        """Each matrix (row, column) of a stage with its head; a stage without columns gets one column."""
         array = stage.array if stage.kind.columns else stage.array[..., np.newaxis]
         return list(zip(self.heads_of(stage), array if stage.kind.heads else array[np.newaxis], strict=True))
 
@@ -118,40 +123,47 @@ class Layer:
         return self.key_tokens if stage.kind.columns == "key" else None
 
     def key_head(self, head: int) -> int:
-        """The key/value head that a query head looks through."""
+        """The key/value head that a query head uses: ⌊head · kv_heads / heads⌋, as in grouped-query attention."""
         return head * self.kv_heads // self.heads
 
     def select(self, heads: Collection[int] | None = None, stages: Collection[str] | None = None) -> "Layer":
-        """The same layer with only some query heads (and the key heads they use) and only some stages."""
+        """The same layer with only these query heads (and the key heads they use) and only these stages.
+
+        SelectionError for a head that the layer does not hold.
+        """
         kept = [stage for stage in self.stages if stages is None or stage.name in stages]
         if heads is None:
             return replace(self, stages=tuple(kept))
         missing = [head for head in heads if head not in self.head_index]
         if missing:
-            there = ", ".join(map(str, self.head_index))
-            raise SelectionError(f"{self.name} has no head {missing[0]}", hint=f"its heads are {there}")
+            numbers = ", ".join(map(str, self.head_index))
+            raise SelectionError(f"{self.name} has no head {missing[0]}", hint=f"its heads are {numbers}")
         chosen = {
             "query heads": tuple(head for head in self.head_index if head in set(heads)),
-            "key heads": tuple(i for i in self.kv_head_index if i in {self.key_head(head) for head in heads}),
+            "key heads": tuple(key for key in self.kv_head_index if key in {self.key_head(head) for head in heads}),
         }
         return replace(
             self,
-            stages=tuple(self._cut(stage, chosen) for stage in kept),
+            stages=tuple(self._with_heads(stage, chosen) for stage in kept),
             head_index=chosen["query heads"],
             kv_head_index=chosen["key heads"],
         )
 
-    def _cut(self, stage: Stage, chosen: Mapping[str, Sequence[int]]) -> Stage:
+    def _with_heads(self, stage: Stage, chosen: Mapping[str, Sequence[int]]) -> Stage:
+        """The stage with the matrices of the chosen heads alone."""
         if stage.kind.heads is None:
             return stage
-        there = self.heads_of(stage)
-        places = [there.index(head) for head in chosen[stage.kind.heads]]
-        return replace(stage, array=frozen(stage.array[places]))
+        held = self.heads_of(stage)
+        return replace(stage, array=frozen(stage.array[[held.index(head) for head in chosen[stage.kind.heads]]]))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trace:
-    """Every stage of every chosen layer, with where it came from."""
+    """What attention did: the stages of each chosen layer, with where the numbers came from.
+
+    `trace["layers.0"]` and `trace[0]` are layers by name and index. `tokens` label queries and keys, `context_tokens`
+    the keys of cross-attention. `source` says where the numbers came from, `notes` what a reader should know of them.
+    """
 
     tokens: tuple[str, ...]
     layers: tuple[Layer, ...]
@@ -161,14 +173,18 @@ class Trace:
     context_tokens: tuple[str, ...] | None = None
     notes: tuple[str, ...] = field(default=())
 
-    def __getitem__(self, place: int | str) -> Layer:
+    notebook_view: ClassVar[Callable[["Trace"], str] | None] = None
+    """How a notebook shows a trace, as HTML; the public package sets it, since views come after traces."""
+
+    def __getitem__(self, name: int | str) -> Layer:
+        """The layer with this name or index; SelectionError where there is none."""
         for layer in self.layers:
-            if place in (layer.name, layer.index):
+            if name in (layer.name, layer.index):
                 return layer
-        there = ", ".join(layer.name for layer in self.layers)
-        raise SelectionError(f"there is no layer {place!r}", hint=f"there is {there}")
+        names = ", ".join(layer.name for layer in self.layers)
+        raise SelectionError(f"there is no layer {name!r}", hint=f"there is {names}")
 
-    def _repr_html_(self) -> str:
-        from attn_cli.views.notebook import html
-
-        return html(self)
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows; None, and so the plain repr, where no view is set."""
+        view = type(self).notebook_view
+        return None if view is None else view(self)

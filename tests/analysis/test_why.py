@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from attn_cli import explain
 from attn_cli.analysis.changes import changes
 from attn_cli.analysis.why import why_cell, why_row
 from attn_cli.analysis.why_document import cell_document, row_document
-from attn_cli.sources.explain import explain
 from attn_cli.trace.trace import Layer, Settings, Stage, Trace
 
 NAMES = ("scaled", "softcapped", "biased", "masked")

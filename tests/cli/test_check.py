@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from attn_cli.trace.files.archives import write_npz
+from attn_cli.trace.files.npz import write_npz
 from tests.cli.conftest import Attn
 
 SOUND = b'{"weights": [[0.5, 0.5], [0.3, 0.7]]}'

@@ -42,7 +42,7 @@ JSON: list[tuple[Any, str]] = [
     ('{"a": 1} {', "line 1, column 10"),
     ("null", "null"),
     ('"word"', '"word"'),
-    ("{}", "nothing that attention could start from"),
+    ("{}", "nothing that attention can start from"),
     ("[]", "an empty list"),
     (json.dumps(parameters(W_Q=[[1, 2], [3, float("nan")], [1, 1]])), "W_Q[1][1]: expected a finite number, found NaN"),
     (json.dumps(parameters(W_Q=[[1, 7], [3, 4], [1, 1]])).replace("7", "1e999"), "W_Q[0][1]"),

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn_cli.sources.explain import explain
+from attn_cli import explain
 
 sentences = st.lists(st.sampled_from(["the", "cat", "Cat", "sat", "on", "mat"]), min_size=1, max_size=7)
 

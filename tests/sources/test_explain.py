@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from attn_cli import explain
 from attn_cli.core.spec import Spec
 from attn_cli.errors import AttnError, DocumentError, SelectionError, SpecError
 from attn_cli.sources.documents.parameters import draw
-from attn_cli.sources.explain import explain, run
+from attn_cli.sources.explain import run
 from attn_cli.sources.request import Request
 from attn_cli.sources.seeded import embeddings, projection
 from attn_cli.trace.stages import STAGES

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from attn_cli import explain
 from attn_cli.errors import AttnError, SpecError, UsageError
-from attn_cli.sources.explain import explain, run
+from attn_cli.sources.explain import run
 from attn_cli.sources.request import Request
 from attn_cli.trace.files.codec import trace_to_json
 from tests.sources.documents.files import (

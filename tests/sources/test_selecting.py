@@ -29,7 +29,7 @@ def test_a_spelling_means_these_of_five(spelling: str | None, chosen: list[int] 
 
 
 @pytest.mark.parametrize("spelling", ["", "a", "0,", "1.5", "0:3", "0-", "--1", "0-1-2", "٣", "99999999999", "all,0"])
-def test_what_is_no_index_is_a_wrong_command_line(spelling: str) -> None:
+def test_a_spelling_that_is_not_an_index_is_a_wrong_command_line(spelling: str) -> None:
     with pytest.raises(UsageError, match=r"--head: there is no head"):
         indices(spelling, 5, "head")
 

@@ -86,8 +86,9 @@ def test_a_big_trace_is_cut_and_says_so() -> None:
     assert "284 more rows and 284 more columns" in fragment
 
 
-def test_a_trace_shows_itself() -> None:
+def test_a_trace_shows_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     trace = trace_of(["a", "b"])
+    monkeypatch.setattr(Trace, "notebook_view", html)
     assert trace._repr_html_() == html(trace)
 
 

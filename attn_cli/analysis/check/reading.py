@@ -7,7 +7,7 @@ from typing import Any
 from attn_cli.sources.documents.parameters import Parameters
 from attn_cli.sources.documents.reading import read_document, read_parameters
 from attn_cli.sources.request import Request
-from attn_cli.trace.files.archives import kind_of
+from attn_cli.trace.files.kinds import kind_of
 from attn_cli.trace.trace import Trace
 
 _STRINGS_OR_ODD = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b')

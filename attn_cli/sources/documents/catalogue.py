@@ -1,4 +1,4 @@
-"""What a document may hold: its keys, what they mean, and which of them nobody knows."""
+"""The keys of a document, with what they mean; unknown keys are refused."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -13,7 +13,7 @@ Document = Mapping[str, Any]
 INPUTS = MappingProxyType(
     {
         "tokens": "the text, cut into tokens; they name the keys, and the last of them the queries",
-        "context_tokens": "the tokens that are looked at, in cross-attention",
+        "context_tokens": "the tokens of the keys and values in cross-attention",
         "embeddings": "token → vector",
         "embedding_tokens": "in NPZ and safetensors: the tokens that the rows of embeddings belong to",
         "X": "tokens × d_model, in the order of tokens, instead of embeddings",
@@ -42,10 +42,10 @@ CONDITIONS = MappingProxyType(
     {
         "attn_mask": "queries × keys, or for each head: true, or a number to add, where a query may look; "
         "false or null where not",
-        "sinks": "a number for each head that joins its softmax",
+        "sinks": "a number for each head that takes part in its softmax (attention sink)",
         "position_embeddings": "positions × d_model, added to the embeddings",
-        "position_ids": "where each token stands, if not at 0, 1, 2, …",
-        "position_ids_context": "where each context token stands",
+        "position_ids": "the position of each token, 0, 1, 2, … unless given",
+        "position_ids_context": "the position of each context token",
         "rotary_frequencies": "radians per position for each rotating pair of features, in place of the base of rope",
         "Q_norm": "weights of the norm of queries: d_k numbers; heads × d_k with over=each, heads · d_k with over=all",
         "K_norm": "weights of the norm of keys, likewise",
@@ -56,13 +56,13 @@ CONDITIONS = MappingProxyType(
 SETTINGS = MappingProxyType(
     {
         "heads": "how many query heads",
-        "kv_heads": "how many key/value heads they share; as many as heads unless set",
+        "kv_heads": "how many key/value heads they share (grouped-query attention); as many as heads unless set",
         "dtype": "the arithmetic: float64, float32 or float16",
-        "mask": "who may look where, such as causal",
-        "positions": "how a token's place enters, such as rope",
+        "mask": "which keys a query may look at, such as causal",
+        "positions": "how positions enter, such as rope",
         "scale": "sqrt (1/√d_k), none, or a number",
-        "d_k": "the width of a head that made the scores, where a document starts with them",
-        "softcap": "scores are squeezed into ± this number; null for none",
+        "d_k": "the width of the heads that made the scores, where a document starts with scores",
+        "softcap": "scores are kept between − and + this number (cap · tanh(x / cap)); null for none",
         "clip": "Q, K and V are limited to ± this number",
         "qk_norm": "the norm of queries and keys, such as rms:1e-06 or layer:1e-05,over=all",
         "query_scaling": "queries grow with their position, such as log:0.1,step=8192",
@@ -74,7 +74,7 @@ KEYS = (*INPUTS, *MATRICES, *BIASES, *LATER, *CONDITIONS, *SETTINGS, *IGNORED)
 
 
 def check_keys(document: Document, name: str) -> None:
-    """Refuse what is not understood; DocumentError says which key it may have been."""
+    """Raise DocumentError for an unknown key, with the known key that is nearest."""
     for key in document:
         if key not in KEYS:
             near = [known for known in KEYS if known.lower() == key.lower()] or get_close_matches(key, KEYS, n=1)
@@ -85,7 +85,7 @@ def check_keys(document: Document, name: str) -> None:
 
 
 def check_start(document: Document, name: str) -> None:
-    """Refuse a document that attention cannot start from: DocumentError says what is missing."""
+    """Raise DocumentError where attention cannot start from the document, saying what is missing."""
     if "embeddings" in document and "X" in document:
         raise DocumentError(f"{name}: has both embeddings and X", hint="keep one of them")
     if set(document) & {"scores", "scaled", "softcapped", "biased", "masked", "weights"}:
@@ -96,7 +96,7 @@ def check_start(document: Document, name: str) -> None:
     matrices = {"W_Q", "W_K", "W_V"} & set(document)
     if not embedded and not matrices:
         stages = {"Q", "K", "V"} & set(document)
-        what = f"lacks {'K' if 'Q' in document else 'Q'}" if stages else "holds nothing that attention could start from"
+        what = f"lacks {'K' if 'Q' in document else 'Q'}" if stages else "holds nothing that attention can start from"
         raise DocumentError(
             f"{name}: {what}",
             hint="give embeddings or X with W_Q, W_K, W_V; or Q and K; or scores; or weights (attn manual documents)",

@@ -1,4 +1,4 @@
-"""Parameters: everything that attend() takes, drawn from a seed or read from a document."""
+"""Parameters: the arguments of attend(), drawn from a seed or read from a document."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,10 +15,10 @@ from attn_cli.trace.trace import Array, Layer
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Parameters:
-    """What a document holds: stages to start from, projections, settings.
+    """The contents of a document: stages to start from, projections, settings.
 
-    `table` is token → vector, or None where vectors came in the order of tokens. Stages in
-    `left_out` were made of more than is here, and are not made again.
+    `table` is token → vector, None where vectors come in the order of tokens. Stages in `left_out` are not computed:
+    the document lacks what they were made of. `notes` say how the document was read.
     """
 
     tokens: tuple[str, ...]
@@ -29,9 +29,10 @@ class Parameters:
     context_tokens: tuple[str, ...] | None = None
     table: Mapping[str, Array] | None = None
     left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def attended(self, keep: Collection[str] | None = None) -> Layer:
-        """Attention on these parameters; `keep` names the stages to hold on to, all when None."""
+        """Attention on these parameters; `keep` names the stages to keep, all when None."""
         made = attend(
             self.tokens,
             self.given,
@@ -44,7 +45,7 @@ class Parameters:
         return replace(made, stages=tuple(stage for stage in made.stages if stage.name not in self.left_out))
 
     def changed(self, what_if: WhatIf) -> "Parameters":
-        """The same with cells set and heads switched off; stored stages that follow from those are left out."""
+        """The same with cells set and heads ablated; stored stages that follow from those are computed again."""
         edits = what_if.edits(["layers.0"]).get("layers.0", ())
         if not edits:
             return self
@@ -77,10 +78,10 @@ def draw(
 ) -> Parameters:
     """Random embeddings and projections; a vector depends on the seed and its token alone.
 
-    Heads of width `d_k`, d_model / heads unless given; SpecError where that does not divide.
+    A head is `d_k` wide, d_model / heads unless given; SpecError where that does not divide evenly.
     """
     if min(d_model, 1 if d_k is None else d_k) < 1:
-        raise SpecError("vectors need at least one number", hint="choose a --dim and a --head-dim from 1")
+        raise SpecError("a vector needs at least one number", hint="choose 1 or more for --dim and --head-dim")
     if d_k is None and d_model % spec.heads:
         raise SpecError(
             f"d_model {d_model} cannot be shared evenly by {spec.heads} heads",

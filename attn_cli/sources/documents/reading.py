@@ -21,11 +21,14 @@ from attn_cli.sources.documents.settings import read_spec
 from attn_cli.sources.documents.vectors import filled, look_up, read_table, read_tokens
 from attn_cli.sources.request import Request
 from attn_cli.sources.tokenizers import tokenize
-from attn_cli.trace.files.archives import kind_of, read_csv_matrix, read_npy, read_npz, read_safetensors
 from attn_cli.trace.files.checker import quoted, to_array
 from attn_cli.trace.files.codec import trace_from_json, trace_from_npz, trace_from_safetensors
+from attn_cli.trace.files.kinds import kind_of
+from attn_cli.trace.files.npz import read_npy, read_npz
 from attn_cli.trace.files.parsing import parse_json
 from attn_cli.trace.files.paths import unquoted
+from attn_cli.trace.files.table import read_csv_matrix
+from attn_cli.trace.files.tensors import read_safetensors
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array, Trace
 
@@ -69,6 +72,16 @@ def read_document(data: bytes, name: str, matrix_stage: str | None = None) -> Tr
             f"--as {matrix_stage} is for a bare matrix", hint=f"leave --as out: {name} names what it holds"
         )
     return {key: value for key, value in document.items() if value is not None}
+
+
+def from_mapping(document: Mapping[str, Any], name: str) -> Trace | Document:
+    """A trace or a document from keys and values at hand: JSON's values, and NumPy arrays by stage or by path."""
+    if {"layers", "format"} & set(document):
+        return trace_from_json(dict(document), name)
+    if _is_trace(document):
+        return trace_from_npz({key: np.asarray(value) for key, value in document.items()}, name)
+    plain = {key: _plain(value) if isinstance(value, np.ndarray) else value for key, value in document.items()}
+    return {key: value for key, value in plain.items() if value is not None}
 
 
 def read_parameters(request: Request, document: Document, name: str) -> Parameters:
@@ -152,7 +165,8 @@ def _sizes(arrays: Mapping[str, Array], cross: bool) -> tuple[int, int]:
     return sizes["query"], sizes["key"] if cross or sizes["key"] else sizes["query"]
 
 
-def _is_trace(arrays: Mapping[str, Array]) -> bool:
+def _is_trace(arrays: Mapping[str, Any]) -> bool:
+    """Whether these names hold a trace: one that attn described, or arrays by path."""
     return "trace" in arrays or any("layers." in key for key in arrays)
 
 

@@ -19,7 +19,7 @@ def _of(inner: dict[str, Any]) -> dict[str, Any]:
 
 
 _MATRIX = _of(_VECTOR)
-_PLACES = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}
+_POSITIONS = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}
 
 _INPUTS: dict[str, Any] = {
     "tokens": _WORDS,
@@ -33,8 +33,8 @@ _CONDITIONS: dict[str, Any] = {
     "attn_mask": {"anyOf": [_of(_CELLS), _of(_of(_CELLS))]},
     "sinks": _VECTOR,
     "position_embeddings": _MATRIX,
-    "position_ids": _PLACES,
-    "position_ids_context": _PLACES,
+    "position_ids": _POSITIONS,
+    "position_ids_context": _POSITIONS,
     "rotary_frequencies": _VECTOR,
     **{f"{name}_norm{kind}": {"anyOf": [_VECTOR, _MATRIX]} for name in "QK" for kind in ("", "_bias")},
 }
@@ -55,7 +55,7 @@ _SETTINGS: dict[str, Any] = {
 
 
 def weights_schema() -> dict[str, Any]:
-    """JSON Schema, draft 2020-12; what it accepts has still to fit together in its shapes."""
+    """The schema, JSON Schema draft 2020-12. It cannot say that shapes must fit together; the reader checks that."""
     kinds = _INPUTS | _CONDITIONS | _SETTINGS
     kinds |= {key: {"anyOf": [_MATRIX] if key == "W_O" else [_MATRIX, _of(_MATRIX)]} for key in MATRICES}
     kinds |= dict.fromkeys(BIASES, _VECTOR) | {key: _stage(key) for key in LATER}
@@ -78,7 +78,7 @@ def weights_schema() -> dict[str, Any]:
 
 
 def _there(*keys: str) -> dict[str, Any]:
-    """These keys are in the document, and not null, which counts as absent."""
+    """A schema that holds where these keys are in the document and not null."""
     return {"required": list(keys), "properties": {key: {"not": {"type": "null"}} for key in keys}}
 
 

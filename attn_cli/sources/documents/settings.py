@@ -1,4 +1,4 @@
-"""A document's settings as a Spec, options of the command line before them."""
+"""The settings of a document as a Spec; options of the command line override them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -40,7 +40,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def read_spec(document: Document, name: str, overrides: Mapping[str, Any], counts: Mapping[str, int]) -> Spec:
-    """The settings, DocumentError where one is wrong; `counts` are the heads that the arrays show."""
+    """The settings; DocumentError where one is wrong. `counts` are the heads that the arrays hold."""
     settings: dict[str, Any] = {}
     for key, parse in (PARSERS | _OTHERS).items():
         if key in document:
@@ -53,11 +53,11 @@ def read_spec(document: Document, name: str, overrides: Mapping[str, Any], count
     for key in ("heads", "kv_heads", "d_k"):
         if key in document:
             settings[key] = _count(document[key], f"{name}: {key}", SETTINGS[key])
-    stated = settings.get("heads")
-    if stated is not None and stated != counts.get("heads", stated):
+    heads = settings.get("heads")
+    if heads is not None and heads != counts.get("heads", heads):
         raise DocumentError(
-            f"{name}: heads: {stated} are stated, and the arrays hold {counts['heads']}",
-            hint="with several heads give h × n × d arrays, and set heads to what they hold",
+            f"{name}: heads is {heads}, and the arrays hold {counts['heads']}",
+            hint="give arrays heads × tokens × features, and set heads to the number that they hold",
         )
     settings = {**counts, **settings}
     if "heads" in overrides and "kv_heads" not in overrides and settings.get("kv_heads") == settings.get("heads", 1):
@@ -74,7 +74,7 @@ def _count(value: Any, where: str, meaning: str) -> int:
 
 
 def within(name: str, parse: Callable[[Any], Any], value: Any) -> Any:
-    """A value of a document, parsed; what is wrong with it is said with the document's name."""
+    """A value of a document, parsed; errors begin with the document's name."""
     try:
         return parse(value)
     except SpecError as error:

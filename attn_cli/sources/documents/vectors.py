@@ -1,4 +1,4 @@
-"""The table token → vector of a document, and looking tokens up in it."""
+"""The table token → vector of a document, and how tokens are looked up in it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ Table = Mapping[str, Array]
 
 
 def read_tokens(document: Document, name: str, key: str = "tokens") -> tuple[str, ...] | None:
-    """The document's tokens, None where it has none."""
+    """The tokens of the document, None where it has none."""
     tokens = document.get(key)
     if tokens is None:
         return None
@@ -43,7 +43,9 @@ def read_table(document: Document, name: str) -> Table:
         return vectors
     names = read_tokens(document, name, "embedding_tokens")
     if names is None:
-        raise DocumentError(f"{where}: expected token → vector", hint="or give a matrix and its embedding_tokens")
+        raise DocumentError(
+            f"{where}: expected token → vector", hint="give an object, or a matrix and its embedding_tokens"
+        )
     matrix = to_array(table, where, (2,))
     if len(matrix) != len(names) or len(set(names)) != len(names):
         raise DocumentError(
@@ -54,9 +56,9 @@ def read_table(document: Document, name: str) -> Table:
 
 
 def filled(table: Table, tokens: Sequence[str], name: str, *, unknown: str | None, seed: int) -> Table:
-    """The table with a vector for each of these tokens that has none in it, exactly or in lower case.
+    """The table, filled in with a vector for each of these tokens that it lacks, exactly and in lower case.
 
-    It is drawn at random from `seed`, is zero, or (`unknown` None) there is an error that names all such tokens.
+    `unknown` says how: `random`, drawn from `seed`; `zero`; or None, a DocumentError that names all such tokens.
     """
     missing = list(dict.fromkeys(token for token in tokens if token not in table and token.lower() not in table))
     if not missing:
@@ -64,7 +66,7 @@ def filled(table: Table, tokens: Sequence[str], name: str, *, unknown: str | Non
     if unknown is None:
         raise DocumentError(
             f"{name}: no vector for {', '.join(map(repr, missing))}",
-            hint="add to embeddings, or choose --unknown random or --unknown zero",
+            hint="add them to embeddings, or choose --unknown random or --unknown zero",
         )
     width = len(next(iter(table.values())))
     drawn = embeddings(seed, missing, width) if unknown == "random" else np.zeros((len(missing), width))
@@ -72,5 +74,5 @@ def filled(table: Table, tokens: Sequence[str], name: str, *, unknown: str | Non
 
 
 def look_up(table: Table, tokens: Sequence[str]) -> Array:
-    """Each token's vector (token, feature), found exactly or in lower case."""
+    """The vector of each token (token, feature), looked up exactly, then in lower case."""
     return np.stack([table[token if token in table else token.lower()] for token in tokens])

@@ -1,4 +1,4 @@
-"""Parameters as a document: JSON to be read and edited, NPZ or safetensors for large ones."""
+"""Parameters written as a document: JSON to read and edit, NPZ or safetensors for large ones."""
 
 import json
 import re
@@ -18,7 +18,8 @@ from attn_cli.errors import AttnError
 from attn_cli.sources.documents.catalogue import CONDITIONS
 from attn_cli.sources.documents.parameters import Parameters
 from attn_cli.sources.documents.vectors import Table, look_up
-from attn_cli.trace.files.archives import write_npz, write_safetensors
+from attn_cli.trace.files.npz import write_npz
+from attn_cli.trace.files.tensors import write_safetensors
 from attn_cli.trace.files.to_json import MOST_NUMBERS
 from attn_cli.trace.trace import Array
 
@@ -27,7 +28,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_json(parameters: Parameters) -> bytes:
-    """One row of numbers a line, so that a reader finds what he wants to change; AttnError above `MOST_NUMBERS`."""
+    """JSON with one row of numbers per line, to be edited by hand; AttnError above `MOST_NUMBERS`."""
     count = sum(array.size for array in _arrays(parameters).values())
     if count > MOST_NUMBERS:
         message = f"{count:,} numbers are too many for JSON, {MOST_NUMBERS:,} are the most"
@@ -42,7 +43,7 @@ def to_json(parameters: Parameters) -> bytes:
 
 
 def to_npz(parameters: Parameters) -> bytes:
-    """Strings and settings as string arrays and 0-d arrays."""
+    """An NPZ; strings and settings are string arrays and 0-d arrays. AttnError for a token that ends in NUL."""
     words = _words(parameters) | ({} if parameters.table is None else {"embedding_tokens": list(parameters.table)})
     for token in [token for tokens in words.values() for token in tokens]:
         if token.endswith("\0"):
@@ -56,7 +57,7 @@ def to_npz(parameters: Parameters) -> bytes:
 
 
 def to_safetensors(parameters: Parameters) -> bytes:
-    """Strings and settings as JSON in the metadata."""
+    """A safetensors file; strings and settings are JSON in the metadata."""
     words = _words(parameters) | ({} if parameters.table is None else {"embedding_tokens": list(parameters.table)})
     metadata = {key: json.dumps(value) for key, value in (words | _settings(parameters)).items()}
     return write_safetensors(_table(parameters) | _arrays(parameters), metadata)
@@ -73,7 +74,7 @@ def _table(parameters: Parameters) -> dict[str, Array]:
 
 
 def _arrays(parameters: Parameters) -> dict[str, Array]:
-    """What attention starts from, projections, and what else acts; vectors only where no table holds them."""
+    """Stages to start from, projections, masks and other arrays; vectors only where no table holds them."""
     words = {"embedded": parameters.tokens, "embedded_context": parameters.context_tokens or ()}
     stages = {
         _NAMES.get(name, name): array
@@ -84,19 +85,19 @@ def _arrays(parameters: Parameters) -> dict[str, Array]:
 
 
 def _holds(table: Table | None, tokens: Sequence[str], vectors: Array) -> bool:
-    """Whether these are the vectors that tokens have in the table."""
-    there = table is not None and all(token in table or token.lower() in table for token in tokens)
-    return there and table is not None and np.array_equal(look_up(table, tokens), vectors)
+    """Whether the table holds exactly these vectors for these tokens."""
+    known = table is not None and all(token in table or token.lower() in table for token in tokens)
+    return known and table is not None and np.array_equal(look_up(table, tokens), vectors)
 
 
 def _extras(extras: Extras) -> dict[str, Array]:
     names = [name for name in CONDITIONS if name != "attn_mask"]
-    found = {name: getattr(extras, name) for name in names if getattr(extras, name) is not None}
+    arrays = {name: getattr(extras, name) for name in names if getattr(extras, name) is not None}
     if extras.bias is None and extras.hidden is None:
-        return found
+        return arrays
     mask = np.zeros(()) if extras.bias is None else extras.bias
     hidden = np.zeros((), bool) if extras.hidden is None else extras.hidden
-    return found | {"attn_mask": np.where(hidden, -np.inf, mask)}
+    return arrays | {"attn_mask": np.where(hidden, -np.inf, mask)}
 
 
 def _settings(parameters: Parameters) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def _settings(parameters: Parameters) -> dict[str, Any]:
 
 
 def _finite(array: Array, dtype: str) -> Any:
-    """Nested lists, null where an array holds −∞; no more digits than arithmetic in `dtype` needs."""
+    """Nested lists with null for −∞, and no more digits than arithmetic in `dtype` needs."""
     if not np.isfinite(array).all():
         return np.where(np.isneginf(array), np.array(None), array.astype(object)).tolist()
     if array.dtype == np.float32 == np.dtype(dtype):

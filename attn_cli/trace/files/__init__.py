@@ -1,1 +1,1 @@
-"""Traces in files: JSON, NPZ, safetensors and CSV, and back."""
+"""Traces in files: JSON, NPZ, safetensors and CSV, written and read."""

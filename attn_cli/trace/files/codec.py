@@ -1,4 +1,4 @@
-"""Traces to JSON, NPZ and safetensors, and back to the same bits."""
+"""Traces written to JSON, NPZ and safetensors, and read back to the same bits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace.files.archives import write_npz, write_safetensors
 from attn_cli.trace.files.describe import describe, numbers
+from attn_cli.trace.files.npz import write_npz
 from attn_cli.trace.files.paths import described, is_setting, is_trace, plain, undescribed, unquoted
 from attn_cli.trace.files.reading import read_trace
+from attn_cli.trace.files.tensors import write_safetensors
 from attn_cli.trace.files.to_json import dumped, trace_to_json
 from attn_cli.trace.trace import Array, Trace
 
@@ -24,26 +25,26 @@ __all__ = [
 ]
 
 _FRAMEWORKS = ("pt", "np", "tf", "flax", "mlx")
-"""What libraries write as `format` into the metadata of every safetensors file."""
+"""The names that libraries write as `format` into the metadata of safetensors files."""
 
 
 def trace_to_npz(trace: Trace) -> bytes:
-    """An NPZ with arrays by path, `layers.0.weights`, and everything else as JSON under `trace`."""
+    """An NPZ: arrays under their paths (`layers.0.weights`), everything else as JSON under `trace`."""
     return write_npz({"trace": np.array(dumped(describe(trace)).decode())} | _arrays(trace))
 
 
 def trace_to_safetensors(trace: Trace) -> bytes:
-    """A safetensors file with arrays by path, and everything else as JSON in the metadata's `trace`."""
+    """A safetensors file: arrays under their paths, everything else as JSON under `trace` in the metadata."""
     return write_safetensors(_arrays(trace), {"trace": dumped(describe(trace)).decode()})
 
 
 def trace_from_json(document: dict[str, Any], name: str) -> Trace:
-    """The trace that a JSON document holds; only its `layers` with one stage each must be there."""
+    """The trace in a JSON document, which needs no more than `layers` with one stage each; DocumentError if wrong."""
     return read_trace(document, name, lambda at, _, stage: f"{name}: layers[{at}].{stage}")
 
 
 def trace_from_npz(arrays: Mapping[str, Array], name: str) -> Trace:
-    """The trace that an NPZ holds: one that attn wrote, or arrays by path with settings beside them."""
+    """The trace in an NPZ: one that attn wrote, or arrays under their paths with settings beside them."""
     if (text := arrays.get("trace")) is not None:
         if text.ndim or text.dtype.kind != "U":
             message = f"{name}: trace: expected a string, found an array of {text.dtype}"
@@ -56,14 +57,14 @@ def trace_from_npz(arrays: Mapping[str, Array], name: str) -> Trace:
 
 
 def trace_from_safetensors(arrays: Mapping[str, Array], metadata: Mapping[str, str], name: str) -> Trace:
-    """The trace that a safetensors file holds: one that attn wrote, or arrays by path with settings as metadata."""
+    """The trace in a safetensors file: one that attn wrote, or arrays under their paths with settings as metadata."""
     settings = {key: text for key, text in metadata.items() if key != "format" or text not in _FRAMEWORKS}
     if (text := settings.pop("trace", None)) is None:
         read = {key: unquoted(value, key) for key, value in settings.items()}
         return _by_path(undescribed(arrays, read, name), name)
     if settings:
         message = f"{name}: metadata: {next(iter(settings))!r} stands beside trace"
-        raise DocumentError(message, hint="what a trace says of itself stands in trace")
+        raise DocumentError(message, hint="leave it out: trace holds all settings")
     return _by_path(described(text, arrays, name), name)
 
 

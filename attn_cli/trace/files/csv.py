@@ -1,4 +1,4 @@
-"""A trace as CSV, one number a line: for spreadsheets, R and pandas."""
+"""A trace as CSV, one number per line, for spreadsheets, R and pandas."""
 
 from collections.abc import Iterator
 
@@ -14,25 +14,26 @@ _RUNS = ("=", "+", "-", "@")
 
 
 def trace_to_csv(trace: Trace) -> bytes:
-    """Lines of layer, head, stage, indices, tokens and value; hidden cells are `-inf`, fields without meaning empty.
+    """Lines of layer, head, stage, indices, tokens and value; hidden cells are `-inf`, fields that do not apply empty.
 
     Values are the shortest decimals that are exact in the layer's dtype; lone surrogates are written as `\\ud800`.
     """
-    blocks = [_block(layer, stage, head) for layer in trace.layers for stage, head in _matrices(layer)]
+    blocks = [_block(layer, stage, index) for layer in trace.layers for stage, index in _matrices(layer)]
     return "\n".join([HEADER, *blocks, ""]).encode("utf-8", errors="backslashreplace")
 
 
 def _matrices(layer: Layer) -> Iterator[tuple[Stage, int]]:
+    """Each matrix as its stage and its index in the stage's array."""
     for stage in layer.stages:
-        for place in range(len(layer.heads_of(stage))):
-            yield stage, place
+        for index in range(len(layer.heads_of(stage))):
+            yield stage, index
 
 
-def _block(layer: Layer, stage: Stage, place: int) -> str:
+def _block(layer: Layer, stage: Stage, index: int) -> str:
     """The lines of one matrix."""
-    whole = numbers(layer, stage)
-    matrix = whole[place] if stage.kind.heads else whole
-    head = layer.heads_of(stage)[place]
+    array = numbers(layer, stage)
+    matrix = array[index] if stage.kind.heads else array
+    head = layer.heads_of(stage)[index]
     start = f"{cell(layer.name)},{'' if head is None else head},{stage.name}"
     rows = map(cell, layer.rows_of(stage))
     if stage.kind.columns is None:

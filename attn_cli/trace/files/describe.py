@@ -1,4 +1,4 @@
-"""A trace apart from its numbers, as the keys and values that every container holds."""
+"""The keys and values of a trace apart from its arrays, as every container holds them."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ VERSION = 1
 
 
 def describe(trace: Trace) -> dict[str, Any]:
-    """Everything but the arrays, keys in the order in which documents show them."""
+    """Everything but the arrays, in the order in which documents show the keys."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -51,5 +51,5 @@ def _layer(layer: Layer) -> dict[str, Any]:
 
 
 def numbers(layer: Layer, stage: Stage) -> Array:
-    """A stage's array in the dtype that its layer names; bfloat16 is held in float32."""
+    """A stage's array in the dtype that its layer names; bfloat16 numbers are held in float32."""
     return np.ascontiguousarray(stage.array, dtype=held_in(layer.settings.dtype))

@@ -1,4 +1,4 @@
-"""Single keys of a document: a word, a count, a list of tokens, each refused with its path where it is none."""
+"""Single keys of a document: words, counts, lists of tokens. A wrong value is refused with its path."""
 
 import math
 from collections.abc import Callable, Collection, Mapping
@@ -14,21 +14,26 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Fields:
-    """An object of a document, and the path that leads to it (`trace.json: layers[0].`)."""
+    """An object of a document, and its path for messages (`trace.json: layers[0].`).
+
+    Each reader returns the default where the key is missing or null, and raises DocumentError where the value is wrong.
+    """
 
     values: Mapping[str, Any]
     path: str
 
     def __contains__(self, key: str) -> bool:
+        """Whether the key is there and not null."""
         return self.values.get(key) is not None
 
-    def refuse(self, key: str, expected: str, there: Any) -> NoReturn:
+    def refuse(self, key: str, expected: str, value: Any) -> NoReturn:
+        """Raise DocumentError: what was expected, and the value that was found."""
         raise DocumentError(
-            f"{self.path}{key}: expected {expected}, found {quoted(there)}", hint=f"put {expected} there"
+            f"{self.path}{key}: expected {expected}, found {quoted(value)}", hint=f"put {expected} there"
         )
 
     def only(self, known: Collection[str]) -> None:
-        """DocumentError for the first key that is not known, with the one that may have been meant."""
+        """Raise DocumentError for the first unknown key, with the known key that is nearest."""
         for key in self.values:
             if key not in known:
                 near = get_close_matches(key, known, n=1)
@@ -44,40 +49,48 @@ class Fields:
         return value
 
     def word(self, key: str, default: T) -> str | T:
+        """A string that is not blank."""
         return self._read(key, default, "a word", lambda value: isinstance(value, str) and value.strip() != "")
 
     def text(self, key: str) -> str | None:
+        """Any string."""
         text: str | None = self._read(key, None, "a text", lambda value: isinstance(value, str))
         return text
 
     def choice(self, key: str, default: T, choices: Collection[str]) -> str | T:
+        """One of these words."""
         expected = f"one of {', '.join(choices)}"
         return self._read(key, default, expected, lambda value: isinstance(value, str) and value in choices)
 
     def count(self, key: str, default: T, least: int = 1) -> int | T:
+        """A whole number from `least`."""
         return self._read(key, default, f"a whole number from {least}", lambda value: _is_count(value, least))
 
     def number(self, key: str, words: tuple[str, ...], default: T) -> float | str | T:
+        """A finite number, or one of these words."""
         expected = " or ".join(["a number", *words])
         value = self._read(key, default, expected, lambda value: _is_number(value) or value in words)
         return float(value) if isinstance(value, int) else value
 
     def strings(self, key: str) -> tuple[str, ...] | None:
+        """A list of strings."""
         return self._each(key, "a string", lambda value: isinstance(value, str))
 
     def counts(self, key: str) -> tuple[int, ...] | None:
+        """A list of whole numbers from 0."""
         return self._each(key, "a whole number from 0", lambda value: _is_count(value, 0))
 
     def object(self, key: str, default: T) -> dict[str, Any] | T:
+        """A JSON object."""
         return self._read(key, default, "an object", lambda value: isinstance(value, dict))
 
     def _each(self, key: str, expected: str, fits: Callable[[Any], bool]) -> tuple[Any, ...] | None:
         values = self._read(key, None, f"a list, each {expected}", lambda value: isinstance(value, list))
         if values is None:
             return None
-        for place, value in enumerate(values):
+        for index, value in enumerate(values):
             if not fits(value):
-                self.refuse(f"{key}[{place}]", expected, value)
+                self.refuse(f"{key}[{index}]", expected, value)
         return tuple(values)
 
 

@@ -1,4 +1,4 @@
-"""Which heads a layer has, and which of them its arrays hold."""
+"""How many heads a layer has, and which of them its arrays hold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from attn_cli.trace.files.fields import Fields
 
 @dataclass(frozen=True)
 class Heads:
-    """As Layer has them: counts of the whole layer, indices of what its arrays hold."""
+    """The counts of heads of the whole layer, and the numbers of the heads that its arrays hold."""
 
     heads: int
     kv_heads: int
@@ -18,7 +18,7 @@ class Heads:
 
 
 def read_heads(fields: Fields, held: int | None, kv_held: int | None) -> Heads:
-    """Heads from the document where it names them, else from how many the arrays hold (None: no such array)."""
+    """Heads as the document names them, else as many as the arrays hold (None: there is no such array)."""
     named = fields.counts("head_index")
     heads = fields.count("heads", held or len(named or ()) or kv_held or 1)
     index = _index(fields, "head_index", named, held, heads)
@@ -35,7 +35,7 @@ def read_heads(fields: Fields, held: int | None, kv_held: int | None) -> Heads:
         kv_named = used
     kv_index = _index(fields, "kv_head_index", kv_named, kv_held, kv_heads)
     if held is not None and kv_held is not None and (lost := [head for head in used if head not in kv_index]):
-        message = f"{fields.path}kv_head_index: lacks key head {lost[0]}, through which a head of head_index looks"
+        message = f"{fields.path}kv_head_index: lacks key head {lost[0]}, which a head of head_index uses"
         raise DocumentError(message, hint=f"the heads need {_listed(used)}")
     return Heads(heads, kv_heads, index, kv_index)
 

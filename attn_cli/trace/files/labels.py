@@ -1,4 +1,4 @@
-"""Which tokens label the rows and columns of each layer."""
+"""The tokens that label the rows and columns of each layer."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,24 +12,25 @@ Tokens = tuple[str, ...] | None
 def labelled(
     drafts: Sequence[Draft], tokens: Tokens, context: Tokens, name: str
 ) -> tuple[tuple[Layer, ...], tuple[str, ...], Tokens]:
-    """The layers with their tokens, and the trace's own and context tokens; numbers where the document has none."""
+    """The layers with their tokens, then the tokens and context tokens of the trace; positions where there are none."""
     kinds = [_kind(draft, tokens, context) for draft in drafts]
     encoded = context is not None or "cross" in kinds
-    sides = [_sides(draft, kind, encoded) for draft, kind in zip(drafts, kinds, strict=True)]
-    needed = _needed(drafts, sides)
+    axes = [_axes(draft, kind, encoded) for draft, kind in zip(drafts, kinds, strict=True)]
+    needed = _needed(drafts, axes)
     if tokens is None:
         tokens = tuple(map(str, range(needed["tokens"])))
     if context is None and needed["context_tokens"]:
         context = tuple(map(str, range(needed["context_tokens"])))
-    there = {"tokens": tokens, "context_tokens": context or ()}
-    layers = [_layer(*whole, there, name) for whole in zip(drafts, kinds, sides, strict=True)]
+    known = {"tokens": tokens, "context_tokens": context or ()}
+    layers = [_layer(*parts, known, name) for parts in zip(drafts, kinds, axes, strict=True)]
     return tuple(layers), tokens, context
 
 
 def _kind(draft: Draft, tokens: Tokens, context: Tokens) -> str:
-    named = draft.fields.choice("kind", None, KINDS)
-    if named is not None:
-        return named
+    """Self- or cross-attention: as the document says, else by the layer's name, else by the counts of tokens."""
+    kind = draft.fields.choice("kind", None, KINDS)
+    if kind is not None:
+        return kind
     if draft.name.endswith(".cross"):
         return "cross"
     if context is None or draft.name.startswith(("encoder.", "decoder.")):
@@ -38,32 +39,33 @@ def _kind(draft: Draft, tokens: Tokens, context: Tokens) -> str:
     return "cross" if fits else "self"
 
 
-def _sides(draft: Draft, kind: str, encoded: bool) -> tuple[str, str]:
-    """The names of the tokens that label queries and keys."""
+def _axes(draft: Draft, kind: str, encoded: bool) -> tuple[str, str]:
+    """Which tokens label queries and keys: `tokens` or `context_tokens`."""
     encoder = encoded and kind == "self" and draft.name.startswith("encoder.")
     queries = draft.fields.choice("queries", "context_tokens" if encoder else "tokens", LABELS)
     keys = draft.fields.choice("keys", "context_tokens" if encoder or kind == "cross" else "tokens", LABELS)
     return queries, keys
 
 
-def _needed(drafts: Sequence[Draft], sides: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """How many tokens of each kind the longest layer has."""
+def _needed(drafts: Sequence[Draft], axes: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """How many tokens of each kind the longest layer needs."""
     needed = dict.fromkeys(LABELS, 0)
-    for draft, (queries, keys) in zip(drafts, sides, strict=True):
+    for draft, (queries, keys) in zip(drafts, axes, strict=True):
         needed[queries] = max(needed[queries], draft.queries or 0)
         needed[keys] = max(needed[keys], draft.keys or 0)
     return needed
 
 
-def _layer(draft: Draft, kind: str, sides: tuple[str, str], there: Mapping[str, tuple[str, ...]], name: str) -> Layer:
-    queries, keys = (there[side] for side in sides)
+def _layer(draft: Draft, kind: str, axes: tuple[str, str], tokens: Mapping[str, tuple[str, ...]], name: str) -> Layer:
+    """The layer with its labels; DocumentError where there are more rows than tokens, or fewer."""
+    queries, keys = (tokens[axis] for axis in axes)
     counts = (len(queries) if draft.queries is None else draft.queries, len(keys) if draft.keys is None else draft.keys)
-    for side, known, count in zip(sides, (queries, keys), counts, strict=True):
-        # In self-attention the longer side has all tokens; one that shows alone may be the shorter.
-        whole = kind == "self" and None not in (draft.queries, draft.keys) and sides[0] == sides[1]
-        if count > len(known) or (whole and max(counts) < len(known)):
-            message = f"{name}: {draft.name} has {counts[0]} queries and {counts[1]} keys for {len(known)} {side}"
-            raise DocumentError(message, hint=f"give as many {side} as there are rows, or leave {side} out")
+    for axis, labels, count in zip(axes, (queries, keys), counts, strict=True):
+        # In self-attention the longer axis has all tokens. An axis that shows alone may be the shorter one.
+        both = kind == "self" and None not in (draft.queries, draft.keys) and axes[0] == axes[1]
+        if count > len(labels) or (both and max(counts) < len(labels)):
+            message = f"{name}: {draft.name} has {counts[0]} queries and {counts[1]} keys for {len(labels)} {axis}"
+            raise DocumentError(message, hint=f"give as many {axis} as there are rows, or leave {axis} out")
     mask = draft.settings.mask.strip()
     from_start = kind == "cross" or (mask.startswith("causal:") and mask.endswith("start"))
     return Layer(
@@ -78,6 +80,6 @@ def _layer(draft: Draft, kind: str, sides: tuple[str, str], there: Mapping[str, 
         name=draft.name,
         index=draft.index,
         kind=kind,
-        queries=sides[0],
-        keys=sides[1],
+        queries=axes[0],
+        keys=axes[1],
     )

@@ -19,7 +19,7 @@ from attn_cli.trace.trace import Array, Settings, Stage, frozen, read_only
 
 IGNORED = ("$schema", "comment")
 SETTINGS = ("heads", "kv_heads", "mask", "positions", "scale", "softcap", "dtype")
-"""What a user's own file of arrays may say of a layer."""
+"""The settings that a file of arrays may give for a layer."""
 _NAMES = ("name", "index", "kind", "queries", "keys", "head_index", "kv_head_index", "stages", "formulas")
 KEYS = (*_NAMES, *SETTINGS, *STAGES, *IGNORED)
 KINDS = ("self", "cross")
@@ -33,7 +33,7 @@ _WIDTHS = MappingProxyType(
 
 @dataclass(frozen=True)
 class Draft:
-    """A layer whose tokens are not known yet; `queries` and `keys` are their numbers, None where no stage shows it."""
+    """A layer without its tokens; `queries` and `keys` count them, None where no stage shows how many there are."""
 
     name: str
     index: int
@@ -46,7 +46,7 @@ class Draft:
 
 
 def read_layer(fields: Fields, name: str, place: Callable[[str], str]) -> Draft:
-    """The layer, `place` giving a stage's path for messages; DocumentError for what does not fit together."""
+    """The layer; `place` gives the path of a stage for messages. DocumentError where stages do not fit together."""
     fields.only(KEYS)
     formulas = fields.object("formulas", {})
     names = _stage_names(fields)
@@ -70,18 +70,18 @@ def read_layer(fields: Fields, name: str, place: Callable[[str], str]) -> Draft:
 
 
 def _stage_names(fields: Fields) -> tuple[str, ...]:
-    """The stages in the order the document gives, else in that of the catalogue."""
-    there = tuple(stage for stage in STAGES if stage in fields.values)
+    """The stages in the order that the document gives, else in the order of the catalogue."""
+    held = tuple(stage for stage in STAGES if stage in fields.values)
     named = fields.strings("stages")
     if named is None:
-        if not there:
+        if not held:
             raise DocumentError(f"{fields.path.rstrip(' .')}: holds no stage", hint='such as "weights": [[…]]')
-        return there
+        return held
     for stage in named:
-        if stage not in there:
+        if stage not in held:
             hint = "leave it out of stages" if stage in STAGES else f"stages are {', '.join(STAGES)}"
             raise DocumentError(f"{fields.path}stages: names {stage!r}, which is not there", hint=hint)
-    for stage in there:
+    for stage in held:
         if named.count(stage) != 1:
             message = f"{fields.path}stages: names {stage!r} {named.count(stage)} times, it is there once"
             raise DocumentError(message, hint="name each stage once, or leave stages out")
@@ -96,7 +96,7 @@ def _array(value: Any, stage: str, where: str) -> Array:
 
 
 def _dtype(value: Any) -> str:
-    """The dtype that a value had in its file; JSON's numbers, and whole ones, are float64."""
+    """The dtype that a value had in its file; numbers from JSON and integers are float64."""
     keeps = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.dtype.itemsize < 8
     return f"float{value.dtype.itemsize * 8}" if keeps else "float64"
 
@@ -119,7 +119,7 @@ def _in_dtype(array: Array, value: Any, dtype: str, where: str) -> Array:
 
 
 def _counts(stages: tuple[Stage, ...], path: str) -> Mapping[str, int]:
-    """How many heads, queries, keys and features there are, each as all stages agree."""
+    """How many heads, queries, keys and features all stages agree on; DocumentError where two do not."""
     counts: dict[str, tuple[int, Stage]] = {}
     for stage in stages:
         kind = stage.kind

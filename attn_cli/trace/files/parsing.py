@@ -1,4 +1,4 @@
-"""JSON from bytes: the standard library's reader, with every way to be wrong said in a sentence."""
+"""JSON from bytes: the standard library's reader, with a plain sentence for every mistake."""
 
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 
 
 class _Repeated:
-    """Stands in the parsed value for an object that gives one key twice."""
+    """Takes the place of an object that gives one key twice."""
 
     def __init__(self, key: str) -> None:
         self.key = key
 
 
 def parse_json(data: bytes, name: str) -> Any:
-    """The value that JSON text stands for; the bare words NaN and Infinity are read as floats.
+    """The value of a JSON text; the bare words NaN, Infinity and -Infinity are read as floats.
 
-    DocumentError, with line and column or path, for text that is not UTF-8 or not JSON, or an object that gives a
-    key twice.
+    DocumentError, with line and column or path, for text that is not UTF-8 or not JSON, and for an object that gives
+    a key twice.
     """
     import json
 
@@ -31,9 +31,9 @@ def parse_json(data: bytes, name: str) -> Any:
 
     def object_of(pairs: list[tuple[str, Any]]) -> Any:
         nonlocal repeated
-        found = dict(pairs)
-        if len(found) == len(pairs):
-            return found
+        values = dict(pairs)
+        if len(values) == len(pairs):
+            return values
         repeated = True
         seen: set[str] = set()
         return _Repeated(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
@@ -45,7 +45,7 @@ def parse_json(data: bytes, name: str) -> Any:
     except RecursionError as error:
         message = f"{name}: lists or objects are nested too deeply"
         raise DocumentError(
-            message, hint="a document needs four levels at most: heads, rows, columns, numbers"
+            message, hint="a document nests four levels at most: heads, rows, columns, numbers"
         ) from error
     except ValueError as error:
         _refuse_long_number(text, name, error)
@@ -55,23 +55,23 @@ def parse_json(data: bytes, name: str) -> Any:
 
 
 def decoded(data: bytes, name: str) -> str:
-    """Text from UTF-8, a byte order mark at its start left out; DocumentError for any other encoding."""
+    """The text of UTF-8 bytes, without a byte order mark; DocumentError for any other encoding."""
     import json
 
     encoding = json.detect_encoding(data)
     if not encoding.startswith("utf-8"):
-        known = encoding.upper().removesuffix("-SIG")
-        raise DocumentError(f"{name}: is {known} text, expected UTF-8 (byte 0)", hint="save it again as UTF-8")
+        label = encoding.upper().removesuffix("-SIG")
+        raise DocumentError(f"{name}: is {label} text, expected UTF-8 (byte 0)", hint="save it again as UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        at = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
-        message = f"{name}: is not UTF-8 text: byte {at} is 0x{data[at]:02x}"
+        offset = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
+        message = f"{name}: is not UTF-8 text: byte {offset} is 0x{data[offset]:02x}"
         raise DocumentError(message, hint="save it again as UTF-8") from error
 
 
 def _not_json(error: "JSONDecodeError", name: str) -> DocumentError:
-    """Say what is wrong and where, in the same words under every version of Python."""
+    """The error with line and column, in the same words under every version of Python."""
     message, position = error.msg, error.pos
     before = error.doc[:position].rstrip()
     if before.endswith(",") and error.doc[position : position + 1] in ("]", "}"):  # up to Python 3.12
@@ -84,29 +84,29 @@ def _not_json(error: "JSONDecodeError", name: str) -> DocumentError:
 
 def _hint(message: str) -> str:
     if message.startswith("Extra data"):
-        return "a document is one JSON value; what follows it is too much"
+        return "a document is one JSON value: remove what follows it"
     if message.startswith(("Expecting property name", "Illegal trailing comma", "Expecting value")):
         return "JSON has no comments, no single quotes, and no comma after the last item"
-    return "mend the JSON there"
+    return "correct the JSON there"
 
 
 def _refuse_long_number(text: str, name: str, error: ValueError) -> NoReturn:
-    at = match.start() if (match := re.search(r"\d{4301}", text)) else 0
-    line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    start = match.start() if (match := re.search(r"\d{4301}", text)) else 0
+    line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
     message = f"{name}: line {line}, column {column}: a whole number of more than 4300 digits"
     raise DocumentError(message, hint="write numbers that a float can hold, up to 1.8e308") from error
 
 
 def _refuse_repeated(value: Any, name: str) -> NoReturn:
-    """Say where the first object stands that gives a key twice."""
+    """Raise DocumentError with the path of the first object that gives a key twice."""
     waiting: list[tuple[str, Any]] = [("", value)]
     while waiting:
-        path, found = waiting.pop()
-        if isinstance(found, _Repeated):
-            where = f"{path}.{found.key}".lstrip(".")
-            raise DocumentError(f"{name}: {where}: the key {found.key!r} is given twice", hint="keep one of them")
-        if isinstance(found, dict):
-            waiting += [(f"{path}.{key}".lstrip("."), item) for key, item in reversed(found.items())]
-        elif isinstance(found, list):
-            waiting += [(f"{path}[{place}]", item) for place, item in reversed(list(enumerate(found)))]
+        path, item = waiting.pop()
+        if isinstance(item, _Repeated):
+            where = f"{path}.{item.key}".lstrip(".")
+            raise DocumentError(f"{name}: {where}: the key {item.key!r} is given twice", hint="keep one of them")
+        if isinstance(item, dict):
+            waiting += [(f"{path}.{key}".lstrip("."), value) for key, value in reversed(item.items())]
+        elif isinstance(item, list):
+            waiting += [(f"{path}[{index}]", value) for index, value in reversed(list(enumerate(item)))]
     raise AssertionError("an object that repeats a key is in the value or in another such object")

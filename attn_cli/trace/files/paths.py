@@ -1,4 +1,4 @@
-"""Files of named arrays: `layers.0.weights` and its like, with the trace's own description or without."""
+"""Files of arrays named by path (`layers.0.weights`), with or without the description that attn writes."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,12 +16,12 @@ _WORDS = ("text", "mask", "positions", "dtype")
 
 
 def is_trace(keys: Iterable[str]) -> bool:
-    """Whether a file with these names of arrays, or keys of metadata, holds a trace."""
+    """Whether a file with arrays, or metadata, of these names holds a trace."""
     return any(key == "trace" or re.search(rf"(^|\.)layers\.\d+\.(.+\.)?({'|'.join(STAGES)})$", key) for key in keys)
 
 
 def described(text: str, arrays: Mapping[str, Array], name: str) -> dict[str, Any]:
-    """The document that a trace's description and its arrays make together."""
+    """The document that a trace's description and its arrays make."""
     document = parse_json(text.encode("utf-8", "surrogatepass"), f"{name}: trace")
     if not isinstance(document, dict) or not isinstance(document.get("layers"), list):
         raise DocumentError(f"{name}: trace: expected an object with layers", hint="write the trace again with attn")
@@ -31,18 +31,18 @@ def described(text: str, arrays: Mapping[str, Array], name: str) -> dict[str, An
             raise DocumentError(f"{name}: trace: layers: expected objects with a name", hint="write the trace again")
         for stage in STAGES:
             if stage in layer:
-                message = f"{name}: trace: {layer['name']} has {stage!r}, which belongs among the arrays"
+                message = f"{name}: trace: {layer['name']} has {stage!r}, which should be an array of the file"
                 raise DocumentError(message, hint="write the trace again with attn")
             if (array := left.pop(f"{layer['name']}.{stage}", None)) is not None:
                 layer[stage] = array
     if left:
         message = f"{name}: {next(iter(left))!r} belongs to no layer of the trace"
-        raise DocumentError(message, hint="leave it out, or leave out trace: arrays alone are read too")
+        raise DocumentError(message, hint="leave it out, or leave trace out: arrays alone are read too")
     return document
 
 
 def undescribed(arrays: Mapping[str, Array], settings: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The document that arrays named by path make, `settings` for all layers (`mask`) or for one (`layers.0.mask`)."""
+    """The document that arrays named by path make; `settings` are for all layers (`mask`) or one (`layers.0.mask`)."""
     layers: dict[str, dict[str, Any]] = {}
     document: dict[str, Any] = {}
     everywhere: dict[str, Any] = {}
@@ -65,7 +65,7 @@ def undescribed(arrays: Mapping[str, Array], settings: Mapping[str, Any], name: 
 
 
 def plain(array: Array, key: str, name: str) -> Any:
-    """A setting from NPZ as JSON would hold it."""
+    """A setting from an NPZ as a JSON value."""
     if array.dtype.kind == "U" and array.ndim < 2:
         return array.tolist()
     if array.ndim == 0 and array.dtype.kind in "fiu":
@@ -75,7 +75,7 @@ def plain(array: Array, key: str, name: str) -> Any:
 
 
 def unquoted(text: str, key: str) -> Any:
-    """A setting from the metadata of safetensors: JSON, or a bare word."""
+    """A setting from the metadata of a safetensors file: JSON, or a bare word."""
     import json
 
     try:
@@ -86,7 +86,7 @@ def unquoted(text: str, key: str) -> Any:
 
 
 def is_setting(key: str) -> bool:
-    """Whether an entry of an NPZ is a setting rather than the array of a stage."""
+    """Whether an entry of an NPZ is a setting, not the array of a stage."""
     return key in TOP or key.rpartition(".")[2] in SETTINGS
 
 
@@ -100,6 +100,6 @@ def _refuse(key: str, name: str) -> NoReturn:
 
 
 def _order(layer: str) -> tuple[bool, list[tuple[int, int, str]]]:
-    """Encoders first, numbers by size: layers.2 before layers.10."""
+    """A sorting key: encoders first, numbers by size (layers.2 before layers.10)."""
     parts = re.findall(r"\d+|\D+", layer)
     return not layer.startswith("encoder"), [(0, int(p[:18]), "") if p.isdecimal() else (1, 0, p) for p in parts]

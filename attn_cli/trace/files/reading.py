@@ -1,4 +1,4 @@
-"""A trace from the keys and values of a document, whichever container they came in."""
+"""A trace from the keys and values of a document, from any container."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,11 +18,11 @@ KEYS = (
     *IGNORED,
 )
 Place = Callable[[int, str, str], str]
-"""The path of a stage, from its layer's place, its layer's name and its own."""
+"""The path of a stage for messages, from the layer's index, the layer's name and the stage's name."""
 
 
 def read_trace(document: Mapping[str, Any], name: str, place: Place) -> Trace:
-    """The trace, what the document leaves out filled in from its arrays; DocumentError names the path of a fault."""
+    """The trace; what the document leaves out comes from its arrays. DocumentError names the path of a mistake."""
     fields = Fields(document, f"{name}: ")
     fields.only(KEYS)
     _check_format(document, name)
@@ -47,7 +47,7 @@ def read_trace(document: Mapping[str, Any], name: str, place: Place) -> Trace:
 def _check_format(document: Mapping[str, Any], name: str) -> None:
     form, version = document.get("format", FORMAT), document.get("version", VERSION)
     if form != FORMAT:
-        hint = "of what attn writes, traces alone are read back: attn explain … --json"
+        hint = "attn reads back traces alone: attn explain … --json"
         raise DocumentError(f"{name}: format: expected {FORMAT!r}, found {quoted(form)}", hint=hint)
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise DocumentError(
@@ -60,18 +60,18 @@ def _check_format(document: Mapping[str, Any], name: str) -> None:
 
 def _drafts(layers: Any, name: str, place: Place) -> list[Draft]:
     if not isinstance(layers, list) or not layers:
-        there = "an empty list" if layers == [] else quoted(layers)
-        raise DocumentError(
-            f"{name}: layers: expected a list of layers, found {there}", hint='such as [{"weights": …}]'
-        )
+        held = "an empty list" if layers == [] else quoted(layers)
+        raise DocumentError(f"{name}: layers: expected a list of layers, found {held}", hint='such as [{"weights": …}]')
     drafts: list[Draft] = []
     for number, layer in enumerate(layers):
         if not isinstance(layer, dict):
             message = f"{name}: layers[{number}]: expected an object, found {quoted(layer)}"
             raise DocumentError(message, hint='such as {"weights": [[…]]}')
         fields = Fields(layer, f"{name}: layers[{number}].")
-        own = fields.word("name", f"layers.{number}")
-        if any(draft.name == own for draft in drafts):
-            raise DocumentError(f"{fields.path}name: {own!r} is the name of two layers", hint="give each its own name")
-        drafts.append(read_layer(fields, own, partial(place, number, own)))
+        layer_name = fields.word("name", f"layers.{number}")
+        if any(draft.name == layer_name for draft in drafts):
+            raise DocumentError(
+                f"{fields.path}name: {layer_name!r} is the name of two layers", hint="give each its own name"
+            )
+        drafts.append(read_layer(fields, layer_name, partial(place, number, layer_name)))
     return drafts

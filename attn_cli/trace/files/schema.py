@@ -16,7 +16,7 @@ _INDICES = {"type": "array", "items": _INDEX, "uniqueItems": True}
 
 
 def trace_schema() -> dict[str, Any]:
-    """JSON Schema, draft 2020-12; what it accepts has still to fit together in its shapes."""
+    """The schema, JSON Schema draft 2020-12. It cannot say that shapes must fit together; the reader checks that."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "attn trace",
@@ -77,7 +77,7 @@ def _layer() -> dict[str, Any]:
 
 
 def _stage(name: str, kind: StageKind) -> dict[str, Any]:
-    """One list a head, one list a row; stages with heads may be the one head's matrix alone."""
+    """A list for each head, and in it a list for each row; with one head the matrix alone is enough."""
     cells: dict[str, Any] = {"$ref": f"#/$defs/{'hidden' if name == 'masked' else 'number'}"}
     for _ in range(2 if kind.columns else 1):
         cells = {"type": "array", "items": cells, "minItems": 1}

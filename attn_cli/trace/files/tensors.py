@@ -1,4 +1,4 @@
-"""safetensors: read through the library, which validates; written here, so that the same input gives the same bytes."""
+"""safetensors files: the library reads and validates them; written here, so that equal input gives equal bytes."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -34,21 +34,21 @@ _NAMES = MappingProxyType({dtype: name for name, dtype in _DTYPES.items() if nam
 def read_safetensors(data: bytes, name: str) -> tuple[dict[str, Array], dict[str, str]]:
     """The arrays by name, read-only, and the metadata; bfloat16 is widened to float32, which holds it exactly.
 
-    Where all arrays of a layer in a file without `trace` are bfloat16, the metadata says so as `layers.0.dtype`.
-    DocumentError for a damaged file and for dtypes that NumPy has not.
+    In a file without `trace`, metadata `layers.0.dtype` is added for a layer whose arrays are all bfloat16.
+    DocumentError for a damaged file and for dtypes that NumPy does not have.
     """
     from safetensors import SafetensorError, deserialize
 
     try:
-        found: list[tuple[str, dict[str, Any]]] = deserialize(data)  # type: ignore[no-untyped-call]
+        entries: list[tuple[str, dict[str, Any]]] = deserialize(data)  # type: ignore[no-untyped-call]
     except SafetensorError as error:
-        hint = "it may have been cut off on its way here: write or copy it again"
+        hint = "it may have been cut off while it was copied: write or copy it again"
         raise DocumentError(f"{name}: is a damaged safetensors file: {error}", hint=hint) from error
     header = parse_json(data[8 : 8 + int.from_bytes(data[:8], "little")], name)
     metadata: dict[str, str] = header.get("__metadata__") or {}
-    # In the order of the file, as its writer had it.
-    places = {key: entry["data_offsets"] for key, entry in header.items() if key != "__metadata__"}
-    tensors = sorted(found, key=lambda item: places[item[0]])
+    # In the order of the file.
+    offsets = {key: entry["data_offsets"] for key, entry in header.items() if key != "__metadata__"}
+    tensors = sorted(entries, key=lambda entry: offsets[entry[0]])
     arrays = {key: _array(tensor, f"{name}: {key}") for key, tensor in tensors}
     if "trace" not in metadata:
         metadata = _layers_of_bfloat16({key: tensor["dtype"] for key, tensor in tensors}) | metadata
@@ -56,7 +56,7 @@ def read_safetensors(data: bytes, name: str) -> tuple[dict[str, Array], dict[str
 
 
 def write_safetensors(arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
-    """A safetensors file of these arrays of numbers or truth values, wide dtypes first so that all are aligned."""
+    """A safetensors file of these arrays of numbers or booleans, wide dtypes first so that all are aligned."""
     import json
 
     plain = {key: np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C") for key, array in arrays.items()}
@@ -84,10 +84,10 @@ def _array(tensor: Mapping[str, Any], where: str) -> Array:
 
 
 def _layers_of_bfloat16(dtypes: Mapping[str, str]) -> dict[str, str]:
-    """`layers.0.dtype` → bfloat16 for each layer whose stages are all stored so."""
+    """`layers.0.dtype`: bfloat16 for each layer whose stages are all stored as bfloat16."""
     layers: dict[str, set[str]] = {}
     for key, dtype in dtypes.items():
         layer, _, stage = key.rpartition(".")
         if layer and stage in STAGES:
             layers.setdefault(layer, set()).add(dtype)
-    return {f"{layer}.dtype": "bfloat16" for layer, found in layers.items() if found == {"BF16"}}
+    return {f"{layer}.dtype": "bfloat16" for layer, stored in layers.items() if stored == {"BF16"}}

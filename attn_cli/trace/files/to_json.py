@@ -1,4 +1,4 @@
-"""A trace as JSON on one line, one matrix written at a time."""
+"""A trace as JSON on one line, written matrix by matrix."""
 
 import math
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from attn_cli.trace.files.describe import describe, numbers
 from attn_cli.trace.trace import Array, Trace
 
 MOST_NUMBERS = 50_000_000
-"""More numbers than this are a matter for NPZ."""
+"""The most numbers that are written as JSON; NPZ takes more."""
 
 
 def trace_to_json(trace: Trace) -> bytes:
-    """The trace as one line of JSON; AttnError above `MOST_NUMBERS`, with NPZ as the way out."""
+    """The trace as one line of JSON; AttnError above `MOST_NUMBERS`."""
     count = sum(stage.array.size for layer in trace.layers for stage in layer.stages)
     if count > MOST_NUMBERS:
         message = f"{count:,} numbers are too many for JSON, {MOST_NUMBERS:,} are the most"
@@ -25,7 +25,7 @@ def trace_to_json(trace: Trace) -> bytes:
 
 
 def _pieces(trace: Trace) -> Iterator[bytes]:
-    """The bytes in their order, to be joined once: a large trace is copied no more than it must be."""
+    """The bytes in order, to be joined once: a large trace is copied no more often than it must be."""
     described = describe(trace)
     for opening, (key, value) in zip(_before(b"{"), described.items(), strict=False):
         yield b'%s"%s":' % (opening, key.encode())
@@ -43,7 +43,7 @@ def _pieces(trace: Trace) -> Iterator[bytes]:
 
 
 def json_of(array: Array, *, hidden: bool = False) -> Iterator[bytes]:
-    """Numbers in their shortest exact form; NaN and infinities as words, −∞ as null where that means `hidden`."""
+    """Numbers in their shortest exact form; NaN and infinities as words, −∞ as null for `hidden` cells."""
     if array.ndim > 2:
         for start, matrix in zip(_before(b"["), array, strict=False):
             yield start
@@ -53,18 +53,19 @@ def json_of(array: Array, *, hidden: bool = False) -> Iterator[bytes]:
     import orjson
 
     text = orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY)
-    # orjson writes null for every number that JSON has not, in the order in which they come.
-    odd = array[~np.isfinite(array)]
-    if not odd.size or (hidden and np.isneginf(odd).all()):
+    # orjson writes null for NaN and infinities, in the order of the array.
+    nonfinite = array[~np.isfinite(array)]
+    if not nonfinite.size or (hidden and np.isneginf(nonfinite).all()):
         yield text
         return
-    for part, word in zip(text.split(b"null"), [*(_word(value, hidden) for value in odd.tolist()), b""], strict=True):
-        yield part
+    words = [*(_word(value, hidden) for value in nonfinite.tolist()), b""]
+    for before, word in zip(text.split(b"null"), words, strict=True):
+        yield before
         yield word
 
 
 def dumped(value: Any) -> bytes:
-    """JSON of anything but arrays; what orjson refuses, lone surrogates and long whole numbers, is written too."""
+    """JSON of anything but arrays, with the lone surrogates and long integers that orjson refuses."""
     import json
 
     import orjson
@@ -77,14 +78,14 @@ def dumped(value: Any) -> bytes:
         if isinstance(value, list | tuple):
             return b"[" + b",".join(map(dumped, value)) + b"]"
         if isinstance(value, str):
-            # Two halves of a pair side by side would be read back as the one character that they make.
+            # Two halves of a surrogate pair side by side are read back as one character, so write that character.
             joined = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
             return dumped(joined) if joined != value else json.dumps(value).encode()
         return json.dumps(value).encode()
 
 
 def worded(value: Any) -> Any:
-    """Plain values with NaN and infinities as words, for what is not a trace."""
+    """Plain values with NaN and infinities as words, for results that are not traces."""
     if isinstance(value, float) and not math.isfinite(value):
         return _word(value, hidden=False)[1:-1].decode()
     if isinstance(value, dict):
@@ -93,7 +94,7 @@ def worded(value: Any) -> Any:
 
 
 def _before(bracket: bytes) -> Iterator[bytes]:
-    """What comes before each item: the bracket, then commas."""
+    """The separators before items: the bracket, then commas."""
     return chain([bracket], repeat(b","))
 
 

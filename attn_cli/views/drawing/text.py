@@ -84,10 +84,11 @@ def wrap(text: str, width: int, hanging: int = 0) -> Iterator[str]:
             yield line.rstrip(" ")
             line, used = " " * hanging, hanging
             word, space = word.lstrip(" "), 0  # noqa: PLW2901
-        while used + cells(word) > width:
-            head = _head(word, width - used)
-            yield line + isolated(head)
-            line, used, word, space = " " * hanging, hanging, word[len(head) :], 0  # noqa: PLW2901
+        if used + cells(word) > width:
+            *heads, word = _pieces(word, width - used, width - hanging)  # noqa: PLW2901
+            for head in heads:
+                yield line + isolated(head)
+                line, used, space = " " * hanging, hanging, 0
         line += word[:space] + isolated(word[space:])
         used += cells(word)
     if used or not text:
@@ -146,12 +147,20 @@ def _words(text: str) -> Iterator[str]:
             start = end
 
 
-def _head(word: str, width: int) -> str:
-    """As many whole clusters as fit, at least one."""
-    taken, used = "", 0
+def _pieces(word: str, first: int, later: int) -> Iterator[str]:
+    """The word in pieces of whole clusters, the first at most `first` cells wide, others `later`; the last has room."""
+    if _SIMPLE.fullmatch(word) and min(first, later) > 0:
+        yield word[:first]
+        for start in range(first, len(word), later):
+            yield word[start : start + later]
+        return
+    piece, used, room = "", 0, first
     for cluster in clusters(word):
-        used += cells(cluster)
-        if taken and used > width:
-            break
-        taken += cluster
-    return taken
+        width = cells(cluster)
+        if piece and used + width > room:
+            yield piece
+            piece, used, room = "", 0, later
+        piece, used = piece + cluster, used + width
+    yield piece
+    if used > room:  # one cluster that is wider than a line
+        yield ""

@@ -13,7 +13,7 @@ from attn_cli.analysis.check.precision import precisions
 from attn_cli.analysis.check.reading import declared_by, read_dump, shown
 from attn_cli.core.spec import parse_mask, parse_scale
 from attn_cli.errors import DocumentError, UsageError
-from attn_cli.trace.files.archives import write_npz
+from attn_cli.trace.files.npz import write_npz
 from attn_cli.trace.trace import Array
 from attn_cli.views.page import Listing
 from attn_cli.views.pages.check import check_page, spans, verdict

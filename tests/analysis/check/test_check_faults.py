@@ -13,8 +13,8 @@ from attn_cli.analysis.check.reading import read_dump
 from attn_cli.core.attention import attend
 from attn_cli.core.masks import Causal
 from attn_cli.core.spec import Spec
-from attn_cli.trace.files.archives import write_npz
 from attn_cli.trace.files.codec import trace_to_json
+from attn_cli.trace.files.npz import write_npz
 from attn_cli.trace.trace import Array, Trace
 
 DTYPES = ("float64", "float32", "float16")

@@ -14,8 +14,8 @@ from attn_cli.core.attention import Projections, attend
 from attn_cli.core.masks import Causal, Chunked, Local, Mask, NoMask, Prefix, Sliding
 from attn_cli.core.positions import Alibi, NoPositions, Positions, Rope, Sinusoidal
 from attn_cli.core.spec import Extras, Spec
-from attn_cli.trace.files.archives import write_npz
 from attn_cli.trace.files.codec import trace_to_json, trace_to_npz, trace_to_safetensors
+from attn_cli.trace.files.npz import write_npz
 from attn_cli.trace.trace import Array, Layer, Trace
 
 MASKS: list[Mask] = [NoMask(), Causal(), Causal("start"), Sliding(2), Local(2), Prefix(2), Chunked(2)]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from attn_cli import explain
 from attn_cli.errors import UsageError
 from attn_cli.models.explain import run_model
 from attn_cli.models.layer_names import layer_names
@@ -14,7 +15,6 @@ from attn_cli.models.model import open_model
 from attn_cli.models.parameters import UNSAID, layer_parameters
 from attn_cli.models.request import ModelRequest
 from attn_cli.sources.documents.writing import WRITERS
-from attn_cli.sources.explain import explain
 from tests.parity.models.cases import TARGET, TEXTS
 from tests.parity.models.test_models import CASES, figures
 from tests.parity.models.weights import write_folder

@@ -284,7 +284,7 @@ def test_what_libraries_write_into_the_metadata_is_no_key(tmp_path: Path) -> Non
 def test_the_content_decides_and_not_the_suffix(tmp_path: Path) -> None:
     path = tmp_path / "document.json"
     path.write_bytes(as_npz(a_document()))
-    from attn_cli.sources.explain import explain
+    from attn_cli import explain
 
     same(explain(weights=str(path)).layers[0], layer_of(a_document(), tmp_path))
 

@@ -45,7 +45,7 @@ WRONG: list[tuple[Document, str]] = [
     (a_document(embeddings=None), "lacks embeddings or X"),
     (a_document(W_K=None), "lacks W_K"),
     (a_document(W_Q=None, W_K=None, W_V=None), "lacks W_Q"),
-    ({"tokens": ["a"]}, "holds nothing that attention could start from"),
+    ({"tokens": ["a"]}, "holds nothing that attention can start from"),
     ({"Q": Q, "V": Q}, "lacks K"),
     ({"K_rotated": Q, "V": Q}, "lacks Q"),
     (a_document(heads=0), "heads: expected a whole number from 1, found 0"),
@@ -79,9 +79,9 @@ WRONG: list[tuple[Document, str]] = [
     (a_document(**X | {"X": numbers(2, 5, 7)}), "X: batch of 2"),
     (a_document(W_Q=numbers(6, 3)), "W_Q does not fit X: X is 5×7, W_Q is 6×3"),
     (a_document(W_K=numbers(7, 5)), "Q and K do not fit: Q is 1×5×3, and K is 1×5×5"),
-    (a_document(W_Q=numbers(2, 7, 3), heads=3), "heads: 3 are stated, and the arrays hold 2"),
+    (a_document(W_Q=numbers(2, 7, 3), heads=3), "heads is 3, and the arrays hold 2"),
     (a_document(W_Q=numbers(2, 7, 3), W_K=numbers(3, 7, 3)), "2 heads cannot share 3"),
-    ({"Q": Q, "K": Q, "heads": 2}, "heads: 2 are stated, and the arrays hold 1"),
+    ({"Q": Q, "K": Q, "heads": 2}, "heads is 2, and the arrays hold 1"),
     ({"Q": numbers(2, 3, 5, 2), "K": Q}, "Q: batch of 2"),
     ({"Q": numbers(2, 5, 2), "K": numbers(3, 5, 2)}, "2 heads cannot share 3"),
     ({"Q": numbers(5, 2), "K": numbers(5, 3)}, "Q and K do not fit: Q is 1×5×2, and K is 1×5×3"),
@@ -181,7 +181,7 @@ def test_a_matrix_with_a_batch_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    from attn_cli.sources.explain import explain
+    from attn_cli import explain
 
     with pytest.raises(DocumentError, match="no such file"):
         explain(weights=str(tmp_path / "none.json"))

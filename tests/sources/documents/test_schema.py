@@ -48,7 +48,7 @@ UNSEEN = (
     "integers 0 and 1",
     "missing",
     "fit",
-    "stated",
+    "heads is",
     "keys",
     "d_k, or a scale",
     "no vector",

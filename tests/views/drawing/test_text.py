@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import unicodedata
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -126,3 +127,12 @@ def test_the_signs_of_our_own_pages_need_no_library_for_clusters() -> None:
     made = f"from attn_cli.views.drawing.text import safe, pad; pad(safe({signs!a}), 9)"
     code = f"import sys; {made}; print('regex' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize("word", ["x" * 400_000, "é" * 100_000 + "世" * 100_000, "ש" * 100_000])
+def test_a_word_of_a_megabyte_is_wrapped_in_linear_time(word: str) -> None:
+    start = process_time()
+    lines = list(wrap(word, 80))
+    assert process_time() - start < 4  # in quadratic time it takes a minute
+    assert all(cells(line.replace(MARK, "")) <= 80 for line in lines)
+    assert "".join(lines).replace(MARK, "") == word

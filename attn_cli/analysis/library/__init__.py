@@ -1,0 +1,1 @@
+"""The public functions: what `from attn_cli import …` offers besides `attend`."""

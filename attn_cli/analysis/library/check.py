@@ -1,0 +1,48 @@
+"""check(): whether the attention in a trace or a dump is sound."""
+
+from collections.abc import Mapping
+from os import PathLike, fspath
+from typing import Any
+
+from attn_cli.analysis.check.check import CheckReport
+from attn_cli.analysis.check.check import check as report_of
+from attn_cli.analysis.check.reading import declared_by, read_dump
+from attn_cli.analysis.library.selection import spelled
+from attn_cli.sources.documents.files import read_bytes
+from attn_cli.sources.documents.reading import from_mapping, read_parameters
+from attn_cli.sources.request import Request
+from attn_cli.trace.trace import Trace
+
+
+def check(
+    dump: Trace | str | PathLike[str] | Mapping[str, Any],
+    *,
+    mask: str | None = None,
+    positions: str | None = None,
+    scale: str | float | None = None,
+    softcap: str | float | None = None,
+    matrix_stage: str | None = None,
+    recompute: bool = False,
+) -> CheckReport:
+    """What is wrong with the attention in a dump, as `attn check` reports it: every stored stage against the others.
+
+    `dump` is a Trace, the path of a file (.json, .npz, .npy, .csv, .safetensors), or the keys and values of a document
+    ({"Q": …, "K": …, "weights": …, "mask": "causal"}) with shapes as in `explain`. `mask`, `positions`, `scale` and
+    `softcap` say what the dump should be, whatever it says itself. `matrix_stage` ("weights" or "scores") says what a
+    bare matrix holds. With `recompute` the report's `errors` give the largest error of each stage, in float64.
+
+    The report's `findings` are faults and remarks, each with a code, the layer, the heads, a cell and a cause; `faults`
+    counts the faults, `checks` lists what was compared. NaN and infinities are findings, not errors.
+
+    Raises DocumentError where the file or mapping is not a document, UsageError for a setting that is misspelled.
+    """
+    declared = declared_by(mask, positions, spelled(scale), spelled(softcap))
+    if isinstance(dump, Mapping):
+        document = from_mapping(dump, "dump")
+        request = Request(weights="dump", allow_nonfinite=True)
+        found = document if isinstance(document, Trace) else read_parameters(request, document, "dump")
+    elif isinstance(dump, Trace):
+        found = dump
+    else:
+        found = read_dump(read_bytes(fspath(dump)), fspath(dump), matrix_stage)
+    return report_of(found, declared, recompute=recompute)
