@@ -14,6 +14,10 @@ def main() -> None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         # Imported modules stay: searching them for garbage again and again takes longer than the attention itself.
         gc.set_threshold(100_000)
+        if not sys.warnoptions and os.environ.get("ATTN_DEBUG", "0") in ("", "0"):
+            import warnings
+
+            warnings.simplefilter("ignore")  # notes say what a reader should know; warnings are for developers
         from attn_cli.cli.boundary import run
 
         # Everything is written: tearing down all modules would take longer than the attention itself.
@@ -40,7 +44,7 @@ def _interrupted() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.stderr.write("attn: interrupted")
+        sys.stderr.write("attn: interrupted\n")
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
         pass  # a stream that is closed, or not a file

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from attn_cli.analysis.aligning import aligned_positions
+from attn_cli.analysis.unpaired import refuse_average, unpaired_heads
 from attn_cli.errors import SelectionError
 from attn_cli.trace.trace import Array, Layer, Stage, Trace
 
@@ -77,9 +78,14 @@ class Comparison:
 
 
 def compare(a: Trace, b: Trace) -> Comparison:
-    """Compare every stage that both traces have, over aligned tokens; SelectionError if they share none.
+    """The differences between two traces, stage by stage and head by head, over the tokens that they share.
 
-    Layers and heads are paired by name, or in order if they share no name, as when two heads are compared.
+    Layers and heads are paired by name; where no name is in both, as when two heads are compared, in their order. What
+    has no partner is named in `left_out`. Differences are B − A, in the unit of each stage; `largest` is their maximum,
+    and `first(tolerance)` the first stage that differs by more. Heads are ranked by the mean Jensen-Shannon divergence
+    of their rows, in nats (0 to ln 2).
+
+    Raises SelectionError where the traces have nothing in common, or one holds the average over the other's heads.
     """
     layers = list(_layers(a, b))
     stages: list[Difference] = []
@@ -91,6 +97,8 @@ def compare(a: Trace, b: Trace) -> Comparison:
     for in_a, in_b in layers:
         queries = aligned_positions(in_a.query_tokens, in_b.query_tokens)
         keys = aligned_positions(in_a.key_tokens, in_b.key_tokens)
+        refuse_average(in_a, in_b)
+        left_out += unpaired_heads(in_a, in_b)
         settings += _settings(in_a, in_b)
         for stage in in_a.stages:
             if stage.name not in in_b:

@@ -11,6 +11,7 @@ import typer
 
 from attn_cli.cli.help import examples
 from attn_cli.errors import AttnError
+from attn_cli.sources.documents.files import forget_read
 
 EXAMPLE = '"Transformers are amazing"'
 LONGEST = 500
@@ -19,6 +20,7 @@ LONGEST = 500
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code; only KeyboardInterrupt goes further."""
     stdout = sys.stdout
+    forget_read()
     try:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):

@@ -29,6 +29,14 @@ MatrixStage = Annotated[
         autocompletion=completing("matrix_stages"),
     ),
 ]
+MaxBytes = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        parser=whole(1, 2**62),
+        help="The most bytes to read from FILE and to unpack from an NPZ. Default: 1 GB from a pipe or unpacked.",
+    ),
+]
 Color = Annotated[
     str,
     typer.Option(
@@ -86,6 +94,7 @@ class InputOptions:
     seed: Annotated[
         int | None, typer.Option(metavar="N", parser=any_whole, help="Seed of the random numbers. Default: 0.")
     ] = None
+    max_bytes: MaxBytes = None
 
 
 @dataclass(frozen=True, repr=False)

@@ -4,8 +4,9 @@ import errno
 import os
 import stat
 import sys
-from contextlib import suppress
-from typing import TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
 
 from attn_cli.errors import AttnError
 
@@ -56,16 +57,47 @@ def _mode(path: str) -> int:
 def _replace(target: str, data: bytes, mode: int) -> None:
     """Write a temporary file beside the target, then rename it over the target."""
     temporary = os.path.join(os.path.dirname(target), f".attn-{os.urandom(8).hex()}")
+    with _signals_as_exceptions():
+        try:
+            with open(temporary, "xb") as stream:
+                stream.write(data)
+            if mode:
+                os.chmod(temporary, stat.S_IMODE(mode))
+            os.replace(temporary, target)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+
+class _EndedBySignal(BaseException):
+    """A signal that ends the process has arrived; its number is the argument."""
+
+
+@contextmanager
+def _signals_as_exceptions() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as an exception, so that it can clean up, and then the process."""
+    import signal
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not end the cleaning up
+        raise _EndedBySignal(number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before: dict[int, Any] = {}
     try:
-        with open(temporary, "xb") as stream:
-            stream.write(data)
-        if mode:
-            os.chmod(temporary, stat.S_IMODE(mode))
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+        for number in numbers:
+            if signal.getsignal(number) == signal.SIG_DFL:
+                with suppress(ValueError):  # not in the main thread
+                    before[number] = signal.signal(number, end)
+        yield
+    except _EndedBySignal as ended:
+        number = int(ended.args[0])
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def write_stdout(data: bytes) -> None:

@@ -12,6 +12,7 @@ from attn_cli.cli.choices import require
 from attn_cli.cli.options import ShowOptions
 from attn_cli.cli.output import color_system, height, width, write_file, write_stdout
 from attn_cli.errors import UsageError
+from attn_cli.sources.documents.files import was_read
 from attn_cli.trace.trace import Trace
 from attn_cli.views.display import Display
 
@@ -114,7 +115,7 @@ BINARY = ("npz", "safetensors")
 def deliver(result: Result) -> None:
     """Write the result to the file, or to standard output."""
     name = format_of(result.show.format, result.show.json, result.show.output)
-    if name in BINARY and not result.show.output and sys.stdout.isatty():
+    if name in BINARY and not result.show.output and sys.stdout is not None and sys.stdout.isatty():
         raise UsageError(f"{name} is not for a terminal", hint=f"write a file with -o trace.{name}")
     data = FORMATS[name].render(result)
     put(data, result.show.output, quiet=result.show.quiet)
@@ -125,6 +126,8 @@ def put(data: bytes, path: str | None, *, quiet: bool) -> None:
     if path is None:
         write_stdout(data)
         return
+    if was_read(path):
+        raise UsageError(f"-o {path}: is an input of this run", hint="choose another name, to keep the input")
     write_file(path, data)
     if not quiet:
         print(f"attn: wrote {path!r}, {size(len(data))}", file=sys.stderr)

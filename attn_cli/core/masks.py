@@ -6,7 +6,10 @@ from typing import Literal
 
 import numpy as np
 
+from attn_cli.errors import SpecError
 from attn_cli.trace.trace import Array
+
+_PACKED = "give the length of each text: packed:3,3 is two texts of 3 tokens"
 
 
 class Mask:
@@ -88,6 +91,24 @@ class Chunked(Mask):
         return np.asarray((key <= query) & (key // self.size == query // self.size))
 
 
+@dataclass(frozen=True)
+class Packed(Mask):
+    """Several texts in one sequence, causal within each; `lengths` are their tokens, in order."""
+
+    lengths: tuple[int, ...]
+
+    def sees(self, query: Array, key: Array) -> Array:
+        ends = np.cumsum(self.lengths)
+        text, others = (np.searchsorted(ends, index, side="right") for index in (query, key))
+        return np.asarray((key <= query) & (text == others))
+
+    def visible(self, rows: slice, queries: int, keys: int) -> Array | None:
+        if sum(self.lengths) != keys:
+            texts = ",".join(map(str, self.lengths))
+            raise SpecError(f"packed:{texts} is {sum(self.lengths)} tokens, and there are {keys} keys", hint=_PACKED)
+        return super().visible(rows, queries, keys)
+
+
 MASKS = MappingProxyType(
     {
         "none": NoMask,
@@ -96,5 +117,6 @@ MASKS = MappingProxyType(
         "local": Local,
         "prefix": Prefix,
         "chunked": Chunked,
+        "packed": Packed,
     }
 )

@@ -45,8 +45,11 @@ def parse(text: str, table: Table, what: str) -> Any:
     given: dict[str, Any] = {}
     for place, part in enumerate(rest.split(",") if colon else []):
         key, sign, value = part.partition("=")
-        if not sign and place == 0:
+        if not sign and (place == 0 or _is_list(kind)):
             key, value = next(iter(slots), ""), part
+            if place and key in given:
+                given[key] += _value(value, get_type_hints(kind)[key], f"{what} {text!r}", hint)
+                continue
         if key not in slots or key in given:
             raise SpecError(f"{what} {text!r}: {part!r} is not a field of {name}", hint=hint)
         given[key] = _value(value, get_type_hints(kind)[key], f"{what} {text!r}", hint)
@@ -64,8 +67,14 @@ def spell(variant: Any, table: Table) -> str:
         value = getattr(variant, field.name)
         if value != field.default:
             word = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+            word = ",".join(map(str, value)) if isinstance(value, tuple) else word
             parts.append(word if place == 0 else f"{field.name}={word}")
     return name + (":" + ",".join(parts) if parts else "")
+
+
+def _is_list(kind: type) -> bool:
+    """Whether the first field of a variant takes several values, `packed:3,3`."""
+    return get_origin(next(iter(get_type_hints(kind).values()), None)) is tuple
 
 
 def _kinds(hint: Any) -> tuple[Any, ...]:
@@ -76,6 +85,7 @@ def _kinds(hint: Any) -> tuple[Any, ...]:
 def _placeholder(field: "Field[Any]", kind: type, place: int) -> str:
     hint = get_type_hints(kind)[field.name]
     word = "|".join(map(str, get_args(hint))) if get_origin(hint) is Literal else field.name.upper()
+    word = f"{word.removesuffix('S')},…" if get_origin(hint) is tuple else word
     word = f":{word}" if place == 0 else f",{field.name}={word}"
     return word if field.default is MISSING else f"[{word}]"
 
@@ -90,7 +100,7 @@ def _value(text: str, hint: Any, where: str, help_: str) -> Any:
         return positive(text, where, help_)
     if not (text.isascii() and text.isdigit() and 0 < len(text.lstrip("0")) < 10):
         raise SpecError(f"{where}: expected a whole number from 1, found {text!r}", hint=help_)
-    return int(text)
+    return (int(text),) if get_origin(hint) is tuple else int(text)
 
 
 def positive(text: str | float, where: str, help_: str) -> float:

@@ -10,10 +10,11 @@ from attn_cli.errors import DocumentError, SelectionError
 from attn_cli.sources.documents.files import read_bytes
 from attn_cli.sources.documents.parameters import Parameters, draw
 from attn_cli.sources.documents.settings import within
-from attn_cli.sources.remarks import remarks
+from attn_cli.sources.remarks import SUMS, remarks, sums_note
 from attn_cli.sources.request import Request
 from attn_cli.sources.selection import Selection
 from attn_cli.sources.tokenizers import tokenize
+from attn_cli.sources.whatif import SET_ROWS
 from attn_cli.trace.stages import PARTS, STAGES
 from attn_cli.trace.trace import Layer, Trace, aligned
 
@@ -66,7 +67,8 @@ def read(request: Request) -> Trace | Parameters:
     """A trace, as it is or restarted under other settings, or parameters ready for attend()."""
     overrides = request.overrides()
     if request.weights is None:
-        request.refuse("there is no document", unknown=request.unknown, **{"as": request.matrix_stage})
+        without = {"as": request.matrix_stage, "max_bytes": request.max_bytes}
+        request.refuse("there is no document", unknown=request.unknown, **without)
         if request.text is None:
             raise DocumentError("there is no text", hint='attn explain "Transformers are amazing", or - to read a pipe')
         tokens = request.kept(tokenize(request.text, request.tokenizer or "word"))
@@ -80,13 +82,19 @@ def read(request: Request) -> Trace | Parameters:
     if request.text is None and request.context is None:
         request.refuse("there is no TEXT to cut", tokenizer=request.tokenizer)
     # Imported here, since random numbers need no reader of documents.
-    from attn_cli.sources.documents.reading import from_mapping, read_document, read_parameters
+    from attn_cli.sources.documents.reading import from_mapping, is_known, read_document
+    from attn_cli.sources.documents.to_parameters import read_parameters
     from attn_cli.sources.restart import restart
 
     if request.document is not None:
         document = from_mapping(request.document, request.name)
     else:
-        document = read_document(read_bytes(request.weights), request.name, request.matrix_stage)
+        document = read_document(
+            read_bytes(request.weights, max_bytes=request.max_bytes, known=is_known),
+            request.name,
+            request.matrix_stage,
+            request.max_bytes,
+        )
     if not isinstance(document, Trace):
         return read_parameters(request, document, request.name).changed(request.what_if)
     request.refuse("a trace names its stages", **{"as": request.matrix_stage})
@@ -94,7 +102,7 @@ def read(request: Request) -> Trace | Parameters:
     request.refuse("a trace holds all tokens' numbers", without_token=request.what_if.without_tokens or None)
     request.refuse("a trace is already cut into heads", heads=request.heads, kv_heads=request.kv_heads)
     trace = within(request.name, lambda trace: restart(trace, overrides, request.what_if), document)
-    return _relabelled(trace, request)
+    return _relabelled(_with_sums(trace), request)
 
 
 def _attended(request: Request, parameters: Parameters, stages: Collection[str] | None) -> Trace:
@@ -105,14 +113,22 @@ def _attended(request: Request, parameters: Parameters, stages: Collection[str] 
     bias = parameters.extras.bias
     if bias is not None and bias.min() <= VERY_NEGATIVE:
         notes.append(f"attn_mask adds {bias.min():g} to some scores: that is a bias, not a mask; null or −∞ hides")
+    sums = () if any("weights[" in put for put in request.what_if.puts) else sums_note((layer,))
     return Trace(
         tokens=parameters.tokens,
         context_tokens=parameters.context_tokens,
         layers=(layer,),
         source=_source(request),
         text=request.text,
-        notes=(*notes, *request.what_if.notes, *left_out, *remarks(layer)),
+        notes=(*notes, *parameters.notes, *request.what_if.notes, *left_out, *remarks(layer), *sums),
     )
+
+
+def _with_sums(trace: Trace) -> Trace:
+    """The trace with a note on rows of weights that do not sum to 1, unless one of its notes says so."""
+    if any(note.startswith((SUMS, SET_ROWS)) for note in trace.notes):
+        return trace
+    return replace(trace, notes=trace.notes + sums_note(trace.layers))
 
 
 def _source(request: Request) -> dict[str, Any]:

@@ -1,9 +1,15 @@
-"""Notes on a layer's numbers: stages with NaN or infinities, queries that see no key."""
+"""Notes on the numbers of layers: NaN, queries that see no key, rows of weights that do not sum to 1."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from attn_cli.trace.trace import Layer
 
+ROUNDING = 0.01
+"""How far from 1 the sum of a row of rounded weights may be."""
+SUMS = "rows of weights do not sum to 1:"
+"""The start of the note on such rows."""
 ADDED = "special tokens that the tokenizer added: "
 """The start of the note that names them, separated by commas."""
 
@@ -24,3 +30,23 @@ def remarks(layer: Layer) -> list[str]:
             where = "" if (blind_heads[blind] == len(layer["weights"])).all() else " in some heads"
             notes.append(f"{who} nothing{where}, the first is query {blind[0]}")
     return notes
+
+
+def sums_note(layers: Sequence[Layer]) -> tuple[str, ...]:
+    """A note on the row of weights whose sum is furthest from 1; none where all sums are 1 but for rounding."""
+    worst, words = ROUNDING, ""
+    for layer in layers:
+        formulas = {stage.name: stage.formula for stage in layer.stages}
+        if "weights" not in layer or "sink" in formulas["weights"]:
+            continue
+        sums = layer["weights"].astype(np.float64).sum(axis=-1)  # (head, query)
+        if "sink_weight" in layer:
+            sums = sums + layer["sink_weight"]
+        seen = (layer["weights"] != 0).any(axis=-1) & ~np.isnan(sums)
+        away = np.where(seen, np.abs(sums - 1), 0)
+        head, query = (int(index) for index in np.unravel_index(int(away.argmax()), away.shape))
+        if away[head, query] > worst:
+            worst = float(away[head, query])
+            where = f"{layer.name}, " * (len(layers) > 1) + f"head {layer.head_index[head]}"
+            words = f'{where}: the row of "{layer.query_tokens[query]}" sums to {sums[head, query]:.4g}'
+    return (f"{SUMS} {words}; attn check says why",) if words else ()

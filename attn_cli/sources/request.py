@@ -18,10 +18,10 @@ MATRIX_STAGES = ("weights", "scores")
 class Request:
     """What to run attention on, and how. None leaves the choice to the document or the default.
 
-    `weights` is the path of a document, or `-` for standard input; or it is what errors call `document`, keys and
-    values that are at hand. `unknown` is `random` or `zero`. `matrix_stage`
-    names the stage that a bare matrix holds. `allow_nonfinite` accepts NaN and infinities. `what_if` holds changes to
-    the run.
+    `weights` is the path of a document, or `-` for standard input; with `document`, keys and values at hand, it is the
+    name that errors use. `unknown` is `random` or `zero`. `matrix_stage` names the stage that a bare matrix holds.
+    `allow_nonfinite` accepts NaN and infinities. `max_bytes` limits what is read from a file and unpacked. `what_if`
+    holds changes to the run.
     """
 
     text: str | None = None
@@ -42,6 +42,7 @@ class Request:
     dtype: str | None = None
     unknown: str | None = None
     allow_nonfinite: bool = False
+    max_bytes: int | None = None
     what_if: WhatIf = field(default=WhatIf())
 
     @property

@@ -9,6 +9,9 @@ from attn_cli.errors import SelectionError, SpecError, UsageError
 from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.selecting import indices
 
+SET_ROWS = "a row of weights that was set"
+"""The start of the note on it."""
+
 
 @dataclass(frozen=True)
 class WhatIf:
@@ -45,7 +48,7 @@ class WhatIf:
         }
         notes = [f"what if: {words} {', '.join(named)}" for words, named in spelled.items() if named]
         if any("weights[" in put for put in self.puts):
-            notes.append("a row of weights that was set sums to what it was set to, not to 1")
+            notes.append(f"{SET_ROWS} sums to what it was set to, not to 1")
         return tuple(notes)
 
     def edits(self, layers: Sequence[str]) -> dict[str, tuple[Edit, ...]]:

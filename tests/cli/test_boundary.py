@@ -176,7 +176,7 @@ def test_an_ascii_standard_output_escapes_what_it_cannot_say() -> None:
 @pytest.mark.parametrize("body", ["raise KeyboardInterrupt", 'print("a"); raise KeyboardInterrupt'])
 def test_an_interruption_exits_130(body: str) -> None:
     done = subprocess.run(command_line(body), capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (130, b"attn: interrupted")
+    assert (done.returncode, done.stderr) == (130, b"attn: interrupted\n")
 
 
 def test_an_interruption_during_an_import_exits_130() -> None:
@@ -191,7 +191,7 @@ def test_an_interruption_during_an_import_exits_130() -> None:
         "main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (130, b"attn: interrupted")
+    assert (done.returncode, done.stderr) == (130, b"attn: interrupted\n")
 
 
 def test_the_version_imports_nothing_slow() -> None:

@@ -57,7 +57,7 @@ def test_a_bare_matrix_is_checked_as_weights(call: Attn) -> None:
 
 
 def test_nan_is_a_finding_and_no_refusal(call: Attn) -> None:
-    ran = call("check", "-", "--json", stdin=b'{"weights": [[NaN, 1], [0, 1]]}')
+    ran = call("check", "-", "--json", stdin=b'{"weights": [[NaN, 0.5], [0, 1]]}')
     assert (ran.code, ran.json()["findings"][0]["code"]) == (3, "not-a-number")
 
 

@@ -90,7 +90,7 @@ def test_an_entry_of_a_table_is_in_help_completion_and_hint(
 
 def test_a_mask_is_shown_with_its_fields_and_completed_up_to_them(call: Attn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(entries(MASKS), "strided", Strided)
-    assert "chunked:SIZE or strided:STRIDE" in flat(call("explain", "--help").out)
+    assert "packed:LENGTH,… or strided:STRIDE" in flat(call("explain", "--help").out)
     assert completions(call, "explain", "x", "--mask", "s") == ["sliding:", "strided:"]
     call("explain", "a b", "--mask", "stridd:2").complains(2, "did you mean 'strided'?", "strided:STRIDE")
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -172,3 +173,29 @@ def test_width_is_that_of_the_terminal() -> None:
         termios.tcsetwinsize(follower, (0, 0))
         assert width(stream) == 80
     os.close(leader)
+
+
+@unix
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("when", ["chmod", "replace"])
+def test_a_signal_leaves_no_temporary_file_and_still_ends_the_process(tmp_path: Path, name: str, when: str) -> None:
+    (tmp_path / "a").write_bytes(b"mine")
+    code = (
+        "import os, signal, sys, time\n"
+        "from attn_cli.cli.output import write_file\n"
+        "def stopped(*_):\n"
+        f"    os.kill(os.getpid(), signal.{name})\n"
+        "    time.sleep(20)\n"
+        f"setattr(os, {when!r}, stopped)\n"
+        "write_file(sys.argv[1], bytes(2000))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a")], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-getattr(signal, name), b"", b"")
+    assert (os.listdir(tmp_path), (tmp_path / "a").read_bytes()) == (["a"], b"mine")
+
+
+@unix
+def test_signals_are_as_they_were_after_a_file_is_written(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    write_file(str(tmp_path / "a"), b"x")
+    assert signal.getsignal(signal.SIGTERM) is before

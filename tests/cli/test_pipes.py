@@ -20,7 +20,7 @@ from tests.cli.conftest import EXAMPLE, Attn
 from tests.cli.documents import CROSS, GROUPED, PARAMETERS, parameters
 
 TEXT = "the cat sat on the mat"
-FIELDS = {"sliding": ":2", "local": ":3", "prefix": ":2", "chunked": ":2"}
+FIELDS = {"sliding": ":2", "local": ":3", "prefix": ":2", "chunked": ":2", "packed": ":4,2"}
 HUGE = parameters(W_Q=[[1e200, 0], [0, 1e200], [1, 1]], W_K=[[1e200, 0], [0, -1e200], [1, 1]])
 SOURCES: dict[str, list[str]] = {
     **{f"mask {name}": [TEXT, "--mask", name + FIELDS.get(name, "")] for name in MASKS},

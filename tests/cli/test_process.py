@@ -2,12 +2,14 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.conftest import CLEAN, EXAMPLE, Attn
@@ -140,7 +142,7 @@ def test_an_interruption_exits_130_and_leaves_no_file(tmp_path: Path) -> None:
             process.send_signal(signal.SIGINT)
             time.sleep(0.1)
         out, errors = process.communicate(timeout=30)
-    assert (process.returncode, out, errors) == (130, b"", b"attn: interrupted")
+    assert (process.returncode, out, errors) == (130, b"", b"attn: interrupted\n")
     assert os.listdir(tmp_path) == ["slow.json"]
 
 
@@ -191,3 +193,62 @@ def test_a_pipe_of_two_programs(attn: Attn) -> None:
     picture = attn("heatmap", "-w", "-", stdin=trace.data)
     assert (picture.code, picture.errors) == (0, "")
     assert "Transformers" in picture.out
+
+
+def test_a_file_that_the_run_reads_is_not_overwritten(attn: Attn, tmp_path: Path) -> None:
+    document = b'{"weights": [[1, 0], [0.5, 0.5]]}'
+    (tmp_path / "a.json").write_bytes(document)
+    (tmp_path / "link.json").symlink_to("a.json")
+    for command in (["explain", "-w"], ["heads", "-w"], ["check"], ["why", "--query", "0", "-w"]):
+        for target in ("a.json", "./a.json", "link.json"):
+            ran = attn(*command, "a.json", "-o", target)
+            ran.complains(2, "is an input of this run")
+    attn("compare", "a.json", "a.json", "-o", "a.json").complains(2, "is an input of this run")
+    assert (tmp_path / "a.json").read_bytes() == document
+    assert attn("explain", "-w", "a.json", "-o", "b.json").code == 0
+
+
+@unix
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ("explain 'a b' -f npz >&-", 1, "cannot write standard output"),
+        ("explain 'a b' >&-", 1, "cannot write standard output"),
+        ("explain - <&-", 2, "reads standard input, which is closed"),
+        ("check - <&-", 2, "reads standard input, which is closed"),
+        ("explain -w /dev/zero", 1, "/dev/zero: is a device that goes on after 1,000,000 bytes"),
+        ("check /dev/zero", 1, "/dev/zero: is a device that goes on"),
+        ("explain - < /dev/zero", 1, "standard input: is a device that goes on"),
+        ("heads -w - < /dev/zero", 1, "standard input: is a device that goes on"),
+        ("heatmap -w - --max-bytes 3 < long.json", 1, "standard input: holds more than 3 bytes"),
+        ("check long.json --max-bytes 3", 1, "long.json: holds more than 3 bytes"),
+        ("explain a --max-bytes 3", 2, "--max-bytes cannot act here: there is no document"),
+    ],
+)
+def test_streams_that_are_closed_or_never_end_are_refused(tmp_path: Path, line: str, code: int, message: str) -> None:
+    (tmp_path / "long.json").write_bytes(b'{"weights": [[1]]}')
+    command = f"{shlex.join(PROGRAM)} {line}"
+    done = subprocess.run(command, shell=True, capture_output=True, cwd=tmp_path, env=CLEAN, check=False, timeout=30)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (code, b"", 2)
+    assert message in done.stderr.decode()
+
+
+@unix
+def test_a_pipe_of_something_else_is_not_read_to_its_end(tmp_path: Path) -> None:
+    command = f"yes | {shlex.join(PROGRAM)} check -"
+    done = subprocess.run(command, shell=True, capture_output=True, cwd=tmp_path, env=CLEAN, check=False, timeout=30)
+    assert (done.returncode, b"is neither JSON" in done.stderr) == (1, True)
+
+
+def test_numbers_that_overflow_print_no_warnings(attn: Attn, tmp_path: Path) -> None:
+    np.save(tmp_path / "huge.npy", np.full((2, 2), 1e308))
+    for command in (["heads", "-w"], ["heatmap", "-w"], ["check"], ["explain", "-w"], ["heads", "--atlas", "-w"]):
+        ran = attn(*command, "huge.npy")
+        assert "Warning" not in ran.errors
+        assert ran.code in (0, 3)
+
+
+def test_a_word_of_400_kilobytes_takes_linear_time(attn: Attn) -> None:
+    start = time.monotonic()
+    assert attn("explain", "-", stdin=b"x" * 400_000).code == 0
+    assert time.monotonic() - start < 8

@@ -5,6 +5,7 @@ import pytest
 
 from attn_cli.core.masks import MASKS
 from attn_cli.core.spec import parse_mask
+from attn_cli.errors import SpecError
 
 SQUARE = {
     "causal": "10000 11000 11100 11110 11111",
@@ -20,6 +21,9 @@ SQUARE = {
     "chunked:1": "10000 01000 00100 00010 00001",
     "chunked:3": "10000 11000 11100 00010 00011",
     "chunked:7": "10000 11000 11100 11110 11111",
+    "packed:5": "10000 11000 11100 11110 11111",
+    "packed:2,3": "10000 11000 00100 00110 00111",
+    "packed:1,3,1": "10000 01000 01100 01110 00001",
 }
 FEWER_QUERIES = {
     "causal": "11110 11111",
@@ -30,6 +34,8 @@ FEWER_QUERIES = {
     "prefix:5": "11111 11111",
     "chunked:3": "00010 00011",
     "chunked:4": "11110 00001",
+    "packed:2,3": "00110 00111",
+    "packed:4,1": "11110 00001",
 }
 MORE_QUERIES = {
     "causal": "000 000 100 110 111",
@@ -38,6 +44,7 @@ MORE_QUERIES = {
     "local:2": "000 100 110 111 011",
     "prefix:2": "110 110 110 110 111",
     "chunked:2": "000 000 100 110 001",
+    "packed:2,1": "000 000 100 110 001",
 }
 
 
@@ -55,6 +62,13 @@ def test_a_mask_looks_like_its_picture(mask: str, picture: str) -> None:
 def test_a_band_of_rows_is_that_band_of_the_picture(mask: str, picture: str) -> None:
     expected = np.array([[sign == "1" for sign in row] for row in picture.split()[1:3]])
     np.testing.assert_array_equal(parse_mask(mask).visible(slice(1, 3), 5, 5), expected)
+
+
+@pytest.mark.parametrize("mask", ["packed:3,3", "packed:4", "packed:2,2,2,2"])
+def test_the_lengths_of_packed_texts_are_those_of_all_keys(mask: str) -> None:
+    with pytest.raises(SpecError, match="tokens, and there are 5 keys") as caught:
+        parse_mask(mask).visible(slice(None), 5, 5)
+    assert "packed:3,3 is two texts of 3 tokens" in caught.value.hint
 
 
 def test_no_mask_hides_nothing() -> None:

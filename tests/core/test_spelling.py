@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn_cli.core.masks import MASKS, Causal, Chunked, Local, Mask, NoMask, Prefix, Sliding
+from attn_cli.core.masks import MASKS, Causal, Chunked, Local, Mask, NoMask, Packed, Prefix, Sliding
 from attn_cli.core.norms import QK_NORMS, HeadNorm, LayerHeadNorm, RmsHeadNorm
 from attn_cli.core.positions import (
     POSITIONS,
@@ -40,6 +40,7 @@ masks = st.one_of(
     counts.map(Local),
     counts.map(Prefix),
     counts.map(Chunked),
+    st.lists(counts, min_size=1).map(tuple).map(Packed),
 )
 positions = st.one_of(
     st.sampled_from([NoPositions(), Sinusoidal(), Alibi()]),
@@ -82,6 +83,9 @@ def test_a_scaling_of_queries_is_parsed_back_from_its_spelling(scaling: QuerySca
         ("local:007", Local(7)),
         ("prefix:3", Prefix(3)),
         ("chunked:8", Chunked(8)),
+        ("packed:3,3", Packed((3, 3))),
+        ("packed:07", Packed((7,))),
+        ("packed:lengths=2,1,4", Packed((2, 1, 4))),
     ],
 )
 def test_a_mask_is_what_its_spelling_says(text: str, mask: Mask) -> None:
@@ -120,6 +124,7 @@ def test_the_forms_show_every_field() -> None:
         "local:WINDOW",
         "prefix:LENGTH",
         "chunked:SIZE",
+        "packed:LENGTH,…",
     )
     assert forms(POSITIONS) == (
         "none",
@@ -143,6 +148,11 @@ WRONG = [
     (parse_mask, "sliding:width=3", "'width=3' is not a field of sliding"),
     (parse_mask, "none:1", "'1' is not a field of none"),
     (parse_mask, "none:", "'' is not a field of none"),
+    (parse_mask, "packed", "lacks its lengths"),
+    (parse_mask, "packed:", "expected a whole number from 1, found ''"),
+    (parse_mask, "packed:3,0", "expected a whole number from 1, found '0'"),
+    (parse_mask, "packed:3,x", "expected a whole number from 1, found 'x'"),
+    (parse_mask, "packed:3,size=3", "'size=3' is not a field of packed"),
     (parse_mask, "causal:", "'' is not one of end, start"),
     (parse_mask, "causal:end,start", "'start' is not a field of causal"),
     (parse_mask, "causal:middle", "'middle' is not one of end, start"),

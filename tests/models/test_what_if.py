@@ -246,7 +246,7 @@ def test_a_model_without_an_unembedding_is_refused(call: Attn, tmp_path: Path, o
 REFUSED = [
     (("--without-head", "5.1"), 1, "--without-head 5.1: there is no layer 5"),
     (("--without-head", "1.4"), 1, "--without-head 1.4: there is no head 4"),
-    (("--without-head", "one"), 2, "'one' is no layer and head"),
+    (("--without-head", "one"), 2, "'one' does not name a head"),
     (("--set", "weights[0][1][1]=1"), 2, "weights[0][1][1] is in each of 2 layers"),
     (("--set", "layers.1.weights[0][99][1]=1"), 1, "weights[0][99][1]: there is no row 99"),
     (("--set", "layers.1.weights[0][3]=[1,2]"), 1, "2 numbers for a row of 10"),

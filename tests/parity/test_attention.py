@@ -12,7 +12,7 @@ import pytest
 from attn_cli import Layer, Projections, Spec, attend
 from attn_cli.cli.boundary import run
 from attn_cli.core.spec import Extras, parse_mask, parse_positions
-from attn_cli.sources.documents.arrays import read_mask
+from attn_cli.sources.documents.mask_arrays import read_mask
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Settings = Mapping[str, Any]

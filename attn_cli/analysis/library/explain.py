@@ -38,6 +38,7 @@ def explain(
     tokenizer: str | None = None,
     unknown: str | None = None,
     matrix_stage: str | None = None,
+    max_bytes: int | None = None,
     without_token: Sequence[str] = (),
     without_head: Sequence[str] = (),
     put: Sequence[str] = (),
@@ -54,7 +55,7 @@ def explain(
       d_model (4 unless set), `head_dim` the width of a head (dim / heads unless set);
     - `weights`, a document: its path, or its keys and values as a mapping of names to arrays, lists and settings.
       `unknown` ("random" or "zero") fills in vectors for tokens that the document lacks; `matrix_stage` ("weights" or
-      "scores") says what a bare matrix holds;
+      "scores") says what a bare matrix holds; `max_bytes` limits what is read from it and unpacked;
     - `model`, a checkpoint: a folder, a GGUF file or a name. `ids` are token ids in place of the text. See `run_model`.
 
     `context` makes it cross-attention: `text` gives the queries, `context` the keys and values. `tokenizer` is "word",
@@ -94,6 +95,7 @@ def explain(
             tokenizer=tokenizer,
             unknown=unknown,
             matrix_stage=matrix_stage,
+            max_bytes=max_bytes,
         )
         return run_model(
             model,
@@ -128,6 +130,7 @@ def explain(
         softcap=spelled(softcap),
         dtype=dtype,
         unknown=unknown,
+        max_bytes=max_bytes,
         what_if=_what_if(without_token, without_head, put, temperature),
     )
     trace = run(request, heads=selection(head), stages=stage_names(stage))

@@ -7,7 +7,7 @@ import typer
 
 from attn_cli.cli.choices import completing, require
 from attn_cli.cli.option_groups import grouped
-from attn_cli.cli.options import MatrixStage, ShowOptions
+from attn_cli.cli.options import MatrixStage, MaxBytes, ShowOptions
 from attn_cli.errors import UsageError
 
 File = Annotated[
@@ -54,6 +54,7 @@ class Dumped:
     softcap: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="The softcap that was meant: a number, or none.")
     ] = None
+    max_bytes: MaxBytes = None
 
 
 def _path(dumped: Dumped) -> str:
@@ -86,12 +87,14 @@ def command(
     from attn_cli.analysis.check.reading import declared_by, read_dump, shown
     from attn_cli.cli.results import Result, again, deliver, display_of
     from attn_cli.sources.documents.files import read_bytes
+    from attn_cli.sources.documents.reading import is_known
     from attn_cli.views.pages.check import check_page
 
     display = display_of(show)
     declared = declared_by(dumped.mask, dumped.positions, dumped.scale, dumped.softcap)
     path = _path(dumped)
-    dump = read_dump(read_bytes(path), "standard input" if path == "-" else path, dumped.matrix_stage)
+    data = read_bytes(path, max_bytes=dumped.max_bytes, known=is_known)
+    dump = read_dump(data, "standard input" if path == "-" else path, dumped.matrix_stage, dumped.max_bytes)
     report, trace = check(dump, declared, recompute=recompute), shown(dump, path)
     deliver(
         Result(

@@ -14,6 +14,7 @@ from attn_cli.models.files.pytorch_file import tensors_of_pytorch
 from attn_cli.models.files.safetensors_file import tensors_of_file
 from attn_cli.models.files.tensor import AGAIN, Tensor
 from attn_cli.models.files.tensors import Tensors
+from attn_cli.sources.documents.files import note_read
 from attn_cli.trace.files.parsing import parse_json
 
 FILES: Mapping[str, Callable[[str], dict[str, Tensor]]] = MappingProxyType(
@@ -32,6 +33,7 @@ def config_of_folder(folder: str, ignored: Collection[str] = ()) -> Config:
     check_lfs(path)
     try:
         with open(path, "rb") as file:
+            note_read(file)
             values = parse_json(file.read(), path)
     except OSError as error:
         raise DocumentError(

@@ -8,6 +8,7 @@ from attn_cli.models.files.other import SAVE, check_lfs
 from attn_cli.models.files.pickles import Pickled, tensors_of_pickle
 from attn_cli.models.files.safetensors_file import BYTES
 from attn_cli.models.files.tensor import AGAIN, Tensor
+from attn_cli.sources.documents.files import note_read
 
 LARGEST = 64 * 2**20
 """Bytes of the largest pickle that is read: that of a model with 10,000 tensors has some two million."""
@@ -20,6 +21,7 @@ def tensors_of_pytorch(path: str) -> dict[str, Tensor]:
     check_lfs(path)
     try:
         with open(path, "rb") as file:
+            note_read(file)
             if not zipfile.is_zipfile(file):
                 file.seek(0)
                 raise _not_zip(path, file.read(2))

@@ -9,6 +9,7 @@ from typing import Any
 from attn_cli.errors import DocumentError
 from attn_cli.models.files.other import check_lfs
 from attn_cli.models.files.tensor import AGAIN, Tensor
+from attn_cli.sources.documents.files import note_read
 from attn_cli.trace.files.parsing import parse_json
 
 LARGEST = 100 * 2**20
@@ -31,6 +32,7 @@ def tensors_of_file(path: str) -> dict[str, Tensor]:
     check_lfs(path)
     try:
         with open(path, "rb") as file:
+            note_read(file)
             size = os.fstat(file.fileno()).st_size
             length = int.from_bytes(file.read(8), "little")
             if size < 8 or length > min(size - 8, LARGEST):

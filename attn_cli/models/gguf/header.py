@@ -17,6 +17,7 @@ import numpy as np
 from attn_cli.errors import AttnError, DocumentError
 from attn_cli.installing import install_hint
 from attn_cli.models.files.tensor import Tensor
+from attn_cli.sources.documents.files import note_read
 
 AGAIN = "copy or download it again"
 
@@ -57,6 +58,7 @@ def header(path: str) -> Header:
 def _header(path: str, changed: int, size: int) -> Header:
     types = library()
     with open(path, "rb") as file:
+        note_read(file)
         begin = file.read(8)
         if begin[:4] != b"GGUF":
             raise DocumentError(f"{path}: is no GGUF file", hint="a GGUF file begins with the four letters GGUF")

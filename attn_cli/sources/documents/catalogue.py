@@ -1,11 +1,11 @@
 """The keys of a document, with what they mean; unknown keys are refused."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
-from attn_cli.errors import DocumentError
+from attn_cli.errors import DocumentError, did_you_mean
+from attn_cli.trace.files.usual_names import UNCLEAR
 from attn_cli.trace.stages import PARTS, STAGES
 
 Document = Mapping[str, Any]
@@ -25,11 +25,16 @@ MATRICES = MappingProxyType(
         "W_Q": "d_model × (heads · d_k), or heads × d_model × d_k",
         "W_K": "d_model × (kv_heads · d_k), or kv_heads × d_model × d_k",
         "W_V": "d_model × (kv_heads · d_v), or kv_heads × d_model × d_v",
-        "W_O": "(heads · d_v) × d_out; without it the heads stand side by side",
+        "W_O": "(heads · d_v) × d_out, or heads × d_v × d_out; without it the heads stand side by side",
     }
 )
 BIASES = MappingProxyType(
-    {"b_Q": "added to X · W_Q", "b_K": "added to X · W_K", "b_V": "added to X · W_V", "b_O": "added to … · W_O"}
+    {
+        "b_Q": "added to X · W_Q: heads · d_k numbers, or heads × d_k",
+        "b_K": "added to X · W_K, likewise",
+        "b_V": "added to X · W_V, likewise",
+        "b_O": "added to … · W_O",
+    }
 )
 LATER = MappingProxyType(
     {
@@ -40,8 +45,8 @@ LATER = MappingProxyType(
 )
 CONDITIONS = MappingProxyType(
     {
-        "attn_mask": "queries × keys, or for each head: true, or a number to add, where a query may look; "
-        "false or null where not",
+        "attn_mask": "queries × keys, for each head or for all, or one row for all queries: true, or a number to add, "
+        "where a query may look; false or null where not",
         "sinks": "a number for each head that takes part in its softmax (attention sink)",
         "position_embeddings": "positions × d_model, added to the embeddings",
         "position_ids": "the position of each token, 0, 1, 2, … unless given",
@@ -77,11 +82,8 @@ def check_keys(document: Document, name: str) -> None:
     """Raise DocumentError for an unknown key, with the known key that is nearest."""
     for key in document:
         if key not in KEYS:
-            near = [known for known in KEYS if known.lower() == key.lower()] or get_close_matches(key, KEYS, n=1)
-            raise DocumentError(
-                f"{name}: unknown key {key!r}",
-                hint=f"{f'did you mean {near[0]!r}? ' if near else ''}attn manual documents lists all keys",
-            )
+            meant = UNCLEAR.get(key.lower()) or did_you_mean(key, KEYS) + "attn manual documents lists all keys"
+            raise DocumentError(f"{name}: unknown key {key!r}", hint=meant)
 
 
 def check_start(document: Document, name: str) -> None:

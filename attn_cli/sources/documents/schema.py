@@ -30,7 +30,7 @@ _INPUTS: dict[str, Any] = {
     "X_context": _MATRIX,
 }
 _CONDITIONS: dict[str, Any] = {
-    "attn_mask": {"anyOf": [_of(_CELLS), _of(_of(_CELLS))]},
+    "attn_mask": {"anyOf": [_CELLS, _of(_CELLS), _of(_of(_CELLS))]},
     "sinks": _VECTOR,
     "position_embeddings": _MATRIX,
     "position_ids": _POSITIONS,
@@ -57,8 +57,9 @@ _SETTINGS: dict[str, Any] = {
 def weights_schema() -> dict[str, Any]:
     """The schema, JSON Schema draft 2020-12. It cannot say that shapes must fit together; the reader checks that."""
     kinds = _INPUTS | _CONDITIONS | _SETTINGS
-    kinds |= {key: {"anyOf": [_MATRIX] if key == "W_O" else [_MATRIX, _of(_MATRIX)]} for key in MATRICES}
-    kinds |= dict.fromkeys(BIASES, _VECTOR) | {key: _stage(key) for key in LATER}
+    kinds |= {key: {"anyOf": [_MATRIX, _of(_MATRIX)]} for key in MATRICES}
+    kinds |= {key: _VECTOR if key == "b_O" else {"anyOf": [_VECTOR, _MATRIX]} for key in BIASES}
+    kinds |= {key: _stage(key) for key in LATER}
     words = INPUTS | MATRICES | BIASES | LATER | CONDITIONS | SETTINGS
     nullable = {key: {"anyOf": [kinds[key], {"type": "null"}], "description": words[key]} for key in words}
     return {
@@ -88,5 +89,5 @@ def _either(*keys: str) -> dict[str, Any]:
 
 def _stage(name: str) -> dict[str, Any]:
     kind = STAGES[name]
-    flat = _VECTOR if kind.columns is None else _of(_HIDING) if name == "masked" else _MATRIX
+    flat = _VECTOR if kind.columns is None else _of(_HIDING) if name in ("masked", "weights") else _MATRIX
     return {"anyOf": [flat, _of(flat)]} if kind.heads else flat

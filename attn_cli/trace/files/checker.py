@@ -1,4 +1,4 @@
-"""Arrays of numbers from nested lists and containers, refused with the path to the first cell that is wrong."""
+"""Arrays of numbers from nested lists and containers; the first wrong cell is refused with its path."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,37 +13,60 @@ from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Array
 
 WORDS = MappingProxyType({"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")})
-"""How a trace spells in JSON the numbers that JSON has not."""
+"""How a trace spells NaN and infinities in JSON."""
 
 _HOLDS = MappingProxyType({"b": "true and false", "c": "complex numbers", "U": "strings", "S": "bytes", "O": "objects"})
 _MORE = re.compile(r" \([^)]*\)|,.*")
 _FORMS = MappingProxyType({1: "a list of numbers (n)", 2: "a matrix (n × m)", 3: "a matrix for each head (h × n × m)"})
 
 
-def to_array(value: Any, where: str, dims: tuple[int, ...], *, special: bool = False, null: bool = True) -> Array:
+def to_array(
+    value: Any, where: str, dims: tuple[int, ...], *, special: bool = False, null: float | None = -np.inf
+) -> Array:
     """The numbers of a nested list, or of an array from a container, with as many dimensions as `dims` allows.
 
-    Lists and integers become float64; float16, float32 and float64 arrays keep their dtype. Where `special`, NaN and
-    infinities are taken: in arrays, in lists as the words NaN, Infinity and -Infinity, and there `null` as −∞.
-    A leading batch of 1 is taken away. DocumentError names the place: `W_Q[2][1]: expected a number, found "4.0"`.
+    Lists and integers become float64; float16, float32 and float64 arrays keep their dtype. With `special`, NaN and
+    infinities are accepted: in arrays, and in lists as numbers or as the words NaN, Infinity and -Infinity; a null in
+    a list is then the number `null`, unless that is None. A leading batch axis of 1 is dropped.
+
+    DocumentError names the cell: `W_Q[2][1]: expected a number, found "4.0"`.
     """
     if isinstance(value, np.ndarray):
         array = _from_array(value, where, dims, special)
     elif isinstance(value, list):
-        words: Mapping[Any, float] = (WORDS | {None: -np.inf} if null else WORDS) if special else {}
+        words: Mapping[Any, float] = (WORDS if null is None else WORDS | {None: null}) if special else {}
         array = _from_list(value, where, dims, words)
     else:
         _refuse(where, _form(dims), quoted(value))
     return array if array.ndim <= max(dims) else array[0]
 
 
+def sizes_of(value: Any) -> tuple[int, ...]:
+    """The shape of an array, or of nested lists as their first items show it; empty for anything else."""
+    if isinstance(value, np.ndarray):
+        return tuple(map(int, value.shape))
+    sizes = []
+    while isinstance(value, list):
+        sizes.append(len(value))
+        value = value[0] if value else None
+    return tuple(sizes)
+
+
+def refuse_nonfinite(array: Array, where: str) -> None:
+    """Raise DocumentError for the first cell that is NaN or infinite."""
+    finite = np.isfinite(array)
+    if not finite.all():
+        index = np.unravel_index(int(finite.argmin()), array.shape)
+        _refuse(where + _path(index), "a finite number", quoted(float(array[index])))
+
+
 def shape_words(array: Array) -> str:
-    """An array's shape as people write it: `3×4`."""
-    return _by(array.shape)
+    """The shape of an array as people write it: `3×4`."""
+    return by(array.shape)
 
 
 def quoted(value: Any) -> str:
-    """A value as an error message names it: strings in quotes and cut short, containers by their kind."""
+    """A value as an error message shows it: strings in quotes and cut short, containers by their kind."""
     import json
 
     if isinstance(value, str):
@@ -60,9 +83,8 @@ def _from_array(value: Array, where: str, dims: tuple[int, ...], special: bool) 
     _check_shape(value.shape, where, dims)
     keeps = value.dtype.kind == "f" and value.dtype.itemsize <= 8
     array = value.astype(value.dtype.newbyteorder("=") if keeps else np.float64, order="C", copy=False)
-    if not special and not (fine := np.isfinite(array)).all():
-        place = np.unravel_index(int(fine.argmin()), array.shape)
-        _refuse(where + _path(place), "a finite number", quoted(float(array[place])))
+    if not special:
+        refuse_nonfinite(array, where)
     return array
 
 
@@ -87,101 +109,94 @@ def _from_list(value: list[Any], where: str, dims: tuple[int, ...], words: Mappi
             )
         rows = list(chain.from_iterable(rows))
     _check_shape(shape, where, dims)
-    worded = 0
     if not kinds <= {int, float}:
-        rows, worded = _read_words(rows, shape, where, words)
+        rows = _read_words(rows, shape, where, words)
     try:
         array = np.fromiter(chain.from_iterable(rows), np.float64, prod(shape)).reshape(shape)
     except OverflowError as error:
-        place, number = next(
+        position, number = next(
             (i, n) for i, n in enumerate(chain.from_iterable(rows)) if type(n) is int and _too_large(n)
         )
-        path = where + _path(np.unravel_index(place, shape))
+        path = where + _path(np.unravel_index(position, shape))
         _refuse(path, "a number up to 1.8e308", f"a whole number of {len(str(abs(number)))} digits", error)
-    if array.size - np.count_nonzero(np.isfinite(array)) != worded:
-        cells: Any = chain.from_iterable(_rows_of(value, len(shape)))
-        place, odd = next((i, n) for i, n in enumerate(cells) if type(n) is float and not np.isfinite(n))
-        _refuse(where + _path(np.unravel_index(place, shape)), "a finite number", quoted(odd))
+    if not words:
+        refuse_nonfinite(array, where)
     return array
 
 
 def _read_words(
     rows: Sequence[list[Any]], shape: tuple[int, ...], where: str, words: Mapping[Any, float]
-) -> tuple[list[list[Any]], int]:
-    """The rows with words as the numbers they stand for, and how many words there were."""
-    read, worded = [], 0
-    for place, row in enumerate(rows):
-        count = sum(type(cell) is not float and type(cell) is not int for cell in row)
-        worded += count
-        if not count:
-            read.append(row)
-            continue
+) -> list[list[Any]]:
+    """The rows with words replaced by their numbers; DocumentError for a word that is not known."""
+    read = []
+    for number, row in enumerate(rows):
         try:
             read.append([cell if type(cell) in (int, float) else words[cell] for cell in row])
         except KeyError as error:
             column = next(i for i, cell in enumerate(row) if type(cell) is str and cell not in words)
-            path = (*np.unravel_index(place, shape[:-1]), column) if shape[:-1] else (column,)
+            path = (*np.unravel_index(number, shape[:-1]), column) if shape[:-1] else (column,)
             _refuse(where + _path(path), f"a number, or one of {', '.join(WORDS)}", quoted(row[column]), error)
-    return read, worded
+    return read
 
 
 def _check_shape(shape: tuple[int, ...], where: str, dims: tuple[int, ...]) -> None:
     if 0 in shape:
-        _refuse(where, _form(dims), f"an empty array ({_by(shape)})")
-    # A vector has no batch: [[1, 2]] where one is expected is a matrix, not a batch of one.
+        _refuse(where, _form(dims), f"an empty array ({by(shape)})")
+    # [[1, 2]] where a vector is expected is a matrix, not a batch of one vector.
     if len(shape) == max(dims) + 1 > 2:
         if shape[0] != 1:
-            hint = "an array with a leading 1 is taken; give each text its own document"
+            hint = "a leading axis of 1 is dropped; give each text its own document"
             raise DocumentError(f"{where}: batch of {shape[0]}: one document holds one text", hint=hint)
     elif len(shape) not in dims:
-        lone = f"a list of {shape[0]}" if shape else "one number"
-        _refuse(where, _form(dims), f"{len(shape)} dimensions ({_by(shape)})" if len(shape) > 1 else lone)
+        flat = f"a list of {shape[0]}" if shape else "one number"
+        _refuse(where, _form(dims), f"{len(shape)} dimensions ({by(shape)})" if len(shape) > 1 else flat)
 
 
 def _refuse_lengths(rows: Sequence[list[Any]], shape: tuple[int, ...], where: str) -> NoReturn:
-    """Say which row is empty, or of another length than the first."""
-    place = next((i for i, row in enumerate(rows) if len(row) != len(rows[0])), 0)
+    """Raise DocumentError for a row that is empty, or of another length than the first."""
+    number = next((i for i, row in enumerate(rows) if len(row) != len(rows[0])), 0)
     if not shape or not rows[0]:
         _refuse(where + (_path(np.unravel_index(0, shape)) if shape else ""), "numbers", "an empty list")
-    what = ("row" if type(rows[0][0]) is list else "number") + "s" * (len(rows[0]) > 1)
+    item = ("row" if type(rows[0][0]) is list else "number") + "s" * (len(rows[0]) > 1)
     first = where.rpartition(": ")[2] + _path(np.unravel_index(0, shape))
-    expected = f"{len(rows[0])} {what}, as in {first}"
-    _refuse(where + _path(np.unravel_index(place, shape)), expected, str(len(rows[place])))
+    expected = f"{len(rows[0])} {item}, as in {first}"
+    _refuse(where + _path(np.unravel_index(number, shape)), expected, str(len(rows[number])))
 
 
 def _refuse_cell(
     rows: Sequence[list[Any]], shape: tuple[int, ...], where: str, expected: str, kinds: set[type]
 ) -> NoReturn:
-    place, cell = next((i, cell) for i, cell in enumerate(chain.from_iterable(rows)) if type(cell) not in kinds)
-    _refuse(where + _path(np.unravel_index(place, shape)), expected, quoted(cell))
+    """Raise DocumentError for the first cell of another kind."""
+    position, cell = next((i, cell) for i, cell in enumerate(chain.from_iterable(rows)) if type(cell) not in kinds)
+    _refuse(where + _path(np.unravel_index(position, shape)), expected, quoted(cell))
 
 
-def _refuse(where: str, expected: str, there: str, cause: Exception | None = None) -> NoReturn:
-    quoted = expected == "a number" and there.startswith('"')
-    hint = "write it without quotes" if quoted else f"put {_MORE.sub('', expected)} there"
-    raise DocumentError(f"{where}: expected {expected}, found {there}", hint=hint) from cause
+def _refuse(where: str, expected: str, value: str, cause: Exception | None = None) -> NoReturn:
+    """Raise DocumentError: what was expected, and the value that was found."""
+    in_quotes = expected == "a number" and value.startswith('"')
+    hint = "write it without quotes" if in_quotes else f"put {_MORE.sub('', expected)} there"
+    if value == "-Infinity":
+        hint = "only masked scores hide a cell with −∞: name the array masked, or mask it with attn_mask"
+    raise DocumentError(f"{where}: expected {expected}, found {value}", hint=hint) from cause
 
 
-def _rows_of(value: list[Any], depth: int) -> Sequence[list[Any]]:
-    rows: Sequence[list[Any]] = [value]
-    for _ in range(depth - 1):
-        rows = list(chain.from_iterable(rows))
-    return rows
+def _path(indices: Sequence[Any]) -> str:
+    """Indices as a path: `[2][1]`."""
+    return "".join(f"[{index}]" for index in indices)
 
 
-def _path(place: Sequence[Any]) -> str:
-    return "".join(f"[{index}]" for index in place)
-
-
-def _by(shape: Sequence[int]) -> str:
+def by(shape: Sequence[int]) -> str:
+    """A shape as people write it: `3×4`."""
     return "×".join(map(str, shape if len(shape) < 9 else [*shape[:8], "…"]))
 
 
 def _form(dims: tuple[int, ...]) -> str:
+    """The arrays with as many dimensions, in words."""
     return " or ".join(_FORMS.get(count, f"{count} dimensions") for count in dims)
 
 
 def _too_large(number: int) -> bool:
+    """Whether no float is as large as this whole number."""
     try:
         float(number)
     except OverflowError:

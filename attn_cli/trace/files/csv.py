@@ -8,9 +8,9 @@ from attn_cli.trace.trace import Array, Layer, Stage, Trace
 
 HEADER = "layer,head,stage,row,column,row_token,column_token,value"
 _WORDS = ((b'"NaN"', b"nan"), (b'"Infinity"', b"inf"), (b'"-Infinity"', b"-inf"))
-# What makes a spreadsheet run a cell is quoted like what RFC 4180 says must be.
 _SPECIAL = frozenset(',"\r\n')
-_RUNS = ("=", "+", "-", "@")
+_RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""The signs that a spreadsheet takes for the start of a formula."""
 
 
 def trace_to_csv(trace: Trace) -> bytes:
@@ -57,6 +57,6 @@ def _values(row: Array) -> list[str]:
 
 
 def cell(text: str) -> str:
-    """A token as one cell: quoted where CSV, or a spreadsheet that would run it, asks for that."""
-    plain = text and not text.startswith(_RUNS) and _SPECIAL.isdisjoint(text)
-    return text if plain else '"' + text.replace('"', '""') + '"'
+    """A token as one cell, quoted where RFC 4180 asks for it; what a spreadsheet would run gets a leading `'`."""
+    text = f"'{text}" if text.startswith(_RUNS) else text
+    return text if text and _SPECIAL.isdisjoint(text) else '"' + text.replace('"', '""') + '"'

@@ -34,7 +34,7 @@ def read_heads(fields: Fields, held: int | None, kv_held: int | None) -> Heads:
     if kv_named is None and (kv_held is None or kv_held == len(used)):
         kv_named = used
     kv_index = _index(fields, "kv_head_index", kv_named, kv_held, kv_heads)
-    if held is not None and kv_held is not None and (lost := [head for head in used if head not in kv_index]):
+    if lost := [head for head in used if head not in kv_index]:
         message = f"{fields.path}kv_head_index: lacks key head {lost[0]}, which a head of head_index uses"
         raise DocumentError(message, hint=f"the heads need {_listed(used)}")
     return Heads(heads, kv_heads, index, kv_index)

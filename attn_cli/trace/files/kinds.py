@@ -1,12 +1,18 @@
-"""What a file is, by its content and never its suffix."""
+"""The kind of a file, by its content and never by its suffix."""
 
 import re
 
-_BLANK = re.compile(rb"(?:\xef\xbb\xbf)?\s*")
-_NUMBER = r"[+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?|inf(?:inity)?|nan)"
-_NUMBERS = re.compile(rf"\s*{_NUMBER}(?:[,;\s]+{_NUMBER})*[,;\s]*", re.IGNORECASE)
+_BLANK = re.compile(rb"(?:\xef\xbb\xbf)?\s*+")
+# Possessive throughout: a number is never tried again with fewer digits, so that the time is linear.
+_NUMBER = r"[+-]?+(?:(?:\d++(?:\.\d*+)?+|\.\d++)(?:e[+-]?+\d++)?+|inf(?:inity)?+|nan)"
+_NUMBERS = re.compile(rf"\s*+{_NUMBER}(?:[,;\s]++{_NUMBER})*+[,;\s]*+", re.IGNORECASE)
+_LAST_NUMBER = re.compile(rf'[,;\t]\s*+"?{_NUMBER}"?\s*+', re.IGNORECASE)
+_JSON = re.compile(
+    r'\{|\[\s*+(?:[\[{"\d\]-]|(?:true|false|null|NaN|Infinity)\b|$)|"|(?:true|false|null|-?\d++|NaN|-?Infinity)\b(?![,;\t])'
+)
+_SEEN = 100_000
 LONG_FORM = "layer,head,stage,"
-"""How the CSV that attn writes begins."""
+"""The start of the CSV that attn writes."""
 
 
 def kind_of(data: bytes) -> str:
@@ -15,7 +21,7 @@ def kind_of(data: bytes) -> str:
         return "npz"
     if data.startswith(b"\x93NUMPY"):
         return "npy"
-    # The header's length comes first; text has no zero bytes in its first eight.
+    # The length of the header comes first; text has no zero bytes in its first eight.
     if data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= 100_000_000:
         return "safetensors"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -23,18 +29,32 @@ def kind_of(data: bytes) -> str:
     start = _BLANK.match(data).end()  # type: ignore[union-attr]
     if start == len(data):
         return "empty"
-    return _kind_of_text(data[start : start + 100_000])
+    # A labelled table may begin with a tab, the empty corner.
+    first = data[:start].rpartition(b"\n")[2].removeprefix(b"\xef\xbb\xbf")
+    return _kind_of_text(first + data[start : start + _SEEN])
 
 
 def _kind_of_text(head: bytes) -> str:
-    lines = head.decode("utf-8", errors="replace").lstrip("\ufeff").split("\n", 2)
+    lines = head.decode("utf-8", errors="replace").lstrip("\ufeff").split("\n", 8)
     if _NUMBERS.fullmatch(lines[0]) or lines[0].startswith(LONG_FORM):
         return "csv"
-    if head[:1] in b'{["' or re.match(rb"(true|false|null|-?[0-9]+|NaN|-?Infinity)\b(?![,;\t])", head):
+    if _JSON.match(lines[0].lstrip()) and not _is_table(lines):
         return "json"
-    if re.match(rb"[-+.0-9]", head):
-        return "csv"  # a matrix with something in it that is no number, to be refused as one
-    # A line of names over numbers is a table too, to be refused as one.
-    if len(lines) > 1 and re.search(r"[,;\t]", lines[0]) and lines[1].strip() and _NUMBERS.fullmatch(lines[1]):
-        return "csv"
+    if _is_table(lines) or re.match(r"\s*+[-+.0-9]", lines[0]):
+        return "csv"  # the reader of tables says which cell is not a number
     return "unknown"
+
+
+def _is_table(lines: list[str]) -> bool:
+    """Whether the first lines look like a table with words in its first row or column."""
+    first = lines[0].rstrip("\r")
+    if first.lstrip().startswith("{") or not re.search(r"[,;\t]", first):
+        return False
+    rows = [first, *(line.rstrip("\r") for line in lines[1:8])]
+    return any(_ends_in_number(row) for row in rows)
+
+
+def _ends_in_number(row: str) -> bool:
+    """Whether the last cell of a row is a number."""
+    start = max(row.rfind(sign) for sign in ",;\t")
+    return start >= 0 and _LAST_NUMBER.fullmatch(row, start) is not None

@@ -31,6 +31,10 @@ _WIDTHS = MappingProxyType(
 )
 
 
+_NULL = MappingProxyType({"masked": -math.inf, "weights": math.nan})
+"""What null stands for, in the stages that may hold it."""
+
+
 @dataclass(frozen=True)
 class Draft:
     """A layer without its tokens; `queries` and `keys` count them, None where no stage shows how many there are."""
@@ -91,7 +95,13 @@ def _stage_names(fields: Fields) -> tuple[str, ...]:
 def _array(value: Any, stage: str, where: str) -> Array:
     kind = STAGES[stage]
     rank = 2 if kind.columns else 1  # of one matrix
-    array = to_array(value, where, (rank, rank + 1) if kind.heads else (rank,), special=True, null=stage == "masked")
+    array = to_array(
+        value,
+        where,
+        (rank, rank + 1) if kind.heads else (rank,),
+        special=True,
+        null=-math.inf if stage == "masked" else None,
+    )
     return array if not kind.heads or array.ndim > rank else array[np.newaxis]
 
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from attn_cli.errors import DocumentError
 from attn_cli.trace.files.layers import SETTINGS
 from attn_cli.trace.files.parsing import parse_json
+from attn_cli.trace.files.usual_names import read_as, usual_stage
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array
 
@@ -46,11 +47,16 @@ def undescribed(arrays: Mapping[str, Array], settings: Mapping[str, Any], name: 
     layers: dict[str, dict[str, Any]] = {}
     document: dict[str, Any] = {}
     everywhere: dict[str, Any] = {}
+    read: dict[str, str] = {}
     for key, array in arrays.items():
-        layer, _, stage = key.rpartition(".")
-        if not layer or stage not in STAGES:
+        layer, _, last = key.rpartition(".")
+        stage = last if last in STAGES else usual_stage(last)
+        if not layer or stage is None:
             _refuse(key, name)
-        layers.setdefault(layer, {"name": layer})[stage] = array
+        if stage in layers.setdefault(layer, {"name": layer}):
+            raise DocumentError(f"{name}: {layer} has {stage!r} under two names", hint="keep one of them")
+        layers[layer][stage] = array
+        read |= {last: stage} if stage != last else {}
     for key, value in settings.items():
         layer, _, setting = key.rpartition(".")
         if key in TOP:
@@ -61,7 +67,8 @@ def undescribed(arrays: Mapping[str, Array], settings: Mapping[str, Any], name: 
             layers[layer][setting] = value
         else:
             _refuse(key, name)
-    return document | {"layers": [everywhere | layers[layer] for layer in sorted(layers, key=_order)]}
+    notes = {"notes": list(read_as(read))} if read else {}
+    return document | notes | {"layers": [everywhere | layers[layer] for layer in sorted(layers, key=_order)]}
 
 
 def plain(array: Array, key: str, name: str) -> Any:

@@ -10,7 +10,8 @@ import numpy as np
 from safetensors.numpy import save
 
 from attn_cli.sources.documents.parameters import Parameters
-from attn_cli.sources.documents.reading import read_document, read_parameters
+from attn_cli.sources.documents.reading import read_document
+from attn_cli.sources.documents.to_parameters import read_parameters
 from attn_cli.sources.explain import run
 from attn_cli.sources.request import Request
 from attn_cli.trace.trace import Array, Layer, Trace

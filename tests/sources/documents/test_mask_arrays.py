@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attn_cli.errors import DocumentError, SpecError
-from attn_cli.sources.documents.arrays import read_mask
+from attn_cli.sources.documents.mask_arrays import read_mask
 from attn_cli.trace.trace import Array
 from tests.sources.documents.files import CONTAINERS, layer_of, numbers, trace_of
 
@@ -60,7 +60,6 @@ WRONG: list[tuple[Any, str]] = [
     ([[0.5, INF]], "NaN or +∞"),
     ([[0.5, float("nan")]], "NaN or +∞"),
     (np.array([[np.nan, 0.5]]), "NaN or +∞"),
-    ([True, False], "queries × keys"),
     ([], "queries × keys"),
     ([[]], "attn_mask[0]: expected"),
     (np.zeros((2, 2, 3, 3)), "2×2×3×3"),
@@ -108,8 +107,10 @@ def test_a_mask_of_each_head_hides_in_that_head_alone(tmp_path: Path) -> None:
 
 
 def test_a_mask_that_does_not_fit_is_refused(tmp_path: Path) -> None:
-    with pytest.raises((SpecError, DocumentError), match="attn_mask is 1×5, and scores are 2×5×5"):
-        attended([[True] * 5], tmp_path)
+    with pytest.raises((SpecError, DocumentError), match="attn_mask is 5×4, and scores are 2×5×5"):
+        attended([True] * 4, tmp_path)
+    with pytest.raises((SpecError, DocumentError), match="attn_mask is 5×1, and scores are 2×5×5"):
+        attended([[True]] * 5, tmp_path)
     with pytest.raises((SpecError, DocumentError), match="attn_mask is 3×5×5, and scores are 2×5×5"):
         attended([[[True] * 5] * 5] * 3, tmp_path)
 

@@ -14,7 +14,7 @@ Q = [[1.0, 0.0], [0.0, 1.0]]
 X = {"embeddings": None, "X": numbers(5, D_MODEL)}
 
 WRONG: list[tuple[Document, str]] = [
-    (a_document(W_q=Q), "unknown key 'W_q'"),
+    (a_document(W_qq=Q), "unknown key 'W_qq'"),
     (a_document(head=2), "unknown key 'head'"),
     (a_document(W_Q=[[1, 2], ["4.0", 1]]), 'W_Q[1][0]: expected a number, found "4.0"'),
     (a_document(W_Q=[[1, 2], [1]]), "W_Q[1]: expected 2 numbers, as in W_Q[0], found 1"),
@@ -25,8 +25,8 @@ WRONG: list[tuple[Document, str]] = [
     (a_document(W_Q=[1, 2]), "W_Q: expected a matrix (n × m)"),
     (a_document(W_Q=5), "W_Q: expected a matrix (n × m)"),
     (a_document(W_Q=[]), "W_Q: expected numbers, found an empty list"),
-    (a_document(W_O=numbers(2, 2, 3)), "W_O: batch of 2"),
-    (a_document(b_Q=[[1, 2, 3]]), "b_Q: expected a list of numbers"),
+    (a_document(W_O=numbers(2, 2, 3)), "W_O: expected 1 heads, found 2"),
+    (a_document(b_Q=[[1, 2, 3], [4, 5, 6]]), "b_Q: expected 1 heads, found 2"),
     (a_document(b_Q=[1, None, 3]), "b_Q[1]: expected a number, found null"),
     (a_document(sinks=0.5), "sinks: expected a list of numbers (n), found 0.5"),
     (a_document(embeddings={}), "embeddings: is empty"),
@@ -89,8 +89,11 @@ WRONG: list[tuple[Document, str]] = [
         {"weights": numbers(5, 5), "V": numbers(4, 3)},
         "weights is 1×5×5, 5 keys, and V is 1×4×3, 4 keys",
     ),
-    ({"weights": [[1.0, None]]}, "weights[0][1]: expected a number, found null"),
-    ({"weights": [[1.0, "NaN"]]}, 'weights[0][1]: expected a number, found "NaN"'),
+    ({"weights": [[0.5, None]]}, "weights[0][1]: expected a finite number, found NaN"),
+    ({"weights": [[[0.5, "NaN"]]]}, "weights[0][0][1]: expected a finite number, found NaN"),
+    ({"weights": [[0.5, float("inf")]]}, "weights[0][1]: expected a finite number, found Infinity"),
+    ({"weights": [[1.0, None]], "mask": "none"}, "weights[0][1]: expected a finite number, found NaN"),
+    ({"scores": [[0.5, float("-inf")]], "scale": 1}, "scores[0][1]: expected a finite number, found -Infinity"),
     ({"masked": [[1.0, "Infinity"]]}, "masked: holds NaN or infinities"),
     ({"scores": numbers(5, 5)}, "scores need d_k, or a scale"),
     ({"format": "attn.survey", "version": 1}, "format: expected 'attn.trace'"),
@@ -112,7 +115,7 @@ IN_ARRAYS: list[tuple[Document, str]] = [
     (a_document(W_Q=numbers(2, 2, 2, 2)), "W_Q: batch of 2"),
     (a_document(W_Q=np.ones((7, 3), bool)), "W_Q: expected numbers, found true and false"),
     (a_document(attn_mask=np.eye(5, dtype=int)), "attn_mask: holds only the integers 0 and 1"),
-    (a_document(W_q=numbers(7, 3)), "unknown key 'W_q'"),
+    (a_document(W_qq=numbers(7, 3)), "unknown key 'W_qq'"),
     (a_document(mask="casual"), "unknown mask 'casual'"),
     (a_document(heads=2), "W_Q has 3 columns"),
     (a_document(dtype="float8"), "unknown dtype 'float8'"),
@@ -160,7 +163,7 @@ def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
         (b'"text"', 'holds "text", not an object'),
         (b"[[1, 2], [3]]", "weights[1]: expected 2 numbers"),
         (b"1,2\n3\n", "line 2: expected 2 numbers"),
-        (b"1,nan\n0,1\n", "weights[0][1]: expected a finite number, found NaN"),
+        (b"0.5,nan\n0,1\n", "weights[0][1]: expected a finite number, found NaN"),
         (b"layer,head,stage,row\n", "is the CSV that attn writes"),
         (b"\x00\x01\x02", "is neither JSON"),
         (b"{", "line 1"),
@@ -176,7 +179,7 @@ def test_what_is_no_document_is_refused(data: bytes, message: str, tmp_path: Pat
 def test_a_matrix_with_a_batch_is_refused(tmp_path: Path) -> None:
     file = io.BytesIO()
     np.save(file, np.zeros((2, 3, 5, 5)))
-    with pytest.raises(DocumentError, match="weights: batch of 2"):
+    with pytest.raises(DocumentError, match="weights: 2×3×5×5 may be 2 layers"):
         trace_of(file.getvalue(), tmp_path)
 
 

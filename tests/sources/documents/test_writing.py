@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from attn_cli.errors import AttnError
 from attn_cli.sources.documents.parameters import Parameters
-from attn_cli.sources.documents.reading import read_document, read_parameters
+from attn_cli.sources.documents.reading import read_document
 from attn_cli.sources.documents.schema import weights_schema
+from attn_cli.sources.documents.to_parameters import read_parameters
 from attn_cli.sources.documents.writing import WRITERS, to_json, to_npz, to_safetensors
 from attn_cli.sources.explain import read, run
 from attn_cli.sources.request import Request

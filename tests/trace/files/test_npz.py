@@ -1,6 +1,7 @@
 """NPZ and NPY."""
 
 import random
+import tracemalloc
 import zipfile
 from io import BytesIO
 from typing import Any
@@ -11,7 +12,6 @@ from hypothesis import given
 from hypothesis.extra import numpy as arrays
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace.files import npz
 from attn_cli.trace.files.npz import read_npy, read_npz, write_npz
 from attn_cli.trace.trace import Array
 
@@ -85,7 +85,15 @@ def test_compressed_files_are_read() -> None:
         (zipped(("a.npy", npy(np.array([{}]), allow_pickle=True))), "x: a: holds pickled Python objects"),
         (zipped(("a.npy", npy(np.ones(3, "f4,f4")))), "x: a: holds records or dates, not numbers"),
         (zipped(("a.npy", b"\x93NUMPY\x01\x00")), "x: a: has no header of an array"),
-        (zipped(("a.npy", npy(np.ones(3)).replace(b"<f8", b"<f9"))), "descr is not a valid dtype descriptor: '<f9'"),
+        (zipped(("a.npy", npy(np.ones(3)).replace(b"<f8", b"<f9"))), "x: a: has no header of an array"),
+        (zipped(("a.npy", npy(np.ones(3)).replace(b"(3,)", b"(-3)"))), "x: a: has no header of an array"),
+        (zipped(("a.npy", npy(np.ones(3)).replace(b"(3,), }", b"(-3,), }"))), r"x: a: has the shape \(-3,\)"),
+        (zipped(("a.npy", npy(np.ones(3)).replace(b"{'descr'", b"((((((((("))), "x: a: has no header of an array"),
+        (
+            zipped(("a.npy", npy(np.array(["ab", "c"])).replace(b"c\0\0\0", b"\xff" * 4))),
+            "x: a: holds the character 4,294,967,295",
+        ),
+        (zipped(("a.npy", npy(np.array(["ab"])).replace(b"'<U2'", b"'<U0'"))), "x: a: holds items of dtype <U0"),
     ],
 )
 def test_what_is_no_npz_is_refused(data: bytes, message: str) -> None:
@@ -100,13 +108,63 @@ def test_a_file_of_pytorch_is_called_by_its_name() -> None:
     assert "PyTorch" in caught.value.hint
 
 
-def test_a_zip_that_would_swell_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = saved(a=np.ones(128))
-    monkeypatch.setattr(npz, "LARGEST", 1151)
-    with pytest.raises(DocumentError, match="GiB unpacked"):
-        read_npz(data, "x")
-    monkeypatch.setattr(npz, "LARGEST", 1152)
-    assert read_npz(data, "x")["a"].size == 128
+def test_objects_are_never_loaded_and_the_hint_says_how_to_save() -> None:
+    objects = npy(np.array(["the", "cat"], dtype=object), allow_pickle=True)
+    for key, saved_as in (("tokens", "np.array(tokens, dtype=str)"), ("W_Q", "np.array(…, dtype=float)")):
+        with pytest.raises(DocumentError, match="holds pickled Python objects, which attn does not load") as caught:
+            read_npz(zipped((f"{key}.npy", objects)), "x")
+        assert saved_as in caught.value.hint
+
+
+def swollen(size: int, claimed: int | None = None) -> bytes:
+    """A compressed array of `size` zeros, whose member may claim another number of bytes."""
+    header, out = BytesIO(), BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (size,)})
+    member = header.getvalue() + bytes(8 * size)
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", member)
+    if claimed is None:
+        return out.getvalue()
+    assert out.getvalue().count(len(member).to_bytes(4, "little")) == 2  # in the member's header and in the directory
+    return out.getvalue().replace(len(member).to_bytes(4, "little"), claimed.to_bytes(4, "little"))
+
+
+def peak(data: bytes, max_bytes: int | None = None) -> tuple[int, DocumentError]:
+    """The bytes of memory that reading takes until it is refused, and the error."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(DocumentError) as caught:
+            read_npz(data, "x", max_bytes)
+        return tracemalloc.get_traced_memory()[1], caught.value
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_npz_that_would_swell_is_refused_before_it_is_unpacked() -> None:
+    taken, error = peak(swollen(2**20, 1_100_000_000))
+    assert "bytes would unpack to 1,100,000,000, and the limit is 1,000,000,000" in error.message
+    assert "--max-bytes 1100000000" in error.hint
+    assert taken < 1_000_000
+
+
+def test_a_limit_can_be_lowered_and_raised() -> None:
+    data = swollen(2**20)
+    assert read_npz(data, "x")["a"].size == 2**20
+    taken, error = peak(data, 8_000_000)
+    assert "would unpack to 8,388,736, and the limit is 8,000,000" in error.message
+    assert taken < 4_000_000
+    assert read_npz(data, "x", 8_388_736)["a"].size == 2**20
+
+
+@pytest.mark.parametrize("claimed", [200, 2**20, 8 * 2**20 + 127, 900_000_000])
+def test_a_member_that_lies_about_its_size_is_not_unpacked(claimed: int) -> None:
+    taken, _ = peak(swollen(2**20, claimed))
+    assert taken < 12_000_000  # the array itself takes 8 MB
+
+
+def test_numbers_that_are_not_packed_have_no_limit_but_their_own() -> None:
+    packed = np.random.default_rng(0).integers(0, 255, 4_000, dtype=np.uint8)
+    assert read_npz(saved(a=packed), "x")["a"].size == 4_000
 
 
 def test_a_header_that_claims_the_world_costs_nothing() -> None:
