@@ -128,7 +128,7 @@ def test_why_takes_tokens_and_indices() -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"query": "the"}, "'the' is there 2 times"),
+        ({"query": "the"}, "'the' occurs 2 times"),
         ({"query": 9, "head": 0}, "there is no query 9"),
         ({"query": "cat", "key": "bird", "head": 0}, "there is no key 'bird'"),
         ({"query": "cat"}, "has 2 heads, and one is needed"),
@@ -158,7 +158,7 @@ def test_heads_names_and_measures_every_head() -> None:
     assert {"previous token", "induction"} <= named
     assert "previous token" not in {head.name for head in heads(trace, thresholds={"previous_token": 1.0}).heads}
     assert heads([trace, trace]).lengths == (8, 8)
-    with pytest.raises(UsageError, match="names no kind"):
+    with pytest.raises(UsageError, match="does not name a kind"):
         heads(trace, thresholds={"sharp": 0.5})
 
 

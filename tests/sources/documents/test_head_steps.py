@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from attn_cli.errors import AttnError, UsageError
-from attn_cli.sources.documents.reading import read_document, read_parameters
+from attn_cli.sources.documents.reading import read_document
+from attn_cli.sources.documents.to_parameters import read_parameters
 from attn_cli.sources.documents.writing import WRITERS
 from attn_cli.sources.explain import run
 from attn_cli.sources.request import Request

@@ -83,7 +83,7 @@ def test_compressed_files_are_read() -> None:
         (zipped(("a.npy", npy(np.ones(3))[:-1])), "x: a: expected 24 bytes of numbers, found 23"),
         (zipped(("a.npy", npy(np.ones(3)) + b"x")), "x: a: expected 24 bytes of numbers, found 25"),
         (zipped(("a.npy", npy(np.array([{}]), allow_pickle=True))), "x: a: holds pickled Python objects"),
-        (zipped(("a.npy", npy(np.ones(3, "f4,f4")))), "x: a: holds records or dates, not numbers"),
+        (zipped(("a.npy", npy(np.ones(3, "f4,f4")))), "x: a: holds records, not numbers"),
         (zipped(("a.npy", b"\x93NUMPY\x01\x00")), "x: a: has no header of an array"),
         (zipped(("a.npy", npy(np.ones(3)).replace(b"<f8", b"<f9"))), "x: a: has no header of an array"),
         (zipped(("a.npy", npy(np.ones(3)).replace(b"(3,)", b"(-3)"))), "x: a: has no header of an array"),
