@@ -29,7 +29,7 @@ SECOND = {
     "use_gated_activation": True,
     "use_parallel_block": True,
 }
-"""What the second kind's configs say beside, and how they are computed."""
+"""Keys of the second kind's configs, and the only values that are computed."""
 
 
 def read(config: Config) -> Architecture:

@@ -39,9 +39,9 @@ ASSUMED: Mapping[str, dict[str, Any]] = {
 def read(config: Config) -> Architecture:
     kind = config.word("model_type")
     config.assume(ASSUMED[kind])
-    plain, turned = config.whole("qk_nope_head_dim", 128), config.whole("qk_rope_head_dim", 64)
-    layer = plain_layer(config.assume({"head_dim": turned}))
-    d_v, width = config.whole("v_head_dim", 128), plain + turned
+    plain, rotated = config.whole("qk_nope_head_dim", 128), config.whole("qk_rope_head_dim", 64)
+    layer = plain_layer(config.assume({"head_dim": rotated}))
+    d_v, width = config.whole("v_head_dim", 128), plain + rotated
     neighbours = kind == "deepseek_v2" or config.flag("rope_interleave", True)
     style: Literal["interleaved", "half"] = "interleaved" if neighbours else "half"
     layer = replace(
@@ -50,8 +50,8 @@ def read(config: Config) -> Architecture:
         d_k=width,
         d_v=d_v,
         scale="sqrt" if (stretched := _stretched(config)) == 1 else stretched / math.sqrt(width),
-        rotary=rotary(config, width, style=style, dim=turned),
-        projecting=Latent(Norm("rms", 1e-6), layer.heads, turned, plain, d_v),
+        rotary=rotary(config, width, style=style, dim=rotated),
+        projecting=Latent(Norm("rms", 1e-6), layer.heads, rotated, plain, d_v),
     )
     route = by_softmax(config) if kind == "deepseek_v2" else by_sigmoids(config)
     layers = with_experts(config, (layer,) * config.whole("num_hidden_layers"), route)
@@ -103,7 +103,7 @@ def by_sigmoids(config: Config) -> Route:
 
 
 def _stretched(config: Config) -> float:
-    """What scores are multiplied with besides, where positions are stretched."""
+    """The factor on scores, besides 1/√d_k, where positions are stretched."""
     settings = config.values.get("rope_parameters") or config.values.get("rope_scaling") or {}
     kind = settings.get("rope_type") or settings.get("type") or "default"
     factor, by = settings.get("factor", 1), settings.get("mscale_all_dim", 0)

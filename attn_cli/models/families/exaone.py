@@ -10,7 +10,7 @@ ALIASES = {
     "layer_norm_epsilon": "rms_norm_eps",
     "num_layers": "num_hidden_layers",
 }
-"""What its own configs call what others call otherwise, too."""
+"""Keys of its own configs, and the usual names for them."""
 
 
 def read(config: Config) -> Architecture:

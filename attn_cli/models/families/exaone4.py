@@ -31,7 +31,7 @@ def read(config: Config) -> Architecture:
 
 
 def _slides(config: Config) -> tuple[bool, ...]:
-    """Those that `layer_types` names; else, where there is a window, all but every so manieth."""
+    """Those that `layer_types` names; else, where there is a window, all but every n-th layer."""
     if config.get("layer_types", None) is not None or config.get("sliding_window", None) is None:
         return sliding_layers(config, lambda number: False)
     every = config.whole("sliding_window_pattern", 4)

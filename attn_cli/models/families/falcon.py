@@ -49,7 +49,7 @@ def read(config: Config) -> Architecture:
 
 
 FIRST = ("RefinedWebModel", "RefinedWeb")
-"""What the first checkpoints called themselves: Falcon 7B and 1B, and Falcon 40B."""
+"""The model types of the first checkpoints: Falcon 7B and 1B, and Falcon 40B."""
 
 NAMES: Names = {
     "embed": "word_embeddings",

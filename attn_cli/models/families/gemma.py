@@ -38,7 +38,7 @@ ASSUMED: Mapping[str, dict[str, Any]] = {
     "gemma2": LATER | {"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0},
     "gemma3_text": LATER | {"rope_theta": 1e6, "rope_local_base_freq": 1e4},
 }
-"""What keys are where the config lacks them: those of Gemma 3 with images say little of their text."""
+"""Defaults for keys that the config lacks: Gemma 3 with images says little of its text."""
 
 
 def read(config: Config) -> Architecture:

@@ -12,7 +12,7 @@ from attn_cli.core.positions import QueryScaling
 from attn_cli.errors import DocumentError
 from attn_cli.models.families.llama import FULL, HARMLESS_TENSORS, NAMES, architecture, plain_layer
 from attn_cli.models.families.mixtral import EXPERT_KEYS
-from attn_cli.models.families.smollm3 import turning
+from attn_cli.models.families.smollm3 import rotating
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.experts import Experts, Sigmoids
@@ -28,11 +28,11 @@ def read(config: Config) -> Architecture:
     text = config.part("text_config") if config.word("model_type") == "llama4" else config
     text.assume({"head_dim": 128, "rms_norm_eps": 1e-5, "rope_theta": 5e5, "num_key_value_heads": 8})
     layer = plain_layer(text)
-    turned, still = _turned(text, layer), replace(layer, rotary=None, query_scaling=_tuning(text))
-    turns, mixes = turning(text), _mixes(text)
+    rotated, still = _rotated(text, layer), replace(layer, rotary=None, query_scaling=_tuning(text))
+    rotates, mixes = rotating(text), _mixes(text)
     chunk = text.whole("attention_chunk_size", None if "attention_chunk_size" in text.values else 8192)
-    layers = [turned if turn else still for turn in turns]
-    kinds = _kinds(text, [CHUNKED if turn and chunk else FULL for turn in turns], chunk)
+    layers = [rotated if rotates_here else still for rotates_here in rotates]
+    kinds = _kinds(text, [CHUNKED if rotates_here and chunk else FULL for rotates_here in rotates], chunk)
     layers = [
         replace(
             layer,
@@ -46,17 +46,17 @@ def read(config: Config) -> Architecture:
     return found if text is config else replace(found, unembedding=Unembedding(tied=False))
 
 
-def _turned(config: Config, layer: LayerPlan) -> LayerPlan:
+def _rotated(config: Config, layer: LayerPlan) -> LayerPlan:
     """A layer that rotates queries and keys, and norms them.
 
     The model norms after rotating them. But rotation keeps a vector's length, and the norm has no weights, so that
     either order makes the same.
     """
-    turn = rotary(config, layer.d_k, style="interleaved")
-    if turn.factor != 1:
+    rope = rotary(config, layer.d_k, style="interleaved")
+    if rope.factor != 1:
         config.must_be("use_qk_norm", False)
     normed = config.flag("use_qk_norm", True)
-    return replace(layer, rotary=turn, qk_norm=QKNorm(Norm("rms", layer.norm.eps)) if normed else None)
+    return replace(layer, rotary=rope, qk_norm=QKNorm(Norm("rms", layer.norm.eps)) if normed else None)
 
 
 def _tuning(config: Config) -> QueryScaling | None:

@@ -75,26 +75,26 @@ def unpacked(words: Array, bits: int) -> Array:
 
 
 def packings(config: Config) -> Mapping[str, Any] | None:
-    """What a config says of MLX's quantization, None where it says nothing; DocumentError for kinds that are not read.
+    """The config's settings of MLX's quantization, None if there are none; DocumentError for kinds that are not read.
 
     Older configs have it under `quantization` alone, newer ones repeat it under `quantization_config`.
     """
-    said = config.get("quantization", None)
-    if said is None:
+    settings = config.get("quantization", None)
+    if settings is None:
         return None
-    if not isinstance(said, dict):
+    if not isinstance(settings, dict):
         raise DocumentError(f"{config.where}: quantization: expected an object", hint="mend config.json")
-    mode = said.get("mode", "affine")
+    mode = settings.get("mode", "affine")
     if mode != "affine":
         raise DocumentError(
             f"{config.where}: the weights are quantized by MLX in the mode {mode!r}"[:300]
             + ", which attn does not read",
             hint=CONVERT,
         )
-    return said
+    return settings
 
 
-def mlx_tensors(tensors: Mapping[str, Tensor], said: Mapping[str, Any], where: str) -> Tensors:
+def mlx_tensors(tensors: Mapping[str, Tensor], settings: Mapping[str, Any], where: str) -> Tensors:
     """The tensors by their usual names: a packed weight takes the place of itself, its scales and its biases."""
     plain = dict(tensors)
     quantized: dict[str, Quantized] = {}
@@ -103,16 +103,16 @@ def mlx_tensors(tensors: Mapping[str, Tensor], said: Mapping[str, Any], where: s
         scales, biases = (plain.pop(f"{module}.{kind}", None) for kind in ("scales", "biases"))
         if scales is None or biases is None:
             raise DocumentError(f"{where}: {module} is packed, and lacks its scales or biases", hint=CONVERT)
-        matrix = Quantized(tensors[name], scales, biases, _packing(said, module, where))
+        matrix = Quantized(tensors[name], scales, biases, _packing(settings, module, where))
         plain[name] = replace(tensors[name], dtype=f"MLX_Q{matrix.packing.bits}", shape=_shape(name, matrix))
         quantized[name] = matrix
     return MlxTensors(plain, quantized)
 
 
-def _packing(said: Mapping[str, Any], module: str, where: str) -> Packing:
+def _packing(settings: Mapping[str, Any], module: str, where: str) -> Packing:
     """A module's own packing, or that of all."""
-    alone = said.get(module)
-    values = {**said, **alone} if isinstance(alone, dict) else said
+    alone = settings.get(module)
+    values = {**settings, **alone} if isinstance(alone, dict) else settings
     bits, group = values.get("bits", 4), values.get("group_size", 64)
     if bits not in BITS or group not in SIZES:
         raise DocumentError(

@@ -1,4 +1,4 @@
-"""What the files of a checkpoint are called."""
+"""The names of a checkpoint's files."""
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED, PICKLED_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"

@@ -1,4 +1,4 @@
-"""What a folder or file holds that attn does not read as a checkpoint, and what to do about it."""
+"""Folders and files that attn does not read as a checkpoint: their names, and what to do about them."""
 
 import json
 import os
@@ -120,7 +120,7 @@ def folder_of_several(folder: str) -> str:
 
 
 def file_error(path: str) -> DocumentError:
-    """The error for a file that is named in place of a folder, and is no GGUF file."""
+    """The error for a file that is named in place of a folder and is not a GGUF file."""
     if is_lfs(path):
         return DocumentError(
             f"{path}: is a Git LFS pointer, not the file itself", hint="run git lfs pull in its folder, or download it"
@@ -151,7 +151,7 @@ def _files(folder: str, depth: int = 2) -> Collection[str]:
 
 
 def _known(name: str) -> tuple[str, str] | None:
-    """What a file is by its name, None where it is no file of weights."""
+    """The format of a file by its name, None if it holds no weights."""
     base = os.path.basename(name).lower()
     if base in NAMES:
         return NAMES[base]

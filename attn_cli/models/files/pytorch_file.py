@@ -17,7 +17,7 @@ LOCAL_HEADER = 30
 
 
 def tensors_of_pytorch(path: str) -> dict[str, Tensor]:
-    """What a file holds, read without running anything; DocumentError where it is no zip, damaged, or not tensors."""
+    """The tensors of a file, read without running anything; DocumentError if it is not a sound zip of tensors."""
     check_lfs(path)
     try:
         with open(path, "rb") as file:
@@ -44,7 +44,7 @@ def tensors_of_pytorch(path: str) -> dict[str, Tensor]:
 
 
 def _start(path: str, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], key: str) -> tuple[int, int]:
-    """Where a storage's bytes begin in the file, and how many there are."""
+    """The first byte of a storage in the file, and how many there are."""
     member = members.get(f"data/{key}")
     if member is None:
         raise DocumentError(f"{path}: lacks data/{key}", hint=AGAIN)

@@ -24,7 +24,7 @@ BYTES: Mapping[str, int] = MappingProxyType(
 
 
 def tensors_of_file(path: str) -> dict[str, Tensor]:
-    """What a file holds; DocumentError where it is damaged, cut short, or a pointer of Git LFS.
+    """The tensors of a file; DocumentError if it is damaged, cut short, or a pointer of Git LFS.
 
     The header is checked against the file's length. The safetensors library does so as well, but maps the file, and a
     file that is cut short meanwhile would end the process.

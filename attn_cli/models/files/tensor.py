@@ -1,4 +1,4 @@
-"""Where a tensor's numbers stand in a file, and how they are read from there."""
+"""A tensor's bytes in a file, and reading them as float32."""
 
 from dataclasses import dataclass
 from math import prod

@@ -1,4 +1,4 @@
-"""What llama.cpp calls the families of its GGUF files: a line for each of its architectures."""
+"""The architectures of llama.cpp's GGUF files, one line each, and the families that they belong to."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from attn_cli.models.gguf.config_values import Values
 from attn_cli.models.gguf.undo import (
     Join,
     Undo,
+    alternating,
     around_zero,
     as_it_is,
     grouped,
     head_by_head,
-    in_turns,
     switch_row,
     unpermuted,
 )
@@ -107,7 +107,7 @@ TWINS: Mapping[str, GgufArchitecture] = MappingProxyType(
                 "gpt_oss",
                 KEYS,
                 more=values.gpt_oss,
-                joins=(Join(("expert_gate", "expert_up"), ("ffn_gate_exps", "ffn_up_exps"), in_turns),),
+                joins=(Join(("expert_gate", "expert_up"), ("ffn_gate_exps", "ffn_up_exps"), alternating),),
             ),
             GgufArchitecture(
                 "deepseek2",

@@ -22,7 +22,7 @@ CONVERT = "convert the model again with a current llama.cpp"
 
 
 def architecture_of(header: Header) -> GgufArchitecture:
-    """What the file's architecture is read as; DocumentError for one that is not read, or for no model at all."""
+    """The architecture of the file; DocumentError for one that attn does not read, or a file without a model."""
     kind = str(header.metadata.get("general.type", "model"))
     if kind != "model":
         raise DocumentError(f"{header.path}: holds no model but: {kind}", hint="name the file of the model itself")
@@ -40,68 +40,68 @@ def config_of(header: Header, architecture: GgufArchitecture, ignored: Collectio
     begin = f"{architecture.name}."
     own = {key.removeprefix(begin): value for key, value in header.metadata.items() if key.startswith(begin)}
     lists = {key: value.tolist() for key, value in own.items() if isinstance(value, np.ndarray)}
-    said = Config(own | lists, header.path, ignored)
+    metadata = Config(own | lists, header.path, ignored)
     values: Values = {
         "model_type": architecture.model_type,
         "tie_word_embeddings": "output.weight" not in header.tensors,
     }
     for theirs, ours in architecture.keys.items():
-        value = _one(said, theirs)
+        value = _one(metadata, theirs)
         if value is not None:
             values[ours] = value
     values |= {key: name in header.tensors for name, key in architecture.shows}
-    _check_sizes(said, header, architecture, values)
+    _check_sizes(metadata, header, architecture, values)
     if architecture.rotary:
-        values |= architecture.widths(said, values)
-        values |= rotary_values(said, header, architecture, values)
-    values |= architecture.more(said, values)
-    said.refuse_unread(HARMLESS)
+        values |= architecture.widths(metadata, values)
+        values |= rotary_values(metadata, header, architecture, values)
+    values |= architecture.more(metadata, values)
+    metadata.refuse_unread(HARMLESS)
     config = Config(values, header.path)
-    config.notes += said.notes
+    config.notes += metadata.notes
     return config
 
 
-def _one(said: Config, key: str) -> Any:
+def _one(metadata: Config, key: str) -> Any:
     """A value, or the one that all layers share; None where the file lacks it."""
-    value = said.get(key, None)
+    value = metadata.get(key, None)
     if isinstance(value, list):
         if not value or any(one != value[0] for one in value):
             raise DocumentError(
-                f"{said.where}: {key} is another for each layer, which attn does not compute",
+                f"{metadata.where}: {key} is another for each layer, which attn does not compute",
                 hint="take the model's folder with config.json and safetensors",
             )
         return value[0]
     return value
 
 
-def _check_sizes(said: Config, header: Header, architecture: GgufArchitecture, values: Values) -> None:
+def _check_sizes(metadata: Config, header: Header, architecture: GgufArchitecture, values: Values) -> None:
     """Layers, heads and their width as the file says them; DocumentError where attn could only guess."""
     for key in ("block_count", "embedding_length", "attention.head_count"):
         value = values.get(architecture.keys[key])
         if not isinstance(value, int) or value < 1:
             raise DocumentError(
-                f"{said.where}: {architecture.name}.{key}: expected a whole number from 1, found {value!r}",
+                f"{metadata.where}: {architecture.name}.{key}: expected a whole number from 1, found {value!r}",
                 hint=CONVERT,
             )
     epsilons = [key for key in architecture.keys if key.endswith("epsilon")]
     if not any(architecture.keys[key] in values for key in epsilons):
-        raise DocumentError(f"{said.where}: lacks {architecture.name}.{epsilons[-1]}", hint=CONVERT)
+        raise DocumentError(f"{metadata.where}: lacks {architecture.name}.{epsilons[-1]}", hint=CONVERT)
     layers = values[architecture.keys["block_count"]]
     if layers > len(header.tensors):
         raise DocumentError(
-            f"{said.where}: says {layers} layers, and holds {len(header.tensors)} tensors",
+            f"{metadata.where}: says {layers} layers, and holds {len(header.tensors)} tensors",
             hint=AGAIN,
         )
     heads = values[architecture.keys["attention.head_count"]]
-    if said.flag("attention.causal", architecture.causal) != architecture.causal:
-        raise refused(said, "attention.causal", not architecture.causal)
+    if metadata.flag("attention.causal", architecture.causal) != architecture.causal:
+        raise refused(metadata, "attention.causal", not architecture.causal)
     if architecture.rotary:
         values.setdefault("num_key_value_heads", heads)
         values.setdefault("rope_theta", 10000.0)
         return
     width = values[architecture.keys["embedding_length"]] // heads
     for key in ("attention.key_length", "attention.value_length"):
-        if said.whole(key, width) != width:
-            raise refused(said, key, said.get(key))
-    if (_one(said, "attention.head_count_kv") or heads) != heads:
-        raise refused(said, "attention.head_count_kv", _one(said, "attention.head_count_kv"))
+        if metadata.whole(key, width) != width:
+            raise refused(metadata, key, metadata.get(key))
+    if (_one(metadata, "attention.head_count_kv") or heads) != heads:
+        raise refused(metadata, "attention.head_count_kv", _one(metadata, "attention.head_count_kv"))

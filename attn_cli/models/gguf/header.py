@@ -1,4 +1,4 @@
-"""What stands before the numbers of a GGUF file: its metadata, and where each tensor stands.
+"""The beginning of a GGUF file: its metadata, and the shape and bytes of each tensor.
 
 The package's own reader takes half a minute for a large vocabulary, so the file is read here; the package knows the
 types of tensors, and how to dequantise them.
@@ -46,7 +46,7 @@ def library() -> Any:
 
 
 def header(path: str) -> Header:
-    """The header of a file; DocumentError where it is no GGUF file, breaks off, or holds types that cannot be read."""
+    """The header of a file; DocumentError where it is not a GGUF file, breaks off, or holds unknown types."""
     try:
         stat = os.stat(path)
         return _header(path, stat.st_mtime_ns, stat.st_size)
@@ -61,7 +61,7 @@ def _header(path: str, changed: int, size: int) -> Header:
         note_read(file)
         begin = file.read(8)
         if begin[:4] != b"GGUF":
-            raise DocumentError(f"{path}: is no GGUF file", hint="a GGUF file begins with the four letters GGUF")
+            raise DocumentError(f"{path}: is not a GGUF file", hint="a GGUF file begins with the four letters GGUF")
         version = int.from_bytes(begin[4:], "little")
         if version not in (2, 3):
             raise DocumentError(
@@ -75,7 +75,7 @@ def _header(path: str, changed: int, size: int) -> Header:
 
 
 class _Cursor:
-    """A place in the file that moves on with what is read; ValueError at its end.
+    """Reads the file from front to back; ValueError at its end.
 
     The file is read, not mapped into memory: one that is cut short meanwhile gives an error, and no signal.
     """
@@ -94,7 +94,7 @@ class _Cursor:
         return start
 
     def _read_on(self) -> None:
-        """Have what is before the place."""
+        """Read on until everything before `at` is in memory."""
         if self.at <= self.size:
             self.data += self.file.read(max(self.at - len(self.data), _AT_ONCE))
         if self.at > len(self.data):
@@ -166,7 +166,7 @@ def _read(cursor: _Cursor, path: str, types: Any) -> Header:
 
 
 def _tensor(path: str, name: str, shape: tuple[int, ...], kind: int, start: int, types: Any) -> Tensor:
-    """Where a tensor stands; DocumentError for a type that the package cannot dequantise."""
+    """The bytes of a tensor; DocumentError for a type that the package cannot dequantise."""
     try:
         dtype = types.GGMLQuantizationType(kind)
         block, stored = types.GGML_QUANT_SIZES[dtype]

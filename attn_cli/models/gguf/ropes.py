@@ -10,16 +10,16 @@ from attn_cli.models.gguf.undo import unpermuted
 FREQS, LONG, SHORT = ROPE_TENSORS
 
 
-def rotary_values(said: Config, header: Header, architecture: GgufArchitecture, values: Values) -> Values:
-    """What turns queries and keys: how much of a head, and how positions are stretched."""
-    width, turned = values["head_dim"], said.whole("rope.dimension_count", values["head_dim"])
-    if turned != width and architecture.undo is unpermuted:
-        raise refused(said, "rope.dimension_count", turned)
+def rotary_values(metadata: Config, header: Header, architecture: GgufArchitecture, values: Values) -> Values:
+    """How queries and keys are rotated: how many features of a head, and how positions are stretched."""
+    width, rotated = values["head_dim"], metadata.whole("rope.dimension_count", values["head_dim"])
+    if rotated != width and architecture.undo is unpermuted:
+        raise refused(metadata, "rope.dimension_count", rotated)
     # Half a feature more, so that rounding cannot lose one: config.json states a share.
-    found: Values = {"partial_rotary_factor": 1.0 if turned == width else (turned + 0.5) / width}
-    factor = said.number("rope.scaling.factor", None)
-    kind = said.word("rope.scaling.type", "linear" if factor else "none")
-    original = said.whole("rope.scaling.original_context_length", None)
+    found: Values = {"partial_rotary_factor": 1.0 if rotated == width else (rotated + 0.5) / width}
+    factor = metadata.number("rope.scaling.factor", None)
+    kind = metadata.word("rope.scaling.type", "linear" if factor else "none")
+    original = metadata.whole("rope.scaling.original_context_length", None)
     lists = {name: numbers(header, name) for name in (FREQS, LONG, SHORT) if name in header.tensors}
     scaling: Values | None
     if not lists and (kind == "none" or (kind == "linear" and not factor)):
@@ -31,13 +31,13 @@ def rotary_values(said: Config, header: Header, architecture: GgufArchitecture, 
     elif kind in ("none", "longrope") and set(lists) == {LONG, SHORT} and original:
         scaling = {"short_factor": lists[SHORT], "long_factor": lists[LONG]}
         scaling |= {"rope_type": "longrope", "original_max_position_embeddings": original}
-        scaling |= {"attention_factor": said.number("rope.scaling.attn_factor", 1.0)}
+        scaling |= {"attention_factor": metadata.number("rope.scaling.attn_factor", 1.0)}
     elif kind == "linear" and not lists:
         scaling = {"rope_type": "linear", "factor": factor}
     elif kind == "yarn" and factor and original and not lists:
         scaling = {"rope_type": "yarn", "factor": factor, "original_max_position_embeddings": original}
         for key in ("beta_fast", "beta_slow"):
-            scaling |= {key: said.number(f"rope.scaling.yarn_{key}", None)}
+            scaling |= {key: metadata.number(f"rope.scaling.yarn_{key}", None)}
     else:
-        raise refused(said, "rope.scaling.type", f"{kind} with {', '.join(lists) or 'no factors'}")
+        raise refused(metadata, "rope.scaling.type", f"{kind} with {', '.join(lists) or 'no factors'}")
     return found | ({"rope_scaling": scaling} if scaling else {})

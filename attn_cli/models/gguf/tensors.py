@@ -11,7 +11,7 @@ from attn_cli.models.files.tensor import Tensor, check_finite, check_rows, read_
 from attn_cli.models.files.tensors import Tensors
 from attn_cli.models.gguf.architectures import GgufArchitecture
 from attn_cli.models.gguf.header import Header, library
-from attn_cli.models.gguf.places import Stored, places
+from attn_cli.models.gguf.tensor_names import Stored, named_tensors
 from attn_cli.trace.trace import Array
 
 ROPE_TENSORS = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
@@ -85,7 +85,7 @@ def tensors_of(header: Header, architecture: GgufArchitecture, family: Family, p
     (stack,) = plan.stacks
     left = {name: Stored((tensor,)) for name, tensor in header.tensors.items() if name not in ROPE_TENSORS}
     named: dict[str, Stored] = {}
-    for name, stored, theirs in places(architecture, family, stack, header.tensors):
+    for name, stored, theirs in named_tensors(architecture, family, stack, header.tensors):
         named[name] = stored
         for one in theirs:
             left.pop(one, None)

@@ -1,4 +1,4 @@
-"""What llama.cpp's converter changes in tensors, undone."""
+"""Undo what llama.cpp's converter changes in tensors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def switch_row(name: str, plan: LayerPlan) -> Undo | None:
     return (lambda array: array.reshape(1, -1)) if name == "shared_switch" else None
 
 
-def in_turns(gate: Array, up: Array) -> Array:
+def alternating(gate: Array, up: Array) -> Array:
     """Gates and ups that alternate along the last axis."""
     return np.stack([gate, up], axis=-1).reshape(*gate.shape[:-1], -1)
 

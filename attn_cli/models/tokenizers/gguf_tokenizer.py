@@ -19,7 +19,7 @@ IDS = "give --ids 5,17,3"
 
 
 class TokenKind(IntEnum):
-    """What `tokenizer.ggml.token_type` says of a token."""
+    """The kinds of tokens in `tokenizer.ggml.token_type`."""
 
     NORMAL = 1
     UNKNOWN = 2
@@ -36,7 +36,7 @@ class GgufVocabulary:
     path: str
     tokens: Sequence[str]
     kinds: Sequence[int]
-    said: Mapping[str, Any]
+    settings: Mapping[str, Any]
 
     def of(self, kind: TokenKind) -> list[int]:
         return [number for number, own in enumerate(self.kinds) if own == kind]
@@ -47,32 +47,32 @@ class GgufVocabulary:
         found = []
         for name, default in places:
             number = self.special(name)
-            wanted = self.said.get(f"add_{name}_token", default)
+            wanted = self.settings.get(f"add_{name}_token", default)
             found.append([number] if wanted and number is not None else [])
         return found[0], found[1]
 
     def special(self, name: str, default: int | None = None) -> int | None:
-        """The id of a token with a task, None where there is no such one."""
-        number = self.said.get(f"{name}_token_id", default)
+        """The id of a special token, None if there is none."""
+        number = self.settings.get(f"{name}_token_id", default)
         return number if isinstance(number, int) and number < len(self.tokens) else None
 
 
 def file_tokenizer(path: str) -> Tokenizer:
     """The tokenizer of a GGUF file; DocumentError where it has none, or one that attn does not know."""
     metadata, begin = whole(path).metadata, "tokenizer.ggml."
-    said = {key.removeprefix(begin): value for key, value in metadata.items() if key.startswith(begin)}
-    model, tokens = str(said.get("model", "none")), said.get("tokens")
+    settings = {key.removeprefix(begin): value for key, value in metadata.items() if key.startswith(begin)}
+    model, tokens = str(settings.get("model", "none")), settings.get("tokens")
     if model not in MODELS or not isinstance(tokens, list):
         raise DocumentError(
             f"{path}: its tokenizer is {model!r}, which attn does not know",
             hint=f"it knows {', '.join(MODELS)}; or {IDS}",
         )
     with library_errors(partial(_cannot_be_built, path)):
-        kinds = said.get("token_type")
+        kinds = settings.get("token_type")
         kinds = [TokenKind.NORMAL] * len(tokens) if kinds is None else [int(kind) for kind in kinds]
         if len(kinds) != len(tokens) or len(set(tokens)) != len(tokens):
             raise DocumentError(f"{path}: its tokens are not {len(tokens)} different ones, each of a kind", hint=AGAIN)
-        return MODELS[model](GgufVocabulary(path, tokens, kinds, said))
+        return MODELS[model](GgufVocabulary(path, tokens, kinds, settings))
 
 
 def _cannot_be_built(path: str, words: str) -> DocumentError:
@@ -86,7 +86,7 @@ def has_tokenizer(path: str) -> bool:
 
 def _byte_pairs(vocabulary: GgufVocabulary) -> Tokenizer:
     """GPT-2's kind: bytes that merge in the order of a list, within the pieces that patterns cut."""
-    name = vocabulary.said.get("pre", "default")
+    name = vocabulary.settings.get("pre", "default")
     if name not in CUTTINGS:
         from difflib import get_close_matches
 
@@ -97,7 +97,7 @@ def _byte_pairs(vocabulary: GgufVocabulary) -> Tokenizer:
         )
     cutting, library = CUTTINGS[name], tokenizers_library()
     numbers = {token: number for number, token in enumerate(vocabulary.tokens)}
-    merges = [_pair(merge) for merge in vocabulary.said.get("merges", ())]
+    merges = [_pair(merge) for merge in vocabulary.settings.get("merges", ())]
     core = library.Tokenizer(library.models.BPE(numbers, merges, ignore_merges=cutting.whole))
     if cutting.composed:
         core.normalizer = library.normalizers.NFC()
@@ -138,14 +138,14 @@ def _surround(core: Any, library: Any, vocabulary: GgufVocabulary, before: list[
 
 def _scored_pieces(vocabulary: GgufVocabulary) -> Tokenizer:
     """SentencePiece's kind: the neighbours whose whole scores best merge first, what is unknown falls into bytes."""
-    said = vocabulary.said
-    if said.get("remove_extra_whitespaces") or "precompiled_charsmap" in said:
+    settings = vocabulary.settings
+    if settings.get("remove_extra_whitespaces") or "precompiled_charsmap" in settings:
         raise DocumentError(f"{vocabulary.path}: its tokenizer changes the text, which attn does not do", hint=IDS)
-    scores = said.get("scores")
+    scores = settings.get("scores")
     if scores is None or len(scores) != len(vocabulary.tokens):
         raise DocumentError(f"{vocabulary.path}: its tokens have no scores", hint=f"{AGAIN}, or {IDS}")
     mergeable = {*vocabulary.of(TokenKind.NORMAL), *vocabulary.of(TokenKind.UNUSED)}
-    defaulted = GgufVocabulary(vocabulary.path, vocabulary.tokens, vocabulary.kinds, {**DEFAULT_IDS, **said})
+    defaulted = GgufVocabulary(vocabulary.path, vocabulary.tokens, vocabulary.kinds, {**DEFAULT_IDS, **settings})
     before, after = defaulted.ends(begins=True)
     pieces = ScoredPieces(
         tokens=vocabulary.tokens,
@@ -156,7 +156,7 @@ def _scored_pieces(vocabulary: GgufVocabulary) -> Tokenizer:
         unknown=defaulted.special("unknown"),
         before=tuple(before),
         after=tuple(after),
-        prefix=bool(said.get("add_space_prefix", True)),
+        prefix=bool(settings.get("add_space_prefix", True)),
     )
     return Tokenizer(pieces, "spaces")
 
@@ -182,7 +182,7 @@ def _word_pieces(vocabulary: GgufVocabulary) -> Tokenizer:
     if begin is None or end is None or unknown is None:
         raise DocumentError(f"{vocabulary.path}: its tokenizer names no [CLS], [SEP] and [UNK]", hint=IDS)
     plain = (token for token, kind in zip(tokens, vocabulary.kinds, strict=True) if kind == TokenKind.NORMAL)
-    lower = vocabulary.said.get(
+    lower = vocabulary.settings.get(
         "normalizer.lowercase", not any(token != token.lower() for token in plain if token[:1] != "[")
     )
     library = tokenizers_library()

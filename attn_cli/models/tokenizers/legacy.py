@@ -12,7 +12,7 @@ from attn_cli.models.tokenizers.schemes import BEGINS, OTHERWISE, SCHEMES
 from attn_cli.models.tokenizers.tokenizer import Tokenizer
 
 PIECES = ("spiece.model", "spm.model", "sentencepiece.bpe.model", "source.spm")
-"""What families call their SentencePiece model."""
+"""The names of SentencePiece models in different families."""
 TARGET = "target.spm"
 """That of the language that a text is translated to."""
 
@@ -38,7 +38,9 @@ def _from_vocab(folder: str) -> Tokenizer:
             mask_token=_name(settings, "mask_token", mask),
         )
     except (TypeError, ValueError) as error:
-        raise DocumentError(f"{path}: is no vocabulary of BERT: {error}", hint="copy or download it again") from error
+        raise DocumentError(
+            f"{path}: is not a vocabulary of BERT: {error}", hint="copy or download it again"
+        ) from error
     core = cutter._tokenizer
     if not berts:  # MPNet
         _surround(library, core, begin, end, twice=True)
@@ -127,10 +129,10 @@ def _from_pieces(folder: str) -> Tokenizer:
     return Tokenizer(plain_pieces(os.path.join(folder, "tokenizer.model"), _settings(folder)), "spaces")
 
 
-def target_tokenizer(folder: str, own: Tokenizer) -> Tokenizer:
-    """What cuts the text that a decoder is given: `own`, unless the folder has a SentencePiece model for that alone."""
+def target_tokenizer(folder: str, encoder: Tokenizer) -> Tokenizer:
+    """The tokenizer of a decoder's text: the encoder's, unless the folder has a SentencePiece model for it alone."""
     if os.path.exists(os.path.join(folder, "tokenizer.json")) or not os.path.exists(os.path.join(folder, TARGET)):
-        return own
+        return encoder
     return _from_numbered_pieces(folder, (TARGET,), ("target_vocab.json", "vocab.json"))
 
 

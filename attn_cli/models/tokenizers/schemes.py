@@ -1,4 +1,4 @@
-"""What families without tokenizer.json put around a text, and how they number the pieces of a SentencePiece model."""
+"""Families without tokenizer.json: the special tokens around a text, and the ids of a SentencePiece model's pieces."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -94,7 +94,9 @@ def open_pieces(path: str) -> Any:
     try:
         model.Load(path)
     except (OSError, RuntimeError) as error:
-        raise DocumentError(f"{path}: is no SentencePiece model: {error}", hint="copy or download it again") from error
+        raise DocumentError(
+            f"{path}: is not a SentencePiece model: {error}", hint="copy or download it again"
+        ) from error
     return model
 
 

@@ -12,7 +12,7 @@ from attn_cli.trace.trace import Layer, frozen
 
 
 def starts(text: Encoded) -> list[int]:
-    """Where each word begins; a token outside of words is one of its own."""
+    """The index of each word's first token; a token outside of words counts as a word."""
     keyed = [(index if word is None else -1, word) for index, word in enumerate(text.words)]
     beginnings, start = [], 0
     for _, group in groupby(keyed):

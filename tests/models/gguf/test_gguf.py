@@ -178,7 +178,7 @@ KEYS: dict[str, tuple[dict[str, Any], str]] = {
         {"llama.rope.scaling.yarn_ext_factor": 0.5},
         "rope.scaling.yarn_ext_factor is not understood",
     ),
-    "a part of a model": ({"split.count": 3}, "one of 3 parts"),
+    "a part of a model": ({"split.count": 3}, "one of 3 shards"),
     "more layers than tensors": ({"llama.block_count": 4_000_000_000}, "says 4000000000 layers, and holds"),
     "an adapter": ({"general.type": "adapter"}, "holds no model"),
 }
@@ -212,7 +212,7 @@ def test_a_file_that_breaks_off_anywhere_is_refused(folder: Path, tmp_path: Path
     for size in [*range(0, 4000, 37), len(whole) // 2, len(whole) - 1]:
         path = tmp_path / f"{size}.gguf"
         path.write_bytes(whole[:size])
-        with pytest.raises(DocumentError, match=r"breaks off|is no GGUF file|version") as caught:
+        with pytest.raises(DocumentError, match=r"breaks off|is not a GGUF file|version") as caught:
             open_model(str(path))
         assert "\n" not in caught.value.message
 

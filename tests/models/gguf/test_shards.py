@@ -59,11 +59,11 @@ def nothing(parts: list[Path]) -> None: ...
 
 Changes = Mapping[int, Mapping[str, Any]]
 DAMAGE: dict[str, tuple[Changes, Callable[[list[Path]], None], str]] = {
-    "the first is missing": ({}, without(0), "model-00001-of-00003.gguf: no such file, and it is one of 3 parts"),
-    "another is missing": ({}, without(1), "model-00002-of-00003.gguf: no such file, and it is one of 3 parts"),
+    "the first is missing": ({}, without(0), "model-00001-of-00003.gguf: no such file, and it is one of 3 shards"),
+    "another is missing": ({}, without(1), "model-00002-of-00003.gguf: no such file, and it is one of 3 shards"),
     "one is there twice": ({}, renamed, "model-00002-of-00003.gguf: split.no is 2, and its name says 1"),
-    "one is of more parts": ({1: {"split.count": 4}}, nothing, "split.count is 4, and 3 in the first part"),
-    "one is no part": (
+    "one is of more shards": ({1: {"split.count": 4}}, nothing, "split.count is 4, and 3 in the first shard"),
+    "one is no shard": (
         {1: {"split.no": None, "split.count": None, "split.tensors.count": None}},
         nothing,
         "model-00002-of-00003.gguf: split.no is missing",
@@ -79,13 +79,13 @@ DAMAGE: dict[str, tuple[Changes, Callable[[list[Path]], None], str]] = {
     "a word for a count": (
         {number: {"split.count": "three"} for number in range(3)},
         nothing,
-        "is one of three parts",
+        "is one of three shards",
     ),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_parts_that_lack_or_contradict_each_other_are_refused_in_two_lines(
+def test_shards_that_lack_or_contradict_each_other_are_refused_in_two_lines(
     damage: str, folder: Path, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     changes, do, message = DAMAGE[damage]
@@ -102,4 +102,4 @@ def test_a_part_with_another_name_is_refused(
 ) -> None:
     split(folder, tmp_path, 2)[0].rename(tmp_path / "model.gguf")
     assert run(["model", str(tmp_path / "model.gguf")]) == 1
-    assert "is one of 2 parts of a model, which its name does not say" in capsysbinary.readouterr().err.decode()
+    assert "is one of 2 shards of a model, which its name does not say" in capsysbinary.readouterr().err.decode()

@@ -1,4 +1,4 @@
-"""Where a family's tensors stand in a GGUF file: llama.cpp's names for them, experts in stacks, modules in pieces."""
+"""A family's tensors in a GGUF file: llama.cpp's names for them, experts in stacks, modules in pieces."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -31,25 +31,25 @@ class Stored:
 
     @property
     def tensor(self) -> Tensor:
-        """What is told of it; of one that is joined, how many it holds and how large they are."""
+        """The shape and size that the family sees; of a joined tensor, how many numbers its pieces hold."""
         first = self.pieces[0]
         if self.join is None:
-            return replace(first, shape=_turned_shape(first.shape)) if turned in self.undo else first
+            return replace(first, shape=_transposed_shape(first.shape)) if transposed in self.undo else first
         numbers = sum(prod(piece.shape) for piece in self.pieces)
         shape = (first.shape[0], numbers // first.shape[0])
         return replace(first, shape=shape, size=sum(piece.size for piece in self.pieces))
 
 
-def turned(array: Array) -> Array:
-    """llama.cpp keeps every matrix out × in; set in memory as the family's own, products round alike."""
+def transposed(array: Array) -> Array:
+    """A matrix (out, in), as llama.cpp keeps it, stored (in, out) as the family has it: products then round alike."""
     return np.ascontiguousarray(array.swapaxes(-1, -2))
 
 
-def _turned_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+def _transposed_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*shape[:-2], *reversed(shape[-2:]))
 
 
-def places(
+def named_tensors(
     architecture: GgufArchitecture, family: Family, stack: StackPlan, tensors: Mapping[str, Tensor]
 ) -> Iterator[tuple[str, Stored, tuple[str, ...]]]:
     """The family's name of each tensor that is there, how the file holds it, and llama.cpp's names of that."""
@@ -67,13 +67,13 @@ def places(
             undo = architecture.undo(name, stack.layers[layer])
             ours = [_spelled(prefix, module, layer) for prefix in family.prefixes]
             for kind, own in _kinds(part, family.prefixes[0], ours[0], layer):
-                turn = turned if part.transposed and kind == ".weight" else None
-                undone = tuple(filter(None, (undo, turn)))
+                transpose_back = transposed if part.transposed and kind == ".weight" else None
+                undo_steps = tuple(filter(None, (undo, transpose_back)))
                 joined = tuple(f"blk.{layer}.{piece}{kind}" for piece in join.pieces) if join else ()
                 if joined and all(piece in tensors for piece in joined):
-                    yield own, Stored(tuple(tensors[piece] for piece in joined), undone, join), joined
+                    yield own, Stored(tuple(tensors[piece] for piece in joined), undo_steps, join), joined
                 elif (theirs := next(filter(None, map(partial(_theirs, known), ours)), None)) is not None:
-                    yield from _found(own, theirs, kind, tensors, undone)
+                    yield from _found(own, theirs, kind, tensors, undo_steps)
 
 
 def _spelled(prefix: str, module: str, layer: int) -> str:
@@ -127,7 +127,7 @@ def _halves(theirs: str) -> Iterator[tuple[str, int]]:
             yield f"{theirs.removesuffix(ending)}_gate_up_exps", half
 
 
-def _cut(tensor: Tensor, place: int, of: int, shape: tuple[int, ...]) -> Tensor:
+def _cut(tensor: Tensor, number: int, of: int, shape: tuple[int, ...]) -> Tensor:
     """One of the equal parts that a tensor consists of, one after another."""
     size = tensor.size // of
-    return replace(tensor, shape=shape, start=tensor.start + place * size, size=size)
+    return replace(tensor, shape=shape, start=tensor.start + number * size, size=size)
