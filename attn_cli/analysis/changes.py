@@ -59,13 +59,8 @@ def _rest(layer: Layer, head: int, query: int, key: int, slope: float, added: fl
     """The bias besides ALiBi: the stored part `bias`, else whatever the distance of the two tokens does not explain."""
     if "bias" in layer or "position" in layer:
         return float(layer["bias"][layer.head_index.index(head), query, key]) if "bias" in layer else 0.0
-    shift = 0 if layer.kind == "cross" or layer.settings.mask == "causal:start" else _shift(layer)
+    shift = layer.first_query or 0
     rest = added + slope * abs(query + shift - key)
     steps = -added / slope
     another_distance = 0 <= steps < FARTHEST and abs(steps - round(steps)) < CLOSE  # as position_ids may give
     return 0.0 if abs(rest) < CLOSE * slope or another_distance else rest
-
-
-def _shift(layer: Layer) -> int:
-    """The index of the first query's own key: the last query stands on the last key."""
-    return len(layer.key_tokens) - len(layer.query_tokens)

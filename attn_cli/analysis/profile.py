@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attn_cli.analysis.heads.observed import offset_of
 from attn_cli.trace.trace import Array, Layer
 
 ENDS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
@@ -24,7 +23,7 @@ class Profile:
 
 def profiles(layer: Layer) -> Profile | None:
     """The profile of each head of a layer; None for cross-attention, whose positions are unrelated."""
-    offset = offset_of(layer)
+    offset = layer.first_query
     if offset is None:
         return None
     weights = layer["weights"].astype(np.float64)

@@ -180,6 +180,7 @@ def layer_of(
         index=index,
         kind="cross" if cross else "self",
         keys="context_tokens" if cross else "tokens",
+        from_start=spec.mask.from_start,
     )
 
 

@@ -19,14 +19,18 @@ class Mask:
     def from_start(self) -> bool:
         return False
 
+    def first_query(self, queries: int, keys: int) -> int:
+        """The key that the first query stands on, of so many queries and keys."""
+        return 0 if self.from_start else keys - queries
+
     def sees(self, query: Array, key: Array) -> Array | None:
         """Truth values (query, key) for indices of queries, as a column, and of keys; None where all is visible."""
         raise NotImplementedError
 
     def visible(self, rows: slice, queries: int, keys: int) -> Array | None:
         """Truth values (row, key) for some rows among `queries`, True where they may look."""
-        place = np.arange(*rows.indices(queries))[:, np.newaxis]
-        return self.sees(place if self.from_start else place + (keys - queries), np.arange(keys))
+        query = np.arange(*rows.indices(queries))[:, np.newaxis]
+        return self.sees(query + self.first_query(queries, keys), np.arange(keys))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
-from attn_cli.core.spec import Spec, parse_mask
+from attn_cli.core.spec import Spec
 from attn_cli.errors import DocumentError, SelectionError
 from attn_cli.sources.documents.files import read_bytes
 from attn_cli.sources.documents.parameters import Parameters, draw
@@ -16,7 +16,7 @@ from attn_cli.sources.selection import Selection
 from attn_cli.sources.tokenizers import tokenize
 from attn_cli.sources.whatif import SET_ROWS
 from attn_cli.trace.stages import PARTS, STAGES
-from attn_cli.trace.trace import Layer, Trace, aligned
+from attn_cli.trace.trace import Trace
 
 RANDOM_NOTE = "random weights: the pattern shows how attention works, not what a trained model does"
 VERY_NEGATIVE = -1000.0
@@ -159,19 +159,9 @@ def _relabelled(trace: Trace, request: Request) -> Trace:
     if tokens is trace.tokens and context is trace.context_tokens:
         return trace
 
-    def labelled(layer: Layer) -> Layer:
-        """The layer with the new labels."""
-        from_start = parse_mask(layer.settings.mask).from_start or layer.kind == "cross"
-        rows = tokens if layer.queries == "tokens" else context or ()
-        columns = tokens if layer.keys == "tokens" else context or ()
-        return replace(
-            layer,
-            query_tokens=aligned(rows, len(layer.query_tokens), from_start=from_start),
-            key_tokens=aligned(columns, len(layer.key_tokens), from_start=from_start),
-        )
-
     text = trace.text if request.text is None else request.text
-    return replace(trace, text=text, tokens=tokens, context_tokens=context, layers=tuple(map(labelled, trace.layers)))
+    layers = tuple(layer.labelled(tokens, context or ()) for layer in trace.layers)
+    return replace(trace, text=text, tokens=tokens, context_tokens=context, layers=layers)
 
 
 def _as_many(request: Request, text: str, old: tuple[str, ...], what: str) -> tuple[str, ...]:

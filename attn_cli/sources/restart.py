@@ -84,6 +84,7 @@ def _again(whole: Layer, overrides: Mapping[str, Any], edits: tuple[Edit, ...]) 
         settings=made.settings,
         query_tokens=made.query_tokens,
         key_tokens=made.key_tokens,
+        from_start=made.from_start,
     )
 
 

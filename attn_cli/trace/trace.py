@@ -32,8 +32,7 @@ def read_only(array: Array) -> Array:
 def aligned(tokens: Sequence[str], count: int, *, from_start: bool) -> tuple[str, ...]:
     """The `count` tokens that label rows or columns: the first ones `from_start`, otherwise the last ones.
 
-    In self-attention the last query stands on the last key; under `causal:start` and in cross-attention the first query
-    stands on the first key. Raises SpecError where there are too few tokens.
+    Raises SpecError where there are too few tokens.
     """
     if count > len(tokens):
         raise SpecError(f"{len(tokens)} tokens cannot label {count} rows", hint="give one token to each row")
@@ -76,6 +75,7 @@ class Layer:
     (key head, key, feature), X and output (query, feature).
 
     `heads` and `kv_heads` count the heads the layer has; `head_index` and `kv_head_index` name those its arrays hold.
+    In self-attention the last query stands on the last key, or with `from_start` the first query on the first key.
     """
 
     stages: tuple[Stage, ...]
@@ -91,6 +91,24 @@ class Layer:
     kind: str = "self"
     queries: str = "tokens"
     keys: str = "tokens"
+    from_start: bool = False
+
+    @property
+    def first_query(self) -> int | None:
+        """The key that the first query stands on; None in cross-attention, where queries stand on no key."""
+        if self.kind == "cross":
+            return None
+        return 0 if self.from_start else len(self.key_tokens) - len(self.query_tokens)
+
+    def labelled(self, tokens: Sequence[str], context: Sequence[str]) -> "Layer":
+        """The same layer with labels from the tokens of a trace and from its context."""
+        from_start = self.from_start or self.kind == "cross"
+        rows, columns = (tokens if side == "tokens" else context for side in (self.queries, self.keys))
+        return replace(
+            self,
+            query_tokens=aligned(rows, len(self.query_tokens), from_start=from_start),
+            key_tokens=aligned(columns, len(self.key_tokens), from_start=from_start),
+        )
 
     def __getitem__(self, name: str) -> Array:
         """The array of a stage; SelectionError where the layer does not hold it."""

@@ -90,7 +90,7 @@ def _near(mask: Mask) -> Iterator[Mask]:
 def _seen(mask: Mask, dump: Dump, shift: int = 0) -> Array:
     """Truth values (query, key): what is visible if every query stood `shift` keys further on."""
     _, queries, keys = dump.shape
-    place = np.arange(queries)[:, np.newaxis] + (0 if mask.from_start else keys - queries) + shift
+    place = np.arange(queries)[:, np.newaxis] + mask.first_query(queries, keys) + shift
     seen = mask.sees(place, np.arange(keys))
     return np.ones((queries, keys), dtype=bool) if seen is None else np.asarray(seen)
 

@@ -153,7 +153,7 @@ def _who(dump: Dump, place: int, leaks: Array) -> tuple[str, Mapping[str, str]]:
 def _own(dump: Dump) -> Array:
     """The key on which each query stands."""
     _, queries, keys = dump.shape
-    return np.arange(queries) + (0 if dump.spec.mask.from_start else keys - queries)
+    return np.arange(queries) + dump.spec.mask.first_query(queries, keys)
 
 
 def _cell(flat: Any, matrix: Array) -> tuple[int, ...]:

@@ -91,7 +91,7 @@ def observed(trace: Trace, layer: Layer, period: int | None = None) -> Observed:
         visible=visible(layer)[0],
         queries=rows,
         keys=columns,
-        shift=offset_of(layer),
+        shift=layer.first_query,
         special=special,
         ends=ends,
         period=period,
@@ -112,20 +112,12 @@ def visible(layer: Layer) -> tuple[Array, str | None]:
     if sees is not None:
         return sees[np.newaxis], None
     everything = np.ones((1, queries, keys), dtype=bool)
-    shift = offset_of(layer)
+    shift = layer.first_query
     if shift is not None and queries > 1:
         causal = np.tril(everything[0], shift)
         if not layer["weights"][:, ~causal].any() and not causal.all():
             return causal[np.newaxis], f"{layer.name} has no mask setting and never looks ahead: treated as causal"
     return everything, None
-
-
-def offset_of(layer: Layer) -> int | None:
-    """The key at which the first query stands; None for cross-attention, whose positions are unrelated."""
-    if layer.kind == "cross":
-        return None
-    start = parse_mask(layer.settings.mask).from_start
-    return 0 if start else len(layer.key_tokens) - len(layer.query_tokens)
 
 
 def _numbered(trace: Trace, layer: Layer) -> tuple[Array, Array]:
@@ -135,7 +127,7 @@ def _numbered(trace: Trace, layer: Layer) -> tuple[Array, Array]:
         labels = (layer.query_tokens, layer.key_tokens)
         if len(ids) == max(map(len, labels)):
             rows, columns = (
-                ids[: len(tokens)] if offset_of(layer) == 0 else ids[len(ids) - len(tokens) :] for tokens in labels
+                ids[: len(tokens)] if layer.from_start else ids[len(ids) - len(tokens) :] for tokens in labels
             )
             return np.asarray(rows), np.asarray(columns)
     numbers: dict[str, int] = {}

@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from attn_cli.core.masks import MASKS
+from attn_cli.core.spec import parse_mask
+from attn_cli.core.spelling import spell
 from attn_cli.errors import DocumentError, UsageError
 from attn_cli.sources.documents.catalogue import Document
+from attn_cli.sources.documents.settings import within
 from attn_cli.sources.documents.stacks import from_stack
 from attn_cli.sources.documents.stored_weights import (
     with_hidden_as_zero,
@@ -20,7 +24,7 @@ from attn_cli.trace.files.npz import read_npy, read_npz
 from attn_cli.trace.files.parsing import parse_json
 from attn_cli.trace.files.paths import unquoted
 from attn_cli.trace.files.tensors import read_safetensors
-from attn_cli.trace.trace import Array, Trace
+from attn_cli.trace.trace import Array, Layer, Trace
 
 _AFTER_WEIGHTS = ("sink_weight", "head_output", "output")
 
@@ -35,7 +39,7 @@ def read_document(
     contents = _contents(data, name, max_bytes)
     if isinstance(contents, Trace):
         source = {"kind": "document", "path": name} if contents.source == {"kind": "arrays"} else contents.source
-        return with_hidden_as_zero(replace(contents, source=source))
+        return with_hidden_as_zero(_located(replace(contents, source=source), name))
     if isinstance(contents, Matrix):
         return {matrix_stage or "weights": contents.numbers} | labels_of(contents)
     if isinstance(contents, list | np.ndarray):
@@ -49,7 +53,21 @@ def read_document(
         raise UsageError(f"--as {matrix_stage} is for a bare matrix", hint=hint)
     document = {key: value for key, value in contents.items() if value is not None}
     stack = from_stack(document, name)
-    return document if stack is None else with_hidden_as_zero(stack)
+    return document if stack is None else with_hidden_as_zero(_located(stack, name))
+
+
+def _located(trace: Trace, name: str) -> Trace:
+    """The trace with its queries where the mask of each layer puts them, and masks in the spelling that attn writes."""
+
+    def located(layer: Layer) -> Layer:
+        mask = within(name, parse_mask, layer.settings.mask)
+        settings = replace(layer.settings, mask=spell(mask, MASKS))
+        if not mask.from_start:
+            return layer if settings == layer.settings else replace(layer, settings=settings)
+        layer = replace(layer, settings=settings, from_start=True)
+        return layer.labelled(trace.tokens, trace.context_tokens or ())
+
+    return replace(trace, layers=tuple(map(located, trace.layers)))
 
 
 def _contents(data: bytes, name: str, max_bytes: int | None) -> Any:
@@ -94,10 +112,10 @@ def labels_of(matrix: Matrix) -> dict[str, Any]:
 def from_mapping(document: Mapping[str, Any], name: str) -> Trace | Document:
     """A trace or a document from keys and values at hand: JSON's values, and NumPy arrays by stage or by path."""
     if {"layers", "format"} & set(document):
-        return with_hidden_as_zero(trace_from_json(dict(document), name))
+        return with_hidden_as_zero(_located(trace_from_json(dict(document), name), name))
     if _is_trace(document):
         arrays = {key: np.asarray(value) for key, value in document.items()}
-        return with_hidden_as_zero(trace_from_npz(arrays, name))
+        return with_hidden_as_zero(_located(trace_from_npz(arrays, name), name))
     plain = {key: value for key, value in _values(document).items() if value is not None}
     stack = from_stack(plain, name)
     return plain if stack is None else with_hidden_as_zero(stack)

@@ -1,4 +1,4 @@
-"""The tokens that label the rows and columns of each layer."""
+"""The tokens that label the rows and columns of each layer, the last query standing on the last key."""
 
 from collections.abc import Mapping, Sequence
 
@@ -66,12 +66,10 @@ def _layer(draft: Draft, kind: str, axes: tuple[str, str], tokens: Mapping[str, 
         if count > len(labels) or (both and max(counts) < len(labels)):
             message = f"{name}: {draft.name} has {counts[0]} queries and {counts[1]} keys for {len(labels)} {axis}"
             raise DocumentError(message, hint=f"give as many {axis} as there are rows, or leave {axis} out")
-    mask = draft.settings.mask.strip()
-    from_start = kind == "cross" or (mask.startswith("causal:") and mask.endswith("start"))
     return Layer(
         stages=draft.stages,
-        query_tokens=aligned(queries, counts[0], from_start=from_start),
-        key_tokens=aligned(keys, counts[1], from_start=from_start),
+        query_tokens=aligned(queries, counts[0], from_start=kind == "cross"),
+        key_tokens=aligned(keys, counts[1], from_start=kind == "cross"),
         heads=draft.heads.heads,
         kv_heads=draft.heads.kv_heads,
         head_index=draft.heads.head_index,

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from attn_cli.analysis.heads.observed import offset_of
 from attn_cli.analysis.masked import marked
 from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Layer, Stage, Trace
@@ -76,7 +75,7 @@ def _blocks(trace: Trace, brief: bool, again: str | None, drawn: Trace) -> Itera
         if number == 0:
             yield Prose(origin(trace), faint=True)
         if "weights" in layer:
-            offset = offset_of(layer) if drawn[layer.name].key_tokens == layer.key_tokens else None
+            offset = layer.first_query if drawn[layer.name].key_tokens == layer.key_tokens else None
             yield _summary(drawn, drawn[layer.name], names, offset)
             yield from (Prose(f"note: {note}", faint=True) for note in drawn.notes if note not in trace.notes)
         if not brief and len(layer.stages) > 1:

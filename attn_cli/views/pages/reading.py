@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attn_cli.analysis.heads.observed import offset_of
 from attn_cli.trace.trace import Array, Layer
 from attn_cli.views.drawing.percent import percents
 from attn_cli.views.drawing.text import labels
@@ -67,7 +66,7 @@ def most_looked_at(weights: Array, keys: Sequence[str], offset: int | None) -> t
 
 def own_key(layer: Layer, query: int) -> int | None:
     """The key at a query's own position; None for cross-attention."""
-    offset = offset_of(layer)
+    offset = layer.first_query
     return None if offset is None else query + offset
 
 

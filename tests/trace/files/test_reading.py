@@ -104,16 +104,14 @@ def test_fewer_queries_than_keys_are_the_last_tokens() -> None:
     few = [[0.5, 0.5, 0], [0.25, 0.5, 0.25]]
     layer = from_json({"tokens": ["a", "b", "c"], "layers": [{"weights": few}]}).layers[0]
     assert (layer.query_tokens, layer.key_tokens) == (("b", "c"), ("a", "b", "c"))
-    layer = from_json({"tokens": ["a", "b", "c"], "layers": [{"weights": few, "mask": "causal:start"}]}).layers[0]
-    assert (layer.query_tokens, layer.key_tokens) == (("a", "b"), ("a", "b", "c"))
+    assert layer.first_query == 1
 
 
 def test_more_queries_than_keys_leave_the_last_tokens_to_the_keys() -> None:
     many = [[1.0], [1.0]]
     layer = from_json({"tokens": ["a", "b"], "layers": [{"weights": many}]}).layers[0]
     assert (layer.query_tokens, layer.key_tokens) == (("a", "b"), ("b",))
-    layer = from_json({"tokens": ["a", "b"], "layers": [{"weights": many, "mask": "causal:start"}]}).layers[0]
-    assert layer.key_tokens == ("a",)
+    assert layer.first_query == -1
 
 
 def test_context_tokens_that_fit_make_it_cross_attention() -> None:
