@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attn_cli.cli.checkpoints import model_request
-from attn_cli.cli.choices import require
+from attn_cli.cli.help.choices import require
 from attn_cli.cli.inputs import request_of
 from attn_cli.cli.options import (
     CheckpointOptions,

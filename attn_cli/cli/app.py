@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.cli.help import HelpfulCommand, HelpfulGroup
+from attn_cli.cli.help.helpful import HelpfulCommand, HelpfulGroup
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {

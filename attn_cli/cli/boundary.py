@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from attn_cli.cli.help import examples
+from attn_cli.cli.help.helpful import examples
 from attn_cli.errors import AttnError
 from attn_cli.sources.documents.files import forget_read
 
@@ -77,7 +77,7 @@ def _usage(error: typer.TyperException, arguments: list[str]) -> tuple[str, str]
     if "unexpected extra argument" in error.message and any(p.name == "text" for p in getattr(command, "params", ())):
         return error.message, f"quote the text: {example}"
     if (option := getattr(error, "option_name", None)) is not None and command is not None:
-        from attn_cli.cli.guesses import option_hint, value_hint
+        from attn_cli.cli.help.guesses import option_hint, value_hint
 
         if hasattr(error, "possibilities"):
             return error.message, option_hint(option, command, path)
@@ -85,7 +85,7 @@ def _usage(error: typer.TyperException, arguments: list[str]) -> tuple[str, str]
             return error.message, hint
     message = re.sub(r"^Invalid value for '(\S+)': ", r"\1: ", error.format_message())
     if hasattr(command, "commands"):
-        from attn_cli.cli.guesses import command_hint
+        from attn_cli.cli.help.guesses import command_hint
 
         message = message.partition(". Did you mean ")[0].removesuffix(".")
         near = command_hint(message.partition("'")[2].removesuffix("'"), command.commands)

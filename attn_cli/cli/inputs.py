@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from attn_cli.cli.checkpoints import UNCHANGED, model_request, what_if_of
-from attn_cli.cli.choices import require
+from attn_cli.cli.help.choices import require
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, SourceOptions, WhatIfOptions
 from attn_cli.cli.text import text_of
 from attn_cli.errors import SelectionError, UsageError, refuse

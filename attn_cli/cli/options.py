@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.cli.choices import completing
-from attn_cli.cli.completion import complete_addresses, complete_heads, complete_layers
+from attn_cli.cli.help.choices import completing
+from attn_cli.cli.help.completion import complete_addresses, complete_heads, complete_layers
 from attn_cli.cli.number_types import MOST, any_whole, whole
 
 COMMON = ("weights", "model", "heads", "mask", "layer", "head", "stage", "format", "output")

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attn_cli.cli.background import background_of
-from attn_cli.cli.choices import require
+from attn_cli.cli.help.choices import require
 from attn_cli.cli.options import ShowOptions
 from attn_cli.cli.output import color_system, height, width, write_file, write_stdout
 from attn_cli.errors import UsageError

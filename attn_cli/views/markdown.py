@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import Any
 
 from attn_cli.views.display import Display
-from attn_cli.views.drawing.atlas import atlas_lines, profile_lines
-from attn_cli.views.drawing.bars import bars_lines
 from attn_cli.views.drawing.boxes import Line
 from attn_cli.views.drawing.folding import note_of
-from attn_cli.views.drawing.heat import in_picture, picture_lines
-from attn_cli.views.drawing.letters import letters_lines
+from attn_cli.views.drawing.pictures.atlas import atlas_lines, profile_lines
+from attn_cli.views.drawing.pictures.bars import bars_lines
+from attn_cli.views.drawing.pictures.heat import in_picture, picture_lines
+from attn_cli.views.drawing.pictures.letters import letters_lines
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.table import Layout, Paint, Table, digits_note, laid_out
 from attn_cli.views.drawing.text import safe

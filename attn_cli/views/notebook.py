@@ -8,10 +8,10 @@ import numpy as np
 
 from attn_cli.analysis.masked import marked
 from attn_cli.trace.trace import Array, Layer, Trace
+from attn_cli.views.drawing.colors.palette import Palette, palette_of, readable_on
+from attn_cli.views.drawing.colors.scale import ColorRange, scale_of
 from attn_cli.views.drawing.folding import Fold, fold, note_of
 from attn_cli.views.drawing.numbers import Form, form_of
-from attn_cli.views.drawing.palette import Palette, palette_of, readable_on
-from attn_cli.views.drawing.scale import ColorRange, scale_of
 from attn_cli.views.drawing.text import labels, safe
 from attn_cli.views.page import Grid, Prose
 from attn_cli.views.pages.explain import grids

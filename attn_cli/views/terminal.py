@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from rich.color import ColorSystem
 
 from attn_cli.views.display import Display
-from attn_cli.views.drawing.atlas import atlas_lines, profile_lines
-from attn_cli.views.drawing.bars import bars_lines
 from attn_cli.views.drawing.beside import beside_lines
 from attn_cli.views.drawing.boxes import Line, Once, Piece
-from attn_cli.views.drawing.heat import picture_lines
-from attn_cli.views.drawing.letters import letters_lines
+from attn_cli.views.drawing.pictures.atlas import atlas_lines, profile_lines
+from attn_cli.views.drawing.pictures.bars import bars_lines
+from attn_cli.views.drawing.pictures.heat import picture_lines
+from attn_cli.views.drawing.pictures.letters import letters_lines
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.table import numbers_lines
 from attn_cli.views.drawing.text import cells, fit

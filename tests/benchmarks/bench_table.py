@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from attn_cli.views.display import Display
-from attn_cli.views.drawing.palette import PALETTES, level_of, readable_on
+from attn_cli.views.drawing.colors.palette import PALETTES, level_of, readable_on
 from attn_cli.views.page import Grid, Numbers
 from attn_cli.views.terminal import TerminalPage
 

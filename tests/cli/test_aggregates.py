@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from attn_cli.analysis.aggregation.aggregates import METHODS
-from attn_cli.views.drawing.color_scales import COLOR_SCALES
+from attn_cli.views.drawing.colors.color_scales import COLOR_SCALES
 from tests.cli.conftest import Attn
 
 pytest.importorskip("tokenizers")

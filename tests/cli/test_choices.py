@@ -12,14 +12,14 @@ from attn_cli.analysis.aggregation.aggregates import METHODS
 from attn_cli.analysis.heads.head_names import KINDS
 from attn_cli.analysis.heads.metrics import METRICS
 from attn_cli.cli.app import COMMANDS
-from attn_cli.cli.choices import CHOICES, listed
+from attn_cli.cli.help.choices import CHOICES, listed
 from attn_cli.cli.results import FORMATS
 from attn_cli.core.masks import MASKS, Mask
 from attn_cli.core.positions import POSITIONS
 from attn_cli.sources.tokenizers import TOKENIZERS
 from attn_cli.trace.stages import STAGES
-from attn_cli.views.drawing.color_scales import COLOR_SCALES
-from attn_cli.views.drawing.palette import PALETTES
+from attn_cli.views.drawing.colors.color_scales import COLOR_SCALES
+from attn_cli.views.drawing.colors.palette import PALETTES
 from tests.cli.conftest import ROOT, Attn
 
 MODEL = str(ROOT / "samples" / "known-heads")

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from attn_cli.cli import app, guesses
+from attn_cli.cli import app
+from attn_cli.cli.help import guesses
 from tests.cli.conftest import Attn
 
 GROUP: Any = get_command(app.app_of())

@@ -8,7 +8,7 @@ import attn_cli
 
 ROOT = Path(attn_cli.__file__).parent
 CALLED_BACK = (
-    ("attn_cli.cli.help", "attn_cli.cli.help_layout"),
+    ("attn_cli.cli.help.helpful", "attn_cli.cli.help.layout"),
     ("attn_cli.models.tokenizers.tokenizer", "attn_cli.models.tokenizers.gguf_tokenizer"),
     ("attn_cli.models.tokenizers.tokenizer", "attn_cli.models.tokenizers.legacy"),
 )

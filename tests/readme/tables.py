@@ -24,8 +24,8 @@ from attn_cli.models.families import FAMILIES
 from attn_cli.sources.documents.catalogue import BIASES, CONDITIONS, INPUTS, LATER, MATRICES, SETTINGS
 from attn_cli.sources.tokenizers import TOKENIZERS
 from attn_cli.trace.stages import PARTS, STAGES, StageKind
-from attn_cli.views.drawing.color_scales import COLOR_SCALES
-from attn_cli.views.drawing.palette import PALETTES
+from attn_cli.views.drawing.colors.color_scales import COLOR_SCALES
+from attn_cli.views.drawing.colors.palette import PALETTES
 from tests.readme.shell import ROOT
 
 READING_ORDER = (

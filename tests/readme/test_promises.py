@@ -19,8 +19,8 @@ from attn_cli.manual import TOPICS
 from attn_cli.models.families import FAMILIES
 from attn_cli.sources.tokenizers import TOKENIZERS
 from attn_cli.trace.stages import STAGES
-from attn_cli.views.drawing.color_scales import COLOR_SCALES
-from attn_cli.views.drawing.palette import PALETTES
+from attn_cli.views.drawing.colors.color_scales import COLOR_SCALES
+from attn_cli.views.drawing.colors.palette import PALETTES
 from tests.readme import tables
 from tests.readme.shell import ROOT
 from tests.readme.test_documents import DOCUMENTS

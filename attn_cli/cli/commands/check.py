@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.cli.choices import completing, require
+from attn_cli.cli.help.choices import completing, require
 from attn_cli.cli.option_groups import grouped
 from attn_cli.cli.options import MatrixStage, MaxBytes, ShowOptions
 from attn_cli.errors import UsageError

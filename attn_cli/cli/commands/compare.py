@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.cli.choices import completing
+from attn_cli.cli.help.choices import completing
 from attn_cli.cli.number_types import distance
 from attn_cli.cli.option_groups import grouped
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, ShowOptions, SourceOptions, WhatIfOptions

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_cli.cli.completion import complete_heads, complete_layers
+from attn_cli.cli.help.completion import complete_heads, complete_layers
 from attn_cli.cli.option_groups import grouped
 from attn_cli.cli.options import CheckpointOptions, SourceOptions
 

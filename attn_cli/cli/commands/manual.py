@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_cli.cli.choices import completing, require
+from attn_cli.cli.help.choices import completing, require
 from attn_cli.cli.option_groups import grouped
 from attn_cli.cli.options import Color
 from attn_cli.errors import AttnError, UsageError

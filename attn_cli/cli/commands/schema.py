@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attn_cli.cli.choices import completing, require
+from attn_cli.cli.help.choices import completing, require
 
 
 def _weights() -> Any:

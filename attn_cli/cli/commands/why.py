@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.cli.completion import complete_tokens
+from attn_cli.cli.help.completion import complete_tokens
 from attn_cli.cli.option_groups import grouped
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, ShowOptions, SourceOptions
 

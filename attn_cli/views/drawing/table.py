@@ -11,14 +11,14 @@ from rich.style import Style
 from attn_cli.trace.trace import Array
 from attn_cli.views.display import Display
 from attn_cli.views.drawing.boxes import Box, Line, Once, Piece, flow, runs
-from attn_cli.views.drawing.color_scales import COLOR_SCALES
+from attn_cli.views.drawing.colors.color_scales import COLOR_SCALES
+from attn_cli.views.drawing.colors.palette import palette_of
+from attn_cli.views.drawing.colors.scale import ColorRange, scale_of
+from attn_cli.views.drawing.colors.styles import BOLD, FAINT, number_styles, style_of
 from attn_cli.views.drawing.fitting import Fitted, fitted, rows_shown
 from attn_cli.views.drawing.folding import blocks, note_of
 from attn_cli.views.drawing.numbers import Form
-from attn_cli.views.drawing.palette import palette_of
-from attn_cli.views.drawing.scale import ColorRange, scale_of
 from attn_cli.views.drawing.screen import Screen
-from attn_cli.views.drawing.styles import BOLD, FAINT, number_styles, style_of
 from attn_cli.views.drawing.text import cells, pad, wrap
 from attn_cli.views.page import Grid, Numbers
 

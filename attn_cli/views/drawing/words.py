@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from attn_cli.views.display import Display
 from attn_cli.views.drawing.boxes import Line
+from attn_cli.views.drawing.colors.styles import BOLD, FAINT, style_of
 from attn_cli.views.drawing.screen import Screen
-from attn_cli.views.drawing.styles import BOLD, FAINT, style_of
 from attn_cli.views.drawing.text import cells, pad, wrap
 from attn_cli.views.page import Command, Equation, Heading, Listing, Prose
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from attn_cli.trace.trace import Array, Layer
-from attn_cli.views.drawing.percent import percents
+from attn_cli.views.drawing.pictures.percent import percents
 from attn_cli.views.drawing.text import labels
 from attn_cli.views.page import Bars, Block, Prose
 

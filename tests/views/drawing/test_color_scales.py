@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from attn_cli.views.display import Display
-from attn_cli.views.drawing.color_scales import COLOR_SCALES
+from attn_cli.views.drawing.colors.color_scales import COLOR_SCALES
 from attn_cli.views.page import Grid, Picture
 from tests.views.screens import screen
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from attn_cli.views.display import Display
+from attn_cli.views.drawing.pictures.titles import short_titles
 from attn_cli.views.drawing.text import cells
-from attn_cli.views.drawing.titles import short_titles
 from attn_cli.views.page import Grid, Picture
 from tests.views.screens import grid, plain, screen
 

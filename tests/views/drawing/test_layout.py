@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attn_cli.views.drawing.boxes import Box, flow, runs
+from attn_cli.views.drawing.colors.scale import ColorRange, scale_of
 from attn_cli.views.drawing.folding import Fold, blocks, fold, fold_by, fold_to, note_of, whole
-from attn_cli.views.drawing.pooling import blocks_for, pooled
-from attn_cli.views.drawing.scale import ColorRange, scale_of
+from attn_cli.views.drawing.pictures.pooling import blocks_for, pooled
 
 
 def test_the_first_and_the_last_rows_are_shown() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from attn_cli.views.drawing.palette import BLACK, PALETTES, WHITE, level_of, luminance, readable_on, xterm
+from attn_cli.views.drawing.colors.palette import BLACK, PALETTES, WHITE, level_of, luminance, readable_on, xterm
 
 
 def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn_cli.views.drawing.percent import cell_texts, percent, percents
+from attn_cli.views.drawing.pictures.percent import cell_texts, percent, percents
 
 
 def test_the_largest_remainders_are_rounded_up() -> None:

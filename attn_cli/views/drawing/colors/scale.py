@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.trace.trace import Array
-from attn_cli.views.drawing.palette import level_of
+from attn_cli.views.drawing.colors.palette import level_of
 
 
 @dataclass(frozen=True, repr=False)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from rich.color import Color
 from rich.style import Style
 
-from attn_cli.views.drawing.palette import DEFAULT, Palette, digits_of, readable_on, xterm
+from attn_cli.views.drawing.colors.palette import DEFAULT, Palette, digits_of, readable_on, xterm
 
 FAINT = "faint"
 BOLD = "bold"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from attn_cli.trace.trace import Array
-from attn_cli.views.drawing.heatmap_layout import HeatmapLayout
+from attn_cli.views.drawing.pictures.heatmap_layout import HeatmapLayout
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.text import cells, fit, pad
 from attn_cli.views.page import Grid

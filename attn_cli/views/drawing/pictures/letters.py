@@ -8,8 +8,8 @@ from rich.style import Style
 
 from attn_cli.views.display import Display
 from attn_cli.views.drawing.boxes import Line, Piece
+from attn_cli.views.drawing.colors.styles import FAINT, style_of
 from attn_cli.views.drawing.screen import Screen
-from attn_cli.views.drawing.styles import FAINT, style_of
 from attn_cli.views.drawing.text import cells, wrap
 from attn_cli.views.page import Letters
 

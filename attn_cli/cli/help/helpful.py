@@ -67,7 +67,7 @@ def _rank(parameter: Any) -> int:
 
 
 def _write(command: Any, ctx: Any, formatter: Any, groups: Groups) -> None:
-    from attn_cli.cli.help_layout import HelpText, write
+    from attn_cli.cli.help.layout import HelpText, write
 
     text = HelpText(paragraphs(command), examples(command), groups, command.epilog or "")
     write(text, formatter, lambda: command.format_usage(ctx, formatter))

@@ -7,22 +7,22 @@ import numpy as np
 
 from attn_cli.trace.trace import Array
 from attn_cli.views.display import Display
-from attn_cli.views.drawing.axes import Panel, above, beside, key, row_labels
-from attn_cli.views.drawing.bar import bar_lines
 from attn_cli.views.drawing.boxes import Box, Line, flow
-from attn_cli.views.drawing.cell_painter import CellPainter
-from attn_cli.views.drawing.color_scales import COLOR_SCALES, ColorScale
+from attn_cli.views.drawing.colors.color_scales import COLOR_SCALES, ColorScale
+from attn_cli.views.drawing.colors.palette import palette_of
+from attn_cli.views.drawing.colors.scale import scale_of
+from attn_cli.views.drawing.colors.styles import BOLD, FAINT, cell_styles, style_of
 from attn_cli.views.drawing.folding import blocks
-from attn_cli.views.drawing.heatmap_layout import MARGIN, HeatmapLayout, LabelWidths, Wishes, plan_for
-from attn_cli.views.drawing.palette import palette_of
-from attn_cli.views.drawing.percent import cell_texts, percent
-from attn_cli.views.drawing.pooling import pooled, pooling_note
-from attn_cli.views.drawing.scale import scale_of
+from attn_cli.views.drawing.pictures.axes import Panel, above, beside, key, row_labels
+from attn_cli.views.drawing.pictures.bar import bar_lines
+from attn_cli.views.drawing.pictures.cell_painter import CellPainter
+from attn_cli.views.drawing.pictures.heatmap_layout import MARGIN, HeatmapLayout, LabelWidths, Wishes, plan_for
+from attn_cli.views.drawing.pictures.percent import cell_texts, percent
+from attn_cli.views.drawing.pictures.pooling import pooled, pooling_note
+from attn_cli.views.drawing.pictures.titles import short_titles
 from attn_cli.views.drawing.screen import Screen
-from attn_cli.views.drawing.styles import BOLD, FAINT, cell_styles, style_of
 from attn_cli.views.drawing.table import laid_out, numbers_lines
 from attn_cli.views.drawing.text import cells, fit, wrap
-from attn_cli.views.drawing.titles import short_titles
 from attn_cli.views.page import Grid, Numbers, Picture
 
 SHORT = 2

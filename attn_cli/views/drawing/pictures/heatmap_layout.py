@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from attn_cli.views.drawing.pooling import blocks_for
+from attn_cli.views.drawing.pictures.pooling import blocks_for
+from attn_cli.views.drawing.pictures.titles import short_titles
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.text import cells
-from attn_cli.views.drawing.titles import short_titles
 from attn_cli.views.page import Grid
 
 LINES = 48

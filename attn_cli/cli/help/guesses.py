@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from attn_cli.cli.choices import CHOICES, filled
+from attn_cli.cli.help.choices import CHOICES, filled
 from attn_cli.errors import did_you_mean, nearest
 
 OPTIONS: Mapping[str, str] = MappingProxyType(

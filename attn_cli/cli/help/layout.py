@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attn_cli.cli.choices import filled
+from attn_cli.cli.help.choices import filled
 from attn_cli.cli.output import width
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.text import cells, wrap

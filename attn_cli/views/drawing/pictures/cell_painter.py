@@ -7,10 +7,10 @@ import numpy as np
 
 from attn_cli.trace.trace import Array
 from attn_cli.views.drawing.boxes import Line, runs
-from attn_cli.views.drawing.palette import Palette
-from attn_cli.views.drawing.scale import ColorRange
+from attn_cli.views.drawing.colors.palette import Palette
+from attn_cli.views.drawing.colors.scale import ColorRange
+from attn_cli.views.drawing.colors.styles import BOLD, FAINT, CellStyle, grounds, half, style_of, text_styles
 from attn_cli.views.drawing.screen import Screen
-from attn_cli.views.drawing.styles import BOLD, FAINT, CellStyle, grounds, half, style_of, text_styles
 
 
 @dataclass(frozen=True, repr=False)

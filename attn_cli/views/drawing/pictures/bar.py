@@ -6,9 +6,9 @@ import numpy as np
 
 from attn_cli.trace.trace import Array
 from attn_cli.views.drawing.boxes import Line, Piece
-from attn_cli.views.drawing.cell_painter import CellPainter
+from attn_cli.views.drawing.colors.styles import FAINT, style_of
 from attn_cli.views.drawing.numbers import form_of
-from attn_cli.views.drawing.styles import FAINT, style_of
+from attn_cli.views.drawing.pictures.cell_painter import CellPainter
 from attn_cli.views.drawing.text import cells, wrap
 
 CELLS = 24

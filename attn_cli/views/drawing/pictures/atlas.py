@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from attn_cli.trace.trace import Array
 from attn_cli.views.display import Display
-from attn_cli.views.drawing.bar import bar_lines
 from attn_cli.views.drawing.boxes import Line, Piece
-from attn_cli.views.drawing.color_scales import COLOR_SCALES
-from attn_cli.views.drawing.heat import painter_of
-from attn_cli.views.drawing.percent import percent
-from attn_cli.views.drawing.pooling import blocks_for, pooled, pooling_note
+from attn_cli.views.drawing.colors.color_scales import COLOR_SCALES
+from attn_cli.views.drawing.colors.styles import BOLD, FAINT, style_of
+from attn_cli.views.drawing.pictures.bar import bar_lines
+from attn_cli.views.drawing.pictures.heat import painter_of
+from attn_cli.views.drawing.pictures.percent import percent
+from attn_cli.views.drawing.pictures.pooling import blocks_for, pooled, pooling_note
 from attn_cli.views.drawing.screen import Screen
-from attn_cli.views.drawing.styles import BOLD, FAINT, style_of
 from attn_cli.views.drawing.text import cells, fit, wrap
 from attn_cli.views.page import Atlas, AtlasRow, Profiles
 

@@ -1,0 +1,1 @@
+"""Colors: palettes, ranges and the styles of a terminal."""

@@ -1,0 +1,1 @@
+"""Pictures: heatmaps, grids of heads, bars and their labels."""
