@@ -160,7 +160,7 @@ def test_parameters_and_layers_are_compared_too(call: Attn, tmp_path: Path) -> N
     layers[1] = {"weights": [[0, 1], [0.75, 0.25]]}
     (tmp_path / "b.json").write_text(json.dumps({"layers": layers}))
     ran = call("compare", "a.json", "b.json")
-    assert "First difference: layers.1.weights (up to 0.5)" in ran.out
+    assert "First difference: L1 weights (up to 0.5)" in ran.out
     only = call("compare", "a.json", "b.json", "--layer", "0")
     assert only.code == 0
 

@@ -63,7 +63,7 @@ def test_the_screen_has_the_atlas_until_a_layer_and_head_are_chosen(capsysbinary
     atlas = shown.splitlines()
     assert [line[:2] for line in atlas if re.match("L[01] ", line)] == ["L0", "L1"]  # a row for each layer
     assert re.fullmatch(r"head 0 +1 +2 +3", atlas[2])
-    assert "Zoom in: add --layer" in shown
+    assert "Zoom in: add --head L1.0" in shown
     _, stages, _ = attn(capsysbinary, "explain", "-m", SAMPLE, TEXT, "--layer", "0", "--head", "1", "--next", "2")
     for heading in ("residual", "X = norm(residual)", "Q = X · W_Q + b_Q", "weights = softmax(masked)", "W_O"):
         assert heading in stages

@@ -16,6 +16,7 @@ from attn_cli.models.network.plan import LayerPlan, StackPlan
 from attn_cli.models.network.slots import BEFORE_HEADS, unknown_slot
 from attn_cli.models.network.weights import Weights
 from attn_cli.models.tokenizers.tokenizer import Encoded
+from attn_cli.trace.addresses import address
 from attn_cli.trace.trace import Array, Layer
 
 STAGES = ("residual", "head_output", "output")
@@ -118,7 +119,7 @@ def _rest(components: list[Component], before: Array | None, after: Array) -> li
     if abs(vector).max() <= ROUNDING * abs(after).max():
         return []
     layer = components[-1].layer
-    return [Component(f"{layer} MLP", layer, None, vector)]
+    return [Component(f"{address(layer or '')} MLP", layer, None, vector)]
 
 
 def _added(layer: Layer, plan: LayerPlan, weights: Weights) -> Iterator[Component]:
@@ -135,7 +136,7 @@ def _added(layer: Layer, plan: LayerPlan, weights: Weights) -> Iterator[Componen
         written = plan.norm.frozen_at(output, weights.find("after_attention"))(written)
     scale = 1.0 if crosses else plan.residual_scale
     for head, vector in enumerate(written * scale):
-        yield Component(f"{layer.name} head {head}", layer.name, head, vector)
+        yield Component(address(layer.name, head), layer.name, head, vector)
     bias = (added - written.sum(axis=0)) * scale
     if weights.find("cross_o" if crosses else "o", "bias") is not None or "after_attention" in plan.norms:
-        yield Component(f"{layer.name} bias of W_O", layer.name, None, bias)
+        yield Component(f"{address(layer.name)} bias of W_O", layer.name, None, bias)

@@ -7,9 +7,9 @@ import numpy as np
 from attn_cli.analysis.aggregation.aggregates import Aggregate
 from attn_cli.analysis.dropping import Dropped, dropped_notes
 from attn_cli.analysis.masked import masked_cells
+from attn_cli.trace.addresses import address
 from attn_cli.trace.trace import Array, Trace
 from attn_cli.views.page import Block, Grid, Heading, Numbers, Page, Picture, Prose
-from attn_cli.views.pages.address import address, short
 from attn_cli.views.pages.provenance import count, made_with, notes, origin
 
 NEAR = 1e-4
@@ -56,7 +56,7 @@ def _marked(trace: Trace, matrix: Array, dropped: Sequence[int]) -> Array:
 
 def _of(result: Aggregate) -> str:
     """The layers and heads in words."""
-    first, last, depth = short(result.layers[0]), short(result.layers[-1]), len(result.layers)
+    first, last, depth = address(result.layers[0]), address(result.layers[-1]), len(result.layers)
     layers = first if depth == 1 else f"{first} … {last}" + (f" ({depth} layers)" if depth > 2 else "")
     number = sum(map(len, result.heads))
     return address(result.layers[0], result.heads[0][0]) if number == 1 else f"{layers}, {count(number, 'head')}"

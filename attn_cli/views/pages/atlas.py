@@ -4,9 +4,9 @@ import numpy as np
 
 from attn_cli.analysis.masked import marked
 from attn_cli.analysis.profile import profiles
+from attn_cli.trace.addresses import address
 from attn_cli.trace.trace import Layer, Trace
 from attn_cli.views.page import Atlas, AtlasRow, Block, Grid, Heading, Page, Profiles, Prose
-from attn_cli.views.pages.address import short
 from attn_cli.views.pages.provenance import count, made_with, notes, origin
 
 LONG = 64
@@ -20,14 +20,14 @@ def atlas_page(trace: Trace, *, again: str | None = None, drawn: Trace | None = 
     """
     drawn = marked(trace) if drawn is None else drawn
     heads = sum(len(layer.head_index) for layer in trace.layers)
-    layers = count(len(trace.layers), "layer") if len(trace.layers) != 1 else short(trace.layers[0].name)
+    layers = count(len(trace.layers), "layer") if len(trace.layers) != 1 else address(trace.layers[0].name)
     tokens = max((len(layer.key_tokens) for layer in trace.layers), default=0)
     pictures = full or tokens <= LONG
     what = "rows look at columns" if pictures else "attention by distance"
     return (
         Heading(f"Weights of {layers}, {count(heads, 'head')}: {what}"),
         *(_pictures(drawn) if pictures else _profiles(trace)),
-        Prose(f"Zoom in: add --layer {trace.layers[-1].index} --head 0", faint=True),
+        Prose(f"Zoom in: add --head {address(trace.layers[-1].name, trace.layers[-1].head_index[0])}", faint=True),
         Prose(origin(trace), faint=True),
         *notes(drawn),
         *made_with(again),
@@ -35,7 +35,7 @@ def atlas_page(trace: Trace, *, again: str | None = None, drawn: Trace | None = 
 
 
 def _pictures(drawn: Trace) -> tuple[Block, ...]:
-    rows = tuple(AtlasRow(short(layer.name), tuple(_grids(layer))) for layer in drawn.layers)
+    rows = tuple(AtlasRow(address(layer.name), tuple(_grids(layer))) for layer in drawn.layers)
     return (Atlas(rows, meaning="share of attention"),)
 
 
@@ -50,7 +50,7 @@ def _profiles(trace: Trace) -> tuple[Block, ...]:
         names = profile.names
         heads = zip(layer.head_index, profile.shares[:, np.newaxis], strict=True)
         grids = (Grid(shares, ("",), profile.names, title=str(head), signed=False) for head, shares in heads)
-        rows.append(AtlasRow(short(layer.name), tuple(grids)))
+        rows.append(AtlasRow(address(layer.name), tuple(grids)))
     if not rows:
         return (Prose("Cross-attention has no profile by distance; choose a layer and a head."),)
     return (Profiles(tuple(rows), names, meaning="share of attention"),)

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from attn_cli.analysis.check.check import CheckReport
 from attn_cli.analysis.check.findings import Finding, Mark
 from attn_cli.analysis.check.recompute import Error
+from attn_cli.trace.addresses import address
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Layer, Trace
 from attn_cli.views.drawing.text import labels
 from attn_cli.views.page import Block, Heading, Listing, Page, Prose
 from attn_cli.views.pages.provenance import provenance
+from attn_cli.views.pages.titles import head_name
 
 
 def check_page(trace: Trace, report: CheckReport, *, again: str | None = None) -> Page:
@@ -89,8 +91,10 @@ def _place(worst: Mark, trace: Trace, *, alone: bool) -> Iterator[str]:
     if worst.row is None:
         return
     if not alone:
-        yield from [worst.layer] if len(trace.layers) > 1 else []
-        yield from [] if worst.head is None else [f"head {worst.head}"]
+        if worst.head is not None:
+            yield head_name(trace, worst.layer, worst.head)
+        elif len(trace.layers) > 1:
+            yield address(worst.layer)
     yield _named(kind.rows, worst.row, worst.row_token)
     if worst.column is not None and kind.columns is not None:
         yield _named(kind.columns, worst.column, worst.column_token)

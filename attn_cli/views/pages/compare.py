@@ -8,10 +8,12 @@ import numpy as np
 from attn_cli.analysis.compare import Comparison, Difference
 from attn_cli.analysis.logits.prediction import Prediction
 from attn_cli.analysis.masked import masked_cells
+from attn_cli.trace.addresses import address
 from attn_cli.trace.trace import Array, Layer, Trace
 from attn_cli.views.drawing.text import labels
 from attn_cli.views.page import Block, Command, Grid, Heading, Listing, Page, Picture, Prose
 from attn_cli.views.pages.provenance import count, origin
+from attn_cli.views.pages.titles import head_name
 
 HEADS = 12
 AFTER_MASK = ("masked", "weights")
@@ -43,7 +45,7 @@ def _blocks(a: Trace, b: Trace, comparison: Comparison, shown: Shown) -> Iterato
         yield from _next(shown.expected)
     yield Heading(_verdict(comparison, shown.tolerance))
     for setting in comparison.settings:
-        where = "" if setting.layer == "layers.0" else f"{setting.layer}: "
+        where = "" if setting.layer == "layers.0" else f"{address(setting.layer)}: "
         yield Prose(f"{where}{setting.name} is {setting.a} in A, {setting.b} in B")
     yield from _alignment(a, b, comparison)
     if comparison.largest:
@@ -111,8 +113,8 @@ def _heads(comparison: Comparison, tolerance: float) -> Iterator[Block]:
     elif comparison.heads:
         yield Heading("Heads, the most different first")
         yield Prose(f"divergence: {DIVERGENCE}", faint=True)
-        rows = [(head.layer, str(head.head), f"{head.js:.4g}", f"{head.largest:.4g}") for head in differ[:HEADS]]
-        yield Listing(("layer", "head", "divergence", "largest difference"), tuple(rows), frozenset({1, 2, 3}))
+        rows = [(address(head.layer, head.head), f"{head.js:.4g}", f"{head.largest:.4g}") for head in differ[:HEADS]]
+        yield Listing(("head", "divergence", "largest difference"), tuple(rows), frozenset({1, 2}))
         if len(differ) < len(comparison.heads):
             yield Prose(f"no difference{beyond} in {count(len(comparison.heads) - len(differ), 'head')}", faint=True)
         if len(differ) > HEADS:
@@ -143,7 +145,8 @@ def _verdict(comparison: Comparison, tolerance: float) -> str:
 
 
 def _named(difference: Difference) -> str:
-    return difference.stage.name if difference.layer == "layers.0" else f"{difference.layer}.{difference.stage.name}"
+    where = "" if difference.layer == "layers.0" else f"{address(difference.layer)} "
+    return where + difference.stage.name
 
 
 def _alignment(a: Trace, b: Trace, comparison: Comparison) -> Iterator[Block]:
@@ -169,7 +172,7 @@ def _row_of(a: Trace) -> Callable[[Difference], tuple[str, ...]]:
     layers = {layer.name: layer for layer in a.layers}
 
     def row(difference: Difference) -> tuple[str, ...]:
-        where = "" if not difference.largest else _where(layers[difference.layer], difference)
+        where = "" if not difference.largest else _where(a, layers[difference.layer], difference)
         return (
             _named(difference),
             f"{difference.largest:.4g}",
@@ -180,7 +183,7 @@ def _row_of(a: Trace) -> Callable[[Difference], tuple[str, ...]]:
     return row
 
 
-def _where(layer: Layer, difference: Difference) -> str:
+def _where(a: Trace, layer: Layer, difference: Difference) -> str:
     head, row, column = difference.index
     names = labels(layer.rows_of(difference.stage))
     cell = f'"{names[difference.rows[row][0]]}"'
@@ -189,7 +192,8 @@ def _where(layer: Layer, difference: Difference) -> str:
     elif difference.stage.kind.columns is not None:
         cell += f", feature {column}"
     single = difference.heads[head] is None or len(difference.heads) == 1
-    return cell if single else f"head {difference.heads[head]}: {cell}"
+    number = difference.heads[head]
+    return cell if single or number is None else f"{head_name(a, layer.name, number)}: {cell}"
 
 
 def _most_different(grids: tuple[Grid, ...]) -> tuple[Grid, ...]:
@@ -211,7 +215,7 @@ def _grids(a: Trace, b: Trace, difference: Difference) -> tuple[Grid, ...]:
             columns=None
             if difference.columns is None or columns is None
             else tuple(columns[i] for i, _ in difference.columns),
-            title="" if head is None or len(difference.heads) == 1 else f"head {head}",
+            title="" if head is None or len(difference.heads) == 1 else head_name(a, layer.name, head),
             signed=True,
             mask="·",
         )

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from attn_cli.analysis.masked import marked
+from attn_cli.trace.addresses import address
 from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Layer, Stage, Trace
 from attn_cli.views.page import Beside, Block, Grid, Heading, Numbers, Page, Picture, Prose
-from attn_cli.views.pages.address import short
 from attn_cli.views.pages.provenance import made_with, notes, origin
 from attn_cli.views.pages.reading import most_looked_at, reading
 from attn_cli.views.pages.titles import Names, head_names, head_title
@@ -92,7 +92,7 @@ def _blocks(trace: Trace, brief: bool, again: str | None, drawn: Trace) -> Itera
 
 def _text(trace: Trace, layer: Layer) -> str:
     """The title of the page: the text, and the layer of a checkpoint."""
-    where = f"{short(layer.name)} · " if trace.source.get("kind") == "checkpoint" or len(trace.layers) > 1 else ""
+    where = f"{address(layer.name)} · " if trace.source.get("kind") == "checkpoint" or len(trace.layers) > 1 else ""
     text = trace.text or "Attention"
     return where + (text if len(text) <= TITLE else f"{text[: TITLE - 1]}…")
 
@@ -169,7 +169,7 @@ def _words(trace: Trace, layer: Layer, names: Names) -> Iterator[Block]:
 def _title(trace: Trace, layer: Layer, stage: Stage) -> str:
     stored = stage.formula in ("", "as stored")
     title = f"{stage.name}   {'×'.join(map(str, stage.array.shape))}" if stored else stage.formula
-    return f"{short(layer.name)}: {title}" if len(trace.layers) > 1 else title
+    return f"{address(layer.name)}: {title}" if len(trace.layers) > 1 else title
 
 
 def _rows(stage: Stage) -> str:

@@ -9,10 +9,10 @@ from attn_cli.analysis.heads.head_names import KINDS
 from attn_cli.analysis.heads.heads import Head, HeadsReport
 from attn_cli.analysis.heads.metric_names import Named
 from attn_cli.analysis.heads.metrics import METRICS
+from attn_cli.trace.addresses import address
 from attn_cli.views.display import Display
 from attn_cli.views.drawing.folding import ROWS
 from attn_cli.views.page import Block, Grid, Heading, Listing, Page, Picture, Prose
-from attn_cli.views.pages.address import address, short
 from attn_cli.views.pages.heads_found import found, title_of
 from attn_cli.views.pages.provenance import count, made_with, origin
 
@@ -115,7 +115,7 @@ def _atlas(report: HeadsReport, by: str) -> Picture:
         if (figure := head.metrics[by]) is not None:
             values[layers.index(head.layer), numbers.index(head.head)] = figure
     signed = bool((values[np.isfinite(values)] < 0).any())
-    grid = Grid(values, tuple(map(short, layers)), tuple(map(str, numbers)), title="layer × head", signed=signed)
+    grid = Grid(values, tuple(map(address, layers)), tuple(map(str, numbers)), title="layer × head", signed=signed)
     unit = METRICS[by].unit
     return Picture((grid,), meaning=f"{by}, {unit}" if unit else by)
 

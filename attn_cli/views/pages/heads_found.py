@@ -5,9 +5,9 @@ from types import MappingProxyType
 
 from attn_cli.analysis.heads.heads import MIXED, Head
 from attn_cli.analysis.heads.orders import by_name, ordered
+from attn_cli.trace.addresses import address
 from attn_cli.views.drawing.text import labels
 from attn_cli.views.page import Bars, Block, Heading, Letters
-from attn_cli.views.pages.address import address, short
 
 LETTERS: Mapping[str, str] = MappingProxyType(
     {
@@ -76,4 +76,4 @@ def _map(heads: Sequence[Head]) -> Letters:
     rows = tuple(tuple(LETTERS.get(kinds.get((layer, number), ""), " ") for number in numbers) for layer in layers)
     used = [kind for kind in LETTERS if kind in kinds.values()]
     legend = tuple((LETTERS[kind], kind.replace("_", " ")) for kind in used)
-    return Letters(tuple(map(short, layers)), tuple(map(str, numbers)), rows, legend)
+    return Letters(tuple(map(address, layers)), tuple(map(str, numbers)), rows, legend)

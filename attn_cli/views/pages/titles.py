@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from attn_cli.analysis.heads.head_names import thresholds
 from attn_cli.analysis.heads.heads import MIXED, heads
 from attn_cli.errors import AttnError
+from attn_cli.trace.addresses import address
 from attn_cli.trace.trace import Layer, Stage, Trace
-from attn_cli.views.pages.address import address
 from attn_cli.views.pages.heads_found import title_of
 
 Names = Mapping[tuple[str, int], str]
@@ -26,12 +26,16 @@ def head_names(trace: Trace) -> Names:
     return {(head.layer, head.head): title_of(head) for head in report.heads if head.kind != MIXED}
 
 
+def head_name(trace: Trace, layer: str, head: int) -> str:
+    """What a page calls a head: its address, L3.5, or `head 5` where a text or document has one layer alone."""
+    one = trace.source.get("kind") != "checkpoint" and len(trace.layers) == 1
+    return f"head {head}" if one else address(layer, head)
+
+
 def head_title(trace: Trace, layer: Layer, stage: Stage, head: int, names: Names) -> str:
     """The title of a head's matrix: `L0.2 · previous token 1.00`; `head 2` in a document of one layer."""
     if stage.kind.heads == "query heads":
-        if trace.source.get("kind") != "checkpoint" and len(trace.layers) == 1:
-            return f"head {head}"
         name = names.get((layer.name, head)) if stage.name == "weights" else None
-        return address(layer.name, head) + (f" · {name}" if name else "")
+        return head_name(trace, layer.name, head) + (f" · {name}" if name else "")
     users = [str(i) for i in layer.head_index if layer.key_head(i) == head]
     return f"key head {head} (of heads {', '.join(users)})" if layer.kv_heads != layer.heads else f"head {head}"

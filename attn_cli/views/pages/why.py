@@ -11,6 +11,7 @@ from attn_cli.views.display import Display
 from attn_cli.views.drawing.text import labels
 from attn_cli.views.page import Block, Equation, Grid, Heading, Listing, Numbers, Page, Prose
 from attn_cli.views.pages.provenance import count, provenance
+from attn_cli.views.pages.titles import head_name
 
 RIVALS = 5
 RANKED = 40
@@ -44,7 +45,7 @@ def row_page(trace: Trace, row: Row, display: Display, again: str | None = None)
     )
     return (
         *provenance(trace, again),
-        Heading(f"{_whose(row)} looks at {count(len(row.keys), 'key')}"),
+        Heading(f"{_whose(trace, row)} looks at {count(len(row.keys), 'key')}"),
         Listing(header, rows, right=frozenset({0, 1, *range(3, len(header))})),
         *_left_out(row.keys[len(shown) :], say),
         *_softmax_notes(row, say),
@@ -65,7 +66,7 @@ def _cell(trace: Trace, layer: Layer, cell: Cell, display: Display, again: str |
     if display.precision < PLENTY:
         yield Prose(f"Shown to a few digits and carried with all: --precision {PLENTY} prints more.", faint=True)
     share = "no weight is stored" if key.weight is None else f"{100 * key.weight:.1f} % of its attention"
-    yield Heading(f'{_whose(row)} → "{token}" (key {key.index}): {"hidden" if key.hidden else share}')
+    yield Heading(f'{_whose(trace, row)} → "{token}" (key {key.index}): {"hidden" if key.hidden else share}')
     if cell.match is not None:
         yield from _match(cell.match, say, display.full)
     elif key.scores:
@@ -185,9 +186,8 @@ def _value(layer: Layer, cell: Cell, say: Say) -> Iterator[Block]:
     yield Equation(f"weight × V = {say(cell.key.weight)} × V, one of {len(cell.row.keys)} that add up to head_output")
 
 
-def _whose(row: Row) -> str:
-    head = f"head {row.head}: " if row.layer == "layers.0" else f"{row.layer}, head {row.head}: "
-    return f'{head}"{labels([row.token])[0]}" (query {row.query})'
+def _whose(trace: Trace, row: Row) -> str:
+    return f'{head_name(trace, row.layer, row.head)}: "{labels([row.token])[0]}" (query {row.query})'
 
 
 def _sayer(precision: int) -> Say:

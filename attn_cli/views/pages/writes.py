@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from attn_cli.analysis.logits.ablation import Ablations
 from attn_cli.analysis.logits.head_writes import CONVENTION, HeadWrites, Promoted
+from attn_cli.trace.addresses import address
 from attn_cli.views.drawing.text import labels
 from attn_cli.views.page import Block, Command, Heading, Listing, Page, Prose
-from attn_cli.views.pages.address import address
 
 FEW = 2
 LEAST = 0.05

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from attn_cli.views.pages.address import address, short
 
 from attn_cli import explain
 from attn_cli.views.page import Beside, Command, Grid, Heading, Numbers, Page, Picture, Prose
-from attn_cli.views.pages.address import address, short
 from attn_cli.views.pages.explain import explain_page, heatmap_page, stage_map
 from attn_cli.views.pages.reading import most_looked_at, reading
 from tests.analysis.aggregation.aggregating import layer_of
