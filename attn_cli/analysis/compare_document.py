@@ -3,7 +3,7 @@
 from typing import Any
 
 from attn_cli.analysis.compare import Comparison, Difference
-from attn_cli.analysis.document import document_head
+from attn_cli.analysis.document import document_head, layer_keys
 from attn_cli.analysis.logits.prediction import Prediction
 from attn_cli.trace.trace import Trace
 
@@ -20,12 +20,12 @@ def compare_document(
         "tolerance": tolerance,
         "differ": first is not None,
         "largest": comparison.largest,
-        "first": None if first is None else {"layer": first.layer, "stage": first.stage.name},
+        "first": None if first is None else {**layer_keys(first.layer), "stage": first.stage.name},
         "queries": comparison.queries,
         "keys": comparison.keys,
-        "settings": [vars(setting) for setting in comparison.settings],
+        "settings": [layer_keys(setting.layer) | vars(setting) for setting in comparison.settings],
         "stages": [_stage(difference) for difference in comparison.stages],
-        "heads": [vars(head) for head in comparison.heads],
+        "heads": [layer_keys(head.layer) | vars(head) for head in comparison.heads],
         "left_out": list(comparison.left_out),
     } | ({} if predicted is None else {"next": _next(predicted)})
 
@@ -44,7 +44,7 @@ def _run(trace: Trace) -> dict[str, Any]:
 def _stage(difference: Difference) -> dict[str, Any]:
     head, row, column = difference.index
     return {
-        "layer": difference.layer,
+        **layer_keys(difference.layer),
         "stage": difference.stage.name,
         "largest": difference.largest,
         "head": difference.heads[head],

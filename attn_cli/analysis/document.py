@@ -4,12 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from attn_cli import __version__
+from attn_cli.trace.addresses import layer_number
 from attn_cli.trace.trace import Trace
 
 
 def document_head(kind: str) -> dict[str, Any]:
     """The keys that every result begins with: its format, the format's version and the version of attn."""
     return {"format": f"attn.{kind}", "version": 1, "attn": __version__}
+
+
+def layer_keys(layer: str) -> dict[str, Any]:
+    """The keys that name a layer: its name, and its number, which sorts as numbers do."""
+    return {"layer": layer, "layer_index": layer_number(layer)}
 
 
 def trace_document(kind: str, trace: Trace, body: Mapping[str, Any]) -> dict[str, Any]:

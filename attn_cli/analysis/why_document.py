@@ -3,7 +3,7 @@
 from math import inf
 from typing import Any
 
-from attn_cli.analysis.document import trace_document
+from attn_cli.analysis.document import layer_keys, trace_document
 from attn_cli.analysis.why import Cell, Key, Row
 from attn_cli.trace.trace import Array, Trace
 
@@ -38,7 +38,7 @@ def cell_document(trace: Trace, cell: Cell) -> dict[str, Any]:
 
 def _row(row: Row) -> dict[str, Any]:
     return {
-        "layer": row.layer,
+        **layer_keys(row.layer),
         "head": row.head,
         "kv_head": row.key_head,
         "query": {"index": row.query, "token": row.token},

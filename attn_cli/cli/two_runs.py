@@ -111,7 +111,7 @@ def two_runs(first: RunOptions, second_text: str | None, changes: list[str]) -> 
     if second_text is None and not changes and a == b:
         raise UsageError(
             "there is only one run to compare",
-            hint='attn compare "a text" "another", or one --with mask=causal, or --without-head 0.1',
+            hint='attn compare "a text" "another", or one --with mask=causal, or --without-head L0.1',
         )
     if first.checkpoint.model is None and b.checkpoint.model is None:
         a, b = (replace(run, source=_document_or_text(run.source)) for run in (a, b))

@@ -100,6 +100,6 @@ def test_nothing_in_common_is_an_error() -> None:
 def test_the_document_says_where_they_part() -> None:
     one, other = trace(SAME), trace([[0.25, 0.75], [1.0, 0.0]])
     document = compare_document(one, other, compare(one, other), 0.0)
-    assert document["first"] == {"layer": "layers.0", "stage": "weights"}
+    assert document["first"] == {"layer": "layers.0", "layer_index": 0, "stage": "weights"}
     assert document["stages"][0]["row"] == (0, 0)
     assert compare_document(one, other, compare(one, other), 1.0)["differ"] is False

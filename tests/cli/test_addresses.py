@@ -1,5 +1,7 @@
 """L3.5 is head 5 of layer 3, wherever a layer or head is chosen; E, D and X name the stacks of a pair."""
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -131,3 +133,43 @@ def test_an_address_that_is_not_there_is_answered(
 ) -> None:
     for command in (["heatmap"], ["heads"], ["heads", "--by", "ablation"], ["heatmap", "--aggregate", "mean"]):
         call(*command, *MODEL, TEXT, *options).complains(code, *parts)
+
+
+def named_layers(value: Any) -> list[tuple[str, Any]]:
+    """Every layer that a result names, with the number beside it."""
+    if isinstance(value, list):
+        return [pair for item in value for pair in named_layers(item)]
+    if not isinstance(value, dict):
+        return []
+    named = [pair for item in value.values() for pair in named_layers(item)]
+    return [*named, (value["layer"], value.get("layer_index"))] if isinstance(value.get("layer"), str) else named
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["heads", *MODEL, TEXT],
+        ["heads", *MODEL, TEXT, "--by", "ablation"],
+        ["heads", *MODEL, TEXT, "--writes"],
+        ["why", *MODEL, TEXT, "--head", "L1.2", "--query", "1"],
+        ["why", *MODEL, TEXT, "--head", "L1.2", "--query", "1", "--key", "0"],
+        ["compare", *MODEL, TEXT, "--with", "mask=none"],
+        ["check", str(ROOT / "samples" / "dump-unscaled.npz")],
+    ],
+    ids=lambda arguments: " ".join(arguments[:1] + arguments[4:6]),
+)
+def test_a_result_that_names_a_layer_gives_its_number_too(call: Attn, arguments: list[str]) -> None:
+    named = named_layers(call(*arguments, "--json").json())
+    assert named
+    assert all(name == f"layers.{number}" and isinstance(number, int) for name, number in named)
+
+
+@pytest.mark.parametrize("arguments", [["heatmap", *MODEL, TEXT], ["heads", *MODEL, TEXT]])
+def test_a_line_of_csv_gives_the_number_of_its_layer(call: Attn, arguments: list[str]) -> None:
+    rows = list(csv.DictReader(io.StringIO(call(*arguments, "-f", "csv").out)))
+    assert {(row["layer"], row["layer_index"]) for row in rows} == {("layers.0", "0"), ("layers.1", "1")}
+
+
+def test_layers_that_are_combined_have_numbers(call: Attn) -> None:
+    layers = call("heatmap", *MODEL, TEXT, "--aggregate", "mean", "--json").json()["layers"]
+    assert [(layer["name"], layer["layer_index"]) for layer in layers] == [("layers.0", 0), ("layers.1", 1)]

@@ -152,7 +152,7 @@ def test_csv_has_a_line_for_each_number(call: Attn) -> None:
     options = ["a a,b", "--tokenizer", "whitespace", "--mask", "causal", "--heads", "2"]
     trace = call("explain", *options, "--json").json()["layers"][0]
     rows = list(csv.DictReader(io.StringIO(call("explain", *options, "-f", "csv").out)))
-    assert list(rows[0]) == "layer head stage row column row_token column_token value".split()
+    assert list(rows[0]) == "layer head stage row column row_token column_token value layer_index".split()
     for row in rows:
         array = trace[row["stage"]]
         array = array[int(row["head"])] if row["head"] else array

@@ -103,7 +103,7 @@ def test_two_texts_are_compared_under_one_model(capsysbinary: pytest.CaptureFixt
     code, out, _ = attn(capsysbinary, "compare", "the cat sat", "the dog sat", *rounding)
     assert (code, json.loads(out)["first"]) == (0, None)
     code, out, _ = attn(capsysbinary, "compare", "the cat sat the", "the dog the the", *rounding)
-    assert (code, json.loads(out)["first"]) == (3, {"layer": "layers.0", "stage": "weights"})
+    assert (code, json.loads(out)["first"]) == (3, {"layer": "layers.0", "layer_index": 0, "stage": "weights"})
 
 
 REFUSED = [

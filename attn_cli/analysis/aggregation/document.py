@@ -5,6 +5,7 @@ from typing import Any
 from attn_cli.analysis.aggregation.aggregates import Aggregate
 from attn_cli.analysis.document import trace_document
 from attn_cli.analysis.dropping import Dropped, mean_over_queries
+from attn_cli.trace.addresses import layer_number
 from attn_cli.trace.files.csv import cell
 from attn_cli.trace.trace import Trace
 
@@ -20,7 +21,8 @@ def aggregate_document(trace: Trace, result: Aggregate, dropped: Dropped | None 
         "citation": result.method.citation,
         "rows_sum_to": result.method.rows_sum_to,
         "layers": [
-            {"name": name, "heads": list(heads)} for name, heads in zip(result.layers, result.heads, strict=True)
+            {"name": name, "layer_index": layer_number(name), "heads": list(heads)}
+            for name, heads in zip(result.layers, result.heads, strict=True)
         ],
         "query_tokens": list(result.queries),
         "key_tokens": list(dropped.keys if dropped else result.keys),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attn_cli.analysis.check.kinds import KINDS, Severity
+from attn_cli.analysis.document import layer_keys
 from attn_cli.trace.stages import STAGES
 
 
@@ -50,7 +51,7 @@ class Finding:
             "where": {
                 "stage": worst.stage,
                 "layers": {layer: list(heads) for layer, heads in self.heads.items()},
-                "layer": worst.layer,
+                **layer_keys(worst.layer),
                 "head": worst.head,
                 **{
                     axis: {"index": place} | ({} if token is None else {"token": token})

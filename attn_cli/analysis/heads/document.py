@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attn_cli.analysis.document import document_head, trace_document
+from attn_cli.analysis.document import document_head, layer_keys, trace_document
 from attn_cli.analysis.heads.head_names import KINDS
 from attn_cli.analysis.heads.heads import Head, HeadsReport
 from attn_cli.analysis.heads.metric_names import Named
@@ -45,7 +45,7 @@ def definitions_document(named: Named) -> dict[str, Any]:
 
 def _head(head: Head) -> dict[str, Any]:
     values = {
-        "layer": head.layer,
+        **layer_keys(head.layer),
         "head": head.head,
         "name": head.name,
         "kind": head.kind,
@@ -61,12 +61,13 @@ def _head(head: Head) -> dict[str, Any]:
 
 def heads_csv(heads: tuple[Head, ...]) -> bytes:
     """One line for each head and metric: layer, head, name, metric, value …; undefined values are empty."""
-    lines = ["layer,head,name,metric,value,baseline,lift,spread"]
+    lines = ["layer,head,name,metric,value,baseline,lift,spread,layer_index"]
     for head in heads:
         start = f"{head.layer},{head.head},{_cell(head.name)}"
         for name in METRICS:
             values = (head.metrics[name], head.baseline[name], head.lift[name], (head.spread or {}).get(name))
-            lines.append(f"{start},{name}," + ",".join("" if value is None else repr(value) for value in values))
+            figures = ",".join("" if value is None else repr(value) for value in values)
+            lines.append(f"{start},{name},{figures},{head.index}")
     return "\n".join([*lines, ""]).encode("utf-8", errors="backslashreplace")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attn_cli.analysis.document import document_head
+from attn_cli.analysis.document import document_head, layer_keys
 from attn_cli.analysis.logits.ablation import Ablations
 from attn_cli.analysis.logits.head_writes import CONVENTION, HeadWrites
 
@@ -11,7 +11,7 @@ def ablations_document(result: Ablations, text: str | None, model: str) -> dict[
     """The heads, those whose ablation moves the prediction most first."""
     return _model_document("ablation", text, model) | {
         "next": {"token": result.token, "share": result.share},
-        "heads": [vars(ablation) for ablation in result.heads],
+        "heads": [layer_keys(ablation.layer) | vars(ablation) for ablation in result.heads],
     }
 
 
@@ -23,7 +23,7 @@ def writes_document(result: HeadWrites, text: str | None, model: str) -> dict[st
         "parts": [{"part": name, "logit": logit} for name, logit in result.components],
         "heads": [
             {
-                "layer": head.layer,
+                **layer_keys(head.layer),
                 "head": head.head,
                 "next": head.top,
                 "promotes": [vars(token) for token in head.promotes],

@@ -119,7 +119,7 @@ def _rest(components: list[Component], before: Array | None, after: Array) -> li
     if abs(vector).max() <= ROUNDING * abs(after).max():
         return []
     layer = components[-1].layer
-    return [Component(f"{address(layer or '')} MLP", layer, None, vector)]
+    return [Component("MLP" if layer is None else f"{address(layer)} MLP", layer, None, vector)]
 
 
 def _added(layer: Layer, plan: LayerPlan, weights: Weights) -> Iterator[Component]:

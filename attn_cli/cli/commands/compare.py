@@ -64,7 +64,7 @@ def command(
     attn compare "The cat sat" "The dog sat"
     attn compare "The cat sat" --with mask=causal
     attn compare "The cat sat" --without-token cat
-    attn compare "The cat sat" -m ./gpt2 --without-head 5.1 --next 5
+    attn compare "The cat sat" -m ./gpt2 --without-head L5.1 --next 5
     attn compare "The cat sat" -m ./gpt2 --with model=./tuned
     attn compare "The cat sat" --heads 2 --head 0 --with head=1
     attn compare old.json new.npz --tolerance 1e-6

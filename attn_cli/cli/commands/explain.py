@@ -36,7 +36,7 @@ def command(
     attn explain "Transformers are amazing"
     attn explain "The cat sat on the mat" --mask causal --heads 2
     attn explain -w weights.json
-    attn explain -m ./gpt2 "The keys are" --layer 5 --head 1
+    attn explain -m ./gpt2 "The keys are" --head L5.1
     attn explain "The cat sat" --json | jq '.layers[0].weights[0]'
     """
     from attn_cli.cli.aggregates import deliver_aggregate, pictured

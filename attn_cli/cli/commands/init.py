@@ -44,7 +44,7 @@ def command(
     attn init "The cat sat" -o weights.json
     attn explain -w weights.json
     attn init "The cat sat" --heads 2 --mask causal > weights.json
-    attn init -m ./gpt2 "The cat sat" --layer 5 --head 1 -o head.json
+    attn init -m ./gpt2 "The cat sat" --head L5.1 -o head.json
     """
     from attn_cli.cli.results import put
     from attn_cli.errors import AttnError, UsageError

@@ -38,7 +38,7 @@ def command(
     attn why "Transformers are amazing" --query are
     attn why "the cat and the dog" --query the#2 --key 0
     attn why -w trace.json --query -1 --layer 0 --head 2
-    attn why -m ./gpt2 "The keys are" --layer 5 --head 1 --query -1
+    attn why -m ./gpt2 "The keys are" --head L5.1 --query -1
     """
     from attn_cli.analysis.finding import position_of
     from attn_cli.analysis.why import why_cell, why_row

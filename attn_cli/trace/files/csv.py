@@ -6,7 +6,7 @@ from attn_cli.trace.files.describe import numbers
 from attn_cli.trace.files.to_json import json_of
 from attn_cli.trace.trace import Array, Layer, Stage, Trace
 
-HEADER = "layer,head,stage,row,column,row_token,column_token,value"
+HEADER = "layer,head,stage,row,column,row_token,column_token,value,layer_index"
 _WORDS = ((b'"NaN"', b"nan"), (b'"Infinity"', b"inf"), (b'"-Infinity"', b"-inf"))
 _SPECIAL = frozenset(',"\r\n')
 _RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -14,9 +14,10 @@ _RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def trace_to_csv(trace: Trace) -> bytes:
-    """Lines of layer, head, stage, indices, tokens and value; hidden cells are `-inf`, fields that do not apply empty.
+    """One line per number: layer, head, stage, indices, tokens, value, and the layer's number.
 
-    Values are the shortest decimals that are exact in the layer's dtype; lone surrogates are written as `\\ud800`.
+    Hidden cells are `-inf`, fields that do not apply empty. Values are the shortest decimals that are exact in the
+    layer's dtype; lone surrogates are written as `\\ud800`.
     """
     blocks = [_block(layer, stage, index) for layer in trace.layers for stage, index in _matrices(layer)]
     return "\n".join([HEADER, *blocks, ""]).encode("utf-8", errors="backslashreplace")
@@ -38,12 +39,12 @@ def _block(layer: Layer, stage: Stage, index: int) -> str:
     rows = map(cell, layer.rows_of(stage))
     if stage.kind.columns is None:
         lines = zip(rows, _values(matrix), strict=True)
-        return "\n".join(f"{start},{row},,{token},,{value}" for row, (token, value) in enumerate(lines))
+        return "\n".join(f"{start},{row},,{token},,{value},{layer.index}" for row, (token, value) in enumerate(lines))
     width = matrix.shape[1]
     labels = layer.columns_of(stage)
     names = [""] * width if labels is None else list(map(cell, labels))
     return "\n".join(
-        f"{start},{row},{column},{token},{name},{value}"
+        f"{start},{row},{column},{token},{name},{value},{layer.index}"
         for row, (token, numbers_) in enumerate(zip(rows, matrix, strict=True))
         for column, (name, value) in enumerate(zip(names, _values(numbers_), strict=True))
     )

@@ -20,15 +20,15 @@ def by_hand(tokens: tuple[str, ...], **arrays: list[object]) -> Trace:
 def test_a_trace_by_hand() -> None:
     trace = by_hand(("a", "b"), X=[[0.1], [2]], masked=[[[1, -np.inf], [np.nan, -0.0]]], sink_weight=[[0.5, 1e-7]])
     assert trace_to_csv(trace).decode().splitlines() == [
-        "layer,head,stage,row,column,row_token,column_token,value",
-        "layers.0,,X,0,0,a,,0.1",
-        "layers.0,,X,1,0,b,,2.0",
-        "layers.0,0,masked,0,0,a,a,1.0",
-        "layers.0,0,masked,0,1,a,b,-inf",
-        "layers.0,0,masked,1,0,b,a,nan",
-        "layers.0,0,masked,1,1,b,b,-0.0",
-        "layers.0,0,sink_weight,0,,a,,0.5",
-        "layers.0,0,sink_weight,1,,b,,1e-7",
+        "layer,head,stage,row,column,row_token,column_token,value,layer_index",
+        "layers.0,,X,0,0,a,,0.1,0",
+        "layers.0,,X,1,0,b,,2.0,0",
+        "layers.0,0,masked,0,0,a,a,1.0,0",
+        "layers.0,0,masked,0,1,a,b,-inf,0",
+        "layers.0,0,masked,1,0,b,a,nan,0",
+        "layers.0,0,masked,1,1,b,b,-0.0,0",
+        "layers.0,0,sink_weight,0,,a,,0.5,0",
+        "layers.0,0,sink_weight,1,,b,,1e-7,0",
     ]
 
 
@@ -37,8 +37,8 @@ def test_tokens_are_quoted_where_they_must_be_and_where_a_spreadsheet_would_run_
     trace = by_hand(tokens, output=[[1]] * len(tokens))
     text = trace_to_csv(trace).decode()
     for cell in ('"a""b"', '"x,y"', '""', "'=1+1", "'+1", "'-1", "'@a", "'\t=1", '"\'\r\n"', '"\'=cmd|""a"""', "a=b"):
-        assert f",0,{cell},,1.0\n" in text
-    assert ",0, c,,1.0\n" in text
+        assert f",0,{cell},,1.0,0\n" in text
+    assert ",0, c,,1.0,0\n" in text
 
 
 def test_a_heads_number_is_its_own_in_the_whole_layer() -> None:

@@ -1,8 +1,6 @@
 """The pages of explain and heatmap: the answer first, then the stages, then words."""
 
 import numpy as np
-import pytest
-from attn_cli.views.pages.address import address, short
 
 from attn_cli import explain
 from attn_cli.views.page import Beside, Command, Grid, Heading, Numbers, Page, Picture, Prose
@@ -93,21 +91,6 @@ def test_a_row_that_sees_nothing_and_one_that_is_no_number_say_so() -> None:
     assert [row[2] for row in bars.rows] == ["sees no key", "its weights are not numbers"]  # type: ignore[union-attr]
     assert most_looked_at(weights[0], ("a", "b"), 0) == ("", "")
     assert most_looked_at(np.array([[-np.inf, 1.0], [0.9, 0.1]]), ("a", "a"), 0) == ("a#2", "a")
-
-
-@pytest.mark.parametrize(
-    ("layer", "at"),
-    [
-        ("layers.3", "L3.5"),
-        ("encoder.layers.0", "E0.5"),
-        ("decoder.layers.11", "D11.5"),
-        ("decoder.layers.2.cross", "X2.5"),
-        ("strange", "strange.5"),
-    ],
-)
-def test_heads_have_one_address(layer: str, at: str) -> None:
-    assert address(layer, 5) == at
-    assert short(layer) == at.rpartition(".")[0]
 
 
 def test_a_number_table_stays_a_table_of_all_digits() -> None:
