@@ -1,6 +1,9 @@
 """The errors of attn, each with a message (what is wrong, and where) and a hint (what to do)."""
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class AttnError(Exception):
@@ -32,22 +35,31 @@ class SelectionError(AttnError):
     """There is no such layer, head, stage or token."""
 
 
-def nearest(typed: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The name that is nearest to what was typed, None where none is near.
+def nearest(
+    typed: str,
+    names: Iterable[str],
+    *,
+    also: Mapping[str, str] = _NONE,
+    count: int = 1,
+    cutoff: float = 0.6,
+) -> list[str]:
+    """The names nearest to what was typed, the nearest first, at most `count`; none where none is near.
 
-    A name that differs in upper and lower case alone is nearer than any other.
+    `also` has other words for some of them. A name that differs in upper and lower case alone is nearer than others.
     """
     from difflib import get_close_matches  # only errors need it
 
     known = list(names)
-    near = [name for name in known if name.lower() == typed.lower()] or get_close_matches(typed, known, 1, cutoff)
-    return near[0] if near else None
+    meant = [also[typed.lower()]] if typed.lower() in also else []
+    alike = [name for name in known if name.lower() == typed.lower()]
+    return list(dict.fromkeys([*meant, *alike, *get_close_matches(typed, known, count, cutoff)]))[:count]
 
 
-def did_you_mean(typed: str, names: Iterable[str], *, cutoff: float = 0.6) -> str:
+def did_you_mean(
+    typed: str, names: Iterable[str], *, also: Mapping[str, str] = _NONE, cutoff: float = 0.6
+) -> str:
     """The beginning of a hint: `did you mean 'causal'? `, or nothing where no name is near."""
-    near = nearest(typed, names, cutoff=cutoff)
-    return "" if near is None else f"did you mean {near!r}? "
+    return "".join(f"did you mean {name!r}? " for name in nearest(typed, names, also=also, cutoff=cutoff))
 
 
 def refuse(why: str, options: Mapping[str, object]) -> None:

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 
-from attn_cli.errors import SelectionError
+from attn_cli.errors import SelectionError, did_you_mean
 
 
 def position_of(spelling: str, tokens: Sequence[str], what: str) -> int:
@@ -30,10 +29,9 @@ def position_of(spelling: str, tokens: Sequence[str], what: str) -> int:
             f"there is no {what} {spelling}",
             hint=f"indices are 0 to {len(tokens) - 1}" if len(tokens) > 1 else "there is only index 0",
         )
-    near = get_close_matches(spelling, tokens, n=1) or [token for token in tokens if token.lower() == spelling.lower()]
     shown = ", ".join(repr(token) for token in dict.fromkeys(tokens[:12])) + (", …" if len(tokens) > 12 else "")
     raise SelectionError(
-        f"there is no {what} {spelling!r}", hint=f"did you mean {near[0]!r}?" if near else f"the tokens are {shown}"
+        f"there is no {what} {spelling!r}", hint=f"{did_you_mean(spelling, tokens)}the tokens are {shown}"
     )
 
 

@@ -124,3 +124,14 @@ MASKS = MappingProxyType(
         "packed": Packed,
     }
 )
+MASKS_ALSO = MappingProxyType(
+    {
+        "full": "none",
+        "bidirectional": "none",
+        "window": "sliding",
+        "swa": "sliding",
+        "banded": "local",
+        "block": "chunked",
+    }
+)
+"""Other words for some of them, which errors answer."""

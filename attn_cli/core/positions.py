@@ -150,3 +150,5 @@ class QueryScaling:
 
 QUERY_SCALINGS = MappingProxyType({"log": QueryScaling})
 POSITIONS = MappingProxyType({"none": NoPositions, "sinusoidal": Sinusoidal, "rope": Rope, "alibi": Alibi})
+POSITIONS_ALSO = MappingProxyType({"rotary": "rope", "sin": "sinusoidal", "absolute": "sinusoidal"})
+"""Other words for some of them, which errors answer."""

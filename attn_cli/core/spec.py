@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from attn_cli.core.edits import Edit
-from attn_cli.core.masks import MASKS, Mask, NoMask
+from attn_cli.core.masks import MASKS, MASKS_ALSO, Mask, NoMask
 from attn_cli.core.norms import QK_NORMS, HeadNorm
-from attn_cli.core.positions import POSITIONS, QUERY_SCALINGS, NoPositions, Positions, QueryScaling
+from attn_cli.core.positions import POSITIONS, POSITIONS_ALSO, QUERY_SCALINGS, NoPositions, Positions, QueryScaling
 from attn_cli.core.spelling import finite, parse, positive, spell
 from attn_cli.errors import SpecError
 from attn_cli.trace.trace import Array, Settings
@@ -105,12 +105,12 @@ class Extras:
 
 
 def parse_mask(text: str) -> Mask:
-    mask: Mask = parse(text, MASKS, "mask")
+    mask: Mask = parse(text, MASKS, "mask", MASKS_ALSO)
     return mask
 
 
 def parse_positions(text: str) -> Positions:
-    positions: Positions = parse(text, POSITIONS, "position scheme")
+    positions: Positions = parse(text, POSITIONS, "position scheme", POSITIONS_ALSO)
     return positions
 
 

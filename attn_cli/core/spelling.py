@@ -3,11 +3,10 @@
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
-from difflib import get_close_matches
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from attn_cli.errors import SpecError
+from attn_cli.errors import SpecError, did_you_mean
 
 Table = Mapping[str, type]
 
@@ -33,13 +32,15 @@ def completions(table: Table) -> tuple[str, ...]:
     return tuple(offered)
 
 
-def parse(text: str, table: Table, what: str) -> Any:
-    """The variant that a spelling means; SpecError where the name, a field or its value is not known."""
+def parse(text: str, table: Table, what: str, also: Mapping[str, str] = MappingProxyType({})) -> Any:
+    """The variant that a spelling means; SpecError where the name, a field or its value is not known.
+
+    `also` has other words for names, which the error answers.
+    """
     name, colon, rest = text.strip().partition(":")
     hint = f"a {what} is one of {', '.join(forms(table))} (attn manual masks)"
     if name not in table:
-        near = get_close_matches(name, table, n=1)
-        raise SpecError(f"unknown {what} {text!r}" + (f", did you mean {near[0]!r}?" if near else ""), hint=hint)
+        raise SpecError(f"unknown {what} {text!r}", hint=did_you_mean(name, table, also=also) + hint)
     kind = table[name]
     slots = {field.name: field for field in fields(kind)}
     given: dict[str, Any] = {}

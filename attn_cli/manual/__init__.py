@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
+
+from attn_cli.errors import nearest
 
 TOPICS = (
     "stages",
@@ -87,10 +88,10 @@ def _passages(page: str) -> Iterator[tuple[str, str]]:
             prose = f"{prose} {line.removeprefix('- ').strip()}".strip()
 
 
-def nearest(name: str) -> str:
+def nearest_topic(name: str) -> str:
     """Return the topic nearest to a name: one spelled alike, else the one that mentions it most, else any."""
-    if near := get_close_matches(name.lower(), TOPICS, n=1):
+    if near := nearest(name, TOPICS):
         return near[0]
     if mentions := Counter(hit.topic for hit in find(name)).most_common(1):
         return mentions[0][0]
-    return get_close_matches(name.lower(), TOPICS, n=1, cutoff=0)[0]
+    return nearest(name, TOPICS, cutoff=0)[0]

@@ -1,10 +1,9 @@
 """Why a model type is not computed, and which of its kin are."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 
-from attn_cli.errors import DocumentError
+from attn_cli.errors import DocumentError, nearest
 from attn_cli.models.families import FAMILIES
 from attn_cli.models.files.config import Config
 from attn_cli.models.hybrids import hybrid_error
@@ -110,7 +109,7 @@ def _kin(kind: str) -> str:
     stem = kind.lower().rstrip("0123456789._-").partition("_")[0]
     if not near and len(stem) > 2:
         near = tuple(name for name in FAMILIES if name.lower().startswith(stem))[:3]
-    near = near or tuple(get_close_matches(kind, FAMILIES, n=3, cutoff=0.75))
+    near = near or tuple(nearest(kind, FAMILIES, count=3, cutoff=0.75))
     if near:
         return f"of its kind attn computes {', '.join(near)}: take such a model; another model_type would not fit"
     return "attn manual checkpoints lists the model types that are computed"

@@ -2,11 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any
 
 from attn_cli.core.spec import Spec
-from attn_cli.errors import DocumentError, SelectionError
+from attn_cli.errors import DocumentError, SelectionError, did_you_mean
 from attn_cli.sources.documents.files import read_bytes
 from attn_cli.sources.documents.parameters import Parameters, draw
 from attn_cli.sources.documents.settings import within
@@ -15,7 +14,7 @@ from attn_cli.sources.request import Request
 from attn_cli.sources.selection import Selection
 from attn_cli.sources.tokenizers import tokenize
 from attn_cli.sources.whatif import SET_ROWS
-from attn_cli.trace.stages import PARTS, STAGES
+from attn_cli.trace.stages import PARTS, STAGES, STAGES_ALSO
 from attn_cli.trace.trace import Trace
 
 RANDOM_NOTE = "random weights: the pattern shows how attention works, not what a trained model does"
@@ -142,8 +141,7 @@ def check_stages(stages: Collection[str] | None) -> None:
     """Raise SelectionError for a name that no stage has."""
     for name in stages or ():
         if name not in STAGES:
-            near = get_close_matches(name, STAGES, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}? " if near else ""
+            hint = did_you_mean(name, STAGES, also=STAGES_ALSO, cutoff=0.5)
             raise SelectionError(f"there is no stage {name!r}", hint=f"{hint}stages are {', '.join(STAGES)}")
 
 

@@ -125,6 +125,20 @@ READS = MappingProxyType(
 """The stages that each stage may be made of; every order of stages in the program comes from here."""
 
 
+STAGES_ALSO = MappingProxyType(
+    {
+        **dict.fromkeys(("attention", "attn", "pattern", "probs", "probabilities", "softmax"), "weights"),
+        **dict.fromkeys(("logits", "qk", "attention_scores", "attn_scores"), "scores"),
+        **dict.fromkeys(("queries", "query"), "Q"),
+        **dict.fromkeys(("keys", "key"), "K"),
+        **dict.fromkeys(("values", "value"), "V"),
+        **dict.fromkeys(("embeddings", "embedding", "input"), "X"),
+        **dict.fromkeys(("z", "heads", "context_layer"), "head_output"),
+    }
+)
+"""Other words for some of the stages, which errors answer."""
+
+
 @lru_cache
 def arranged(made: tuple[str, ...]) -> tuple[str, ...]:
     """All stages, those of `made` in the order in which they were made, the others where the catalogue has them."""

@@ -156,9 +156,9 @@ WRONG = [
     (parse_mask, "causal:", "'' is not one of end, start"),
     (parse_mask, "causal:end,start", "'start' is not a field of causal"),
     (parse_mask, "causal:middle", "'middle' is not one of end, start"),
-    (parse_mask, "casual", "unknown mask 'casual', did you mean 'causal'?"),
+    (parse_mask, "casual", "did you mean 'causal'?"),
     (parse_mask, "slidng:4", "did you mean 'sliding'?"),
-    (parse_mask, "Causal", "unknown mask 'Causal', did you mean 'causal'?"),
+    (parse_mask, "Causal", "did you mean 'causal'?"),
     (parse_mask, "", "unknown mask ''"),
     (parse_positions, "rope:style=x", "'x' is not one of half, interleaved"),
     (parse_positions, "rope:10000,interleaved", "'interleaved' is not a field of rope"),
@@ -191,7 +191,7 @@ WRONG = [
 def test_a_bad_spelling_is_refused_with_what_is_right(parse: Callable[[Any], Any], text: Any, message: str) -> None:
     with pytest.raises(SpecError) as caught:
         parse(text)
-    assert message in caught.value.message
+    assert message in f"{caught.value.message}\n{caught.value.hint}"
     forms_of: dict[Callable[[Any], Any], str] = {
         parse_mask: "sliding:WINDOW",
         parse_positions: "rope[:BASE]",

@@ -92,7 +92,7 @@ def test_a_head_or_stage_that_is_not_there_is_refused(tmp_path: Path) -> None:
         run(request, heads="1")
     with pytest.raises(SelectionError, match="there is no stage 'weigths'") as caught:
         run(request, stages=["weigths"])
-    assert "did you mean weights?" in caught.value.hint
+    assert "did you mean 'weights'?" in caught.value.hint
     with pytest.raises(SelectionError, match="no stage 'masked'"):
         run(request, stages=["weights", "masked"])
     from attn_cli.trace.files.codec import trace_to_json

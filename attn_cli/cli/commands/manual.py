@@ -66,13 +66,13 @@ def command(options: ManualOptions) -> None:
 def _page(name: str, screen: "Screen", *, raw: bool) -> str:
     """The page of a topic, or of the topic that describes a command."""
     from attn_cli.cli.app import COMMANDS
-    from attn_cli.manual import TOPICS, nearest, read_page
+    from attn_cli.manual import TOPICS, nearest_topic, read_page
 
     topic = name if name in TOPICS else COMMANDS.get(name)
     if topic is None:
         raise AttnError(
             f"the manual has no page {name!r}",
-            hint=f"the nearest is {nearest(name)!r}; attn manual lists all, attn manual --find WORD searches them",
+            hint=f"the nearest is {nearest_topic(name)!r}; attn manual lists all, attn manual --find WORD searches",
         )
     if raw:
         return read_page(topic)

@@ -83,18 +83,16 @@ def option_hint(typed: str, command: Any, path: str) -> str:
         return f"did you mean {meant[name]}?"
     if others := _commands_with(f"--{name}"):
         return f"--{name} is an option of {others}"
-    if (near := nearest(name, (option.lstrip("-") for option in options if option.startswith("--")))) is not None:
-        return f"did you mean --{near}?"
-    if (near := nearest(name, meant, cutoff=0.8)) is not None:
-        return f"did you mean {meant[near]}?"
+    if near := nearest(name, (option.lstrip("-") for option in options if option.startswith("--"))):
+        return f"did you mean --{near[0]}?"
+    if near := nearest(name, meant, cutoff=0.8):
+        return f"did you mean {meant[near[0]]}?"
     return f"{path} --help lists the options"
 
 
 def command_hint(typed: str, names: Any) -> str:
     """The command that was probably meant; nothing where none is near."""
-    if (known := dict(_synonyms(COMMANDS)).get(typed.lower())) is not None:
-        return f"did you mean '{known}'?"
-    return did_you_mean(typed, names).rstrip()
+    return did_you_mean(typed, names, also=dict(_synonyms(COMMANDS))).rstrip()
 
 
 def value_hint(option: str, command: Any) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from attn_cli.errors import DocumentError
+from attn_cli.errors import DocumentError, nearest
 from attn_cli.models.gguf.header import AGAIN
 from attn_cli.models.gguf.whole import whole
 from attn_cli.models.tokenizers.gguf_cutting import CUTTINGS
@@ -88,9 +88,7 @@ def _byte_pairs(vocabulary: GgufVocabulary) -> Tokenizer:
     """GPT-2's kind: bytes that merge in the order of a list, within the pieces that patterns cut."""
     name = vocabulary.settings.get("pre", "default")
     if name not in CUTTINGS:
-        from difflib import get_close_matches
-
-        near = ", ".join(get_close_matches(str(name), CUTTINGS, n=3)) or "gpt-2, llama-bpe, qwen2 and others"
+        near = ", ".join(nearest(str(name), CUTTINGS, count=3)) or "gpt-2, llama-bpe, qwen2 and others"
         raise DocumentError(
             f"{vocabulary.path}: its text is cut in the way {name!r}, which attn does not know"[:300],
             hint=f"it knows {near}; {IDS}",

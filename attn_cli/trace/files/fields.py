@@ -3,10 +3,9 @@
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, NoReturn, TypeVar
 
-from attn_cli.errors import DocumentError
+from attn_cli.errors import DocumentError, did_you_mean
 from attn_cli.trace.files.checker import quoted
 
 T = TypeVar("T")
@@ -36,8 +35,7 @@ class Fields:
         """Raise DocumentError for the first unknown key, with the known key that is nearest."""
         for key in self.values:
             if key not in known:
-                near = get_close_matches(key, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+                hint = did_you_mean(key, known) or f"known are {', '.join(known)}"
                 raise DocumentError(f"{self.path.rstrip(' .:')}: unknown key {key!r}", hint=hint)
 
     def _read(self, key: str, default: T, expected: str, fits: Callable[[Any], bool]) -> Any | T:

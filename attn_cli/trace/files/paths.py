@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from attn_cli.errors import DocumentError
+from attn_cli.errors import DocumentError, nearest
 from attn_cli.trace.files.layers import SETTINGS
 from attn_cli.trace.files.parsing import parse_json
 from attn_cli.trace.files.usual_names import read_as, usual_stage
@@ -100,7 +99,7 @@ def is_setting(key: str) -> bool:
 def _refuse(key: str, name: str) -> NoReturn:
     layer, dot, last = key.rpartition(".")
     known = (*STAGES, *SETTINGS, *(() if dot else TOP))
-    near = get_close_matches(last, known, n=1)
+    near = nearest(last, known)
     meant = f"{layer or 'layers.0'}.{near[0]}" if near and (dot or near[0] in STAGES) else "".join(near)
     hint = f"did you mean {meant!r}?" if near else "arrays are named by layer and stage: layers.0.weights"
     raise DocumentError(f"{name}: {key!r} is neither a stage of a layer nor a setting", hint=hint)
