@@ -55,9 +55,7 @@ def nearest(
     return list(dict.fromkeys([*meant, *alike, *get_close_matches(typed, known, count, cutoff)]))[:count]
 
 
-def did_you_mean(
-    typed: str, names: Iterable[str], *, also: Mapping[str, str] = _NONE, cutoff: float = 0.6
-) -> str:
+def did_you_mean(typed: str, names: Iterable[str], *, also: Mapping[str, str] = _NONE, cutoff: float = 0.6) -> str:
     """The beginning of a hint: `did you mean 'causal'? `, or nothing where no name is near."""
     return "".join(f"did you mean {name!r}? " for name in nearest(typed, names, also=also, cutoff=cutoff))
 

@@ -28,7 +28,9 @@ def test_every_aggregation_says_what_it_is_and_what_its_rows_sum_to(call: Attn, 
     found = call(command, *KNOWN, "--aggregate", name, "--json").json()
     assert (found["format"], found["version"], found["method"]) == ("attn.aggregate", 1, name)
     assert np.array(found["matrix"]).shape == (10, 10)
-    assert found["layers"] == [{"name": f"layers.{place}", "heads": [0, 1, 2, 3]} for place in range(2)]
+    assert found["layers"] == [
+        {"name": f"layers.{place}", "layer_index": place, "heads": [0, 1, 2, 3]} for place in range(2)
+    ]
 
 
 def test_the_induction_head_stands_out_once_the_first_token_is_left_out(call: Attn) -> None:

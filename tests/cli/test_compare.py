@@ -33,7 +33,7 @@ def test_two_texts_are_aligned_token_by_token(call: Attn) -> None:
     found = ran.json()
     assert ran.code == 3
     assert found["queries"] == found["keys"] == [[i, i] for i in range(6)]
-    assert (found["differ"], found["first"]) == (True, {"layer": "layers.0", "stage": "X"})
+    assert (found["differ"], found["first"]) == (True, {"layer": "layers.0", "layer_index": 0, "stage": "X"})
     stages = {stage["stage"]: stage for stage in found["stages"]}
     one, other = layer_of(call, A), layer_of(call, B)
     assert list(stages) == one["stages"]
@@ -95,7 +95,7 @@ def test_the_tolerance_decides_the_exit_code(call: Attn, tmp_path: Path, differe
         ran = call("compare", "a.json", "b.json", *options, "--json")
         assert (ran.code, ran.errors) == (code, "")
         assert ran.json()["differ"] is (code == 3)
-        assert ran.json()["first"] == ({"layer": "layers.0", "stage": "V"} if code else None)
+        assert ran.json()["first"] == ({"layer": "layers.0", "layer_index": 0, "stage": "V"} if code else None)
     assert "First difference: V" in call("compare", "a.json", "b.json").out
     assert (
         "No stage differs by more than 1: 9 stages compared"

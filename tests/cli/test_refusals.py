@@ -229,7 +229,7 @@ def test_what_is_not_there_is_refused_with_what_is(call: Attn, arguments: list[s
 
 
 USAGE: list[tuple[list[str], str]] = [
-    (["explain", "a b", "--mask", "casual"], "--mask: did you mean 'causal'?"),
+    (["explain", "a b", "--mask", "casual"], "--mask: unknown mask 'casual'\n  hint: did you mean 'causal'?"),
     (["explain", "a b", "--mask", "sliding"], "lacks its window"),
     (["explain", "a b", "--mask", "sliding:0"], "expected a whole number from 1, found '0'"),
     (["explain", "a b", "--positions", "rope:x"], "--positions"),

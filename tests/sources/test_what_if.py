@@ -120,7 +120,7 @@ def test_a_text_without_a_token_is_the_text_that_never_had_it(call: Attn) -> Non
 
 def test_the_run_before_and_after_is_compared_without_a_second_text(call: Attn) -> None:  # noqa: F811
     found = call("compare", TEXT, "--set", "scores[0][0]=9", "--json").json()
-    assert found["first"] == {"layer": "layers.0", "stage": "scores"}
+    assert found["first"] == {"layer": "layers.0", "layer_index": 0, "stage": "scores"}
     assert [note for note in found["a"]["notes"] if note.startswith("what if")] == []
     found = call("compare", TEXT, "--mask", "causal", "--json").json()
     assert [(s["name"], s["a"], s["b"]) for s in found["settings"]] == [("mask", "none", "causal")]

@@ -1,7 +1,6 @@
 """explain() and run_model(): a Trace of a text, a document or a checkpoint."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from os import PathLike, fspath
 from typing import Any
 
@@ -9,8 +8,8 @@ from attn_cli.analysis.library.selection import refuse_options, selection, spell
 from attn_cli.models.explain import run_model as run_request
 from attn_cli.models.request import ModelRequest
 from attn_cli.sources.explain import run
-from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.request import Request
+from attn_cli.sources.selection import chooses_heads
 from attn_cli.sources.whatif import WhatIf
 from attn_cli.trace.trace import Trace
 
@@ -133,9 +132,7 @@ def explain(
         max_bytes=max_bytes,
         what_if=_what_if(without_token, without_head, put, temperature),
     )
-    trace = run(request, heads=selection(head), stages=stage_names(stage))
-    names = chosen_layers(selection(layer), [layer.name for layer in trace.layers])
-    return replace(trace, layers=tuple(layer for layer in trace.layers if layer.name in names))
+    return run(request, layers=selection(layer), heads=selection(head), stages=stage_names(stage))
 
 
 def run_model(
@@ -175,7 +172,7 @@ def run_model(
     `explain` does, DocumentError for a family, config or tensor that is not understood.
     """
     stages = stage_names(stage)
-    if stage is None and (layer is None or head is None):
+    if stage is None and not chooses_heads(selection(layer), selection(head)):
         stages = ("weights",)
     request = ModelRequest(
         model=fspath(model),

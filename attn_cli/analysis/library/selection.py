@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from attn_cli.analysis.finding import position_of
-from attn_cli.errors import SelectionError, UsageError
+from attn_cli.errors import SelectionError, refuse
 from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.selecting import indices
 from attn_cli.trace.stages import PARTS
@@ -61,6 +61,4 @@ def token_index(token: int | str, tokens: tuple[str, ...], what: str) -> int:
 
 def refuse_options(why: str, **options: object) -> None:
     """Raise UsageError for the first option that is set although it cannot act."""
-    for name, value in options.items():
-        if value is not None and value != ():
-            raise UsageError(f"{name} cannot act here: {why}", hint=f"leave {name} out")
+    refuse(why, options)

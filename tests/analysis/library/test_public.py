@@ -227,5 +227,5 @@ def test_a_trace_without_a_view_falls_back_to_the_plain_form(monkeypatch: pytest
 def test_errors_carry_a_hint() -> None:
     with pytest.raises(AttnError) as caught:
         explain("the cat", mask="casual")
-    assert "did you mean 'causal'" in caught.value.message
+    assert "did you mean 'causal'" in caught.value.hint
     assert "sliding" in caught.value.hint

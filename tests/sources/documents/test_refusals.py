@@ -55,7 +55,7 @@ WRONG: list[tuple[Document, str]] = [
     (a_document(kv_heads=2), "1 heads cannot share 2"),
     (a_document(heads=2), "W_Q has 3 columns, which 2 heads cannot share evenly"),
     (a_document(d_k=5), "d_k is 5, and Q is 1×5×3"),
-    (a_document(mask="casual"), "did you mean 'causal'?"),
+    (a_document(mask="casual"), "unknown mask 'casual'"),
     (a_document(mask=5), "mask: found 5"),
     (a_document(positions="rope:dim=1"), "rope cannot turn 1 features of a head of width 3"),
     (a_document(positions=["rope"]), "positions: found a list"),
