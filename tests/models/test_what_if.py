@@ -153,7 +153,7 @@ def test_what_is_set_in_one_layer_is_what_the_next_one_is_made_of() -> None:
 def test_a_comparison_shows_the_next_tokens_before_and_after(call: Attn) -> None:  # noqa: F811
     ran = call("compare", TEXT, "-m", SAMPLE, "--without-head", "1.0", "--next", "2", "--json")
     found = ran.json()
-    assert (ran.code, found["first"]) == (3, {"layer": "layers.1", "stage": "output"})
+    assert (ran.code, found["first"]) == (3, {"layer": "layers.1", "layer_index": 1, "stage": "output"})
     tokens = {token["token"]: token for token in found["next"]["tokens"]}
     assert tokens["sat"]["a"] > 0.99
     assert tokens["sat"]["b"] < 0.01
