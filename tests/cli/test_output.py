@@ -183,6 +183,8 @@ def test_a_signal_leaves_no_temporary_file_and_still_ends_the_process(tmp_path: 
     code = (
         "import os, signal, sys, time\n"
         "from attn_cli.cli.output import write_file\n"
+        # a program that nohup or a shell starts in the background ignores some signals, and so do its children
+        f"signal.signal(signal.{name}, signal.SIG_DFL)\n"
         "def stopped(*_):\n"
         f"    os.kill(os.getpid(), signal.{name})\n"
         "    time.sleep(20)\n"
