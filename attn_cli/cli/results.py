@@ -3,9 +3,8 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attn_cli.cli.background import background_of
 from attn_cli.cli.help.choices import require
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from attn_cli.views.page import Page
 
 
-@dataclass(frozen=True, repr=False)
-class Result:
+class Result(NamedTuple):
     """What a command made: a `page` for people, which is built only if it is shown, and data for scripts.
 
     The data are a trace, or else a `document` of plain values; `table` gives them as CSV where that is possible.
@@ -44,8 +42,7 @@ class Result:
         return self.trace
 
 
-@dataclass(frozen=True, repr=False)
-class Format:
+class Format(NamedTuple):
     """A format: the suffixes that choose it, and the function from a result to bytes."""
 
     suffixes: tuple[str, ...]

@@ -1,17 +1,15 @@
 """The catalogue of stages: the name, the axes and the meaning of every array from embeddings to output."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Axis = Literal["query", "key", "feature"]
 Heads = Literal["query heads", "key heads"] | None
 
 
-@dataclass(frozen=True)
-class StageKind:
+class StageKind(NamedTuple):
     """A kind of stage: `heads` says which heads have one matrix each, None where there is one matrix for all.
 
     `rows` and `columns` name the axes of a matrix; `columns` is None for one number per row.

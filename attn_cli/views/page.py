@@ -1,6 +1,7 @@
 """A page: the content of a view as blocks, before a medium (terminal, Markdown) lays it out."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from attn_cli.trace.trace import Array
 
@@ -23,44 +24,38 @@ class Grid:
     remarks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Heading:
+class Heading(NamedTuple):
     """The start of a section."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Prose:
+class Prose(NamedTuple):
     """One paragraph of plain text, wrapped to the width; `faint` marks text that a reader may skip."""
 
     text: str
     faint: bool = False
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """The command that made the page, for files and pipes; a terminal does not print it."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Equation:
+class Equation(NamedTuple):
     """A formula or a line of a calculation, printed as it is unless it is wider than the screen."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Numbers:
+class Numbers(NamedTuple):
     """Tables of numbers, one per grid, side by side where they fit."""
 
     grids: tuple[Grid, ...]
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """Heatmaps on one color scale with one color bar, side by side where they fit; `meaning` names the quantity.
 
     `shares` are weights, which stand in the cells in per cent where there is no color; `figures` stand there always.
@@ -72,24 +67,21 @@ class Picture:
     figures: bool = False
 
 
-@dataclass(frozen=True)
-class AtlasRow:
+class AtlasRow(NamedTuple):
     """The heads of one layer: a small matrix each, whose title is the head's number."""
 
     label: str
     heads: tuple[Grid, ...]
 
 
-@dataclass(frozen=True)
-class Atlas:
+class Atlas(NamedTuple):
     """Layers × heads as small pictures on one color scale, a row for each layer and a column for each head."""
 
     rows: tuple[AtlasRow, ...]
     meaning: str = ""
 
 
-@dataclass(frozen=True)
-class Profiles:
+class Profiles(NamedTuple):
     """Layers × heads as one line of cells each, which stand for the bands in `names`."""
 
     rows: tuple[AtlasRow, ...]
@@ -97,22 +89,19 @@ class Profiles:
     meaning: str = ""
 
 
-@dataclass(frozen=True)
-class Beside:
+class Beside(NamedTuple):
     """Sections side by side where the screen is wide enough, else below each other."""
 
     sections: tuple[tuple["Block", ...], ...]
 
 
-@dataclass(frozen=True)
-class Bars:
+class Bars(NamedTuple):
     """One line each: a label, a bar for a share from 0 to 1, and a text."""
 
     rows: tuple[tuple[str, float, str], ...]
 
 
-@dataclass(frozen=True)
-class Letters:
+class Letters(NamedTuple):
     """A map of single letters (row, column), with labels and the meaning of each letter."""
 
     rows: tuple[str, ...]
@@ -121,8 +110,7 @@ class Letters:
     legend: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(NamedTuple):
     """A table of text; columns in `right` are right-aligned, long cells of the last column wrap."""
 
     header: tuple[str, ...]

@@ -1,9 +1,9 @@
 """Head metrics: numbers that describe one head's weights, each with its definition and its source."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,7 @@ LOCAL = 2
 Measure = Callable[[Observed], Array | None]
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """A number for each head: `measure` gives (head,), or None where it is undefined, for the reason in `missing`."""
 
     definition: str

@@ -1,8 +1,8 @@
 """Patterns: the cells (query, key) that a kind of head attends to, as in TransformerLens's head_detector."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,8 +10,7 @@ from attn_cli.analysis.heads.observed import Observed
 from attn_cli.trace.trace import Array
 
 
-@dataclass(frozen=True)
-class Pattern:
+class Pattern(NamedTuple):
     """`cells` gives truth values (query, key), `what` names the keys, `missing` says why a text may have none.
 
     `remedy` says what to do then.

@@ -1,7 +1,7 @@
 """Lines of styled text, and boxes of them that stand side by side."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich.style import Style
 
@@ -13,8 +13,7 @@ class Once(tuple[Piece, ...]):
     """A line that a page shows only the first time, such as a note that holds for all of its tables."""
 
 
-@dataclass(frozen=True, repr=False)
-class Box:
+class Box(NamedTuple):
     """Lines of styled text, and the width of each in cells."""
 
     lines: tuple[Line, ...]

@@ -1,7 +1,7 @@
 """Fitting a table to the screen: fewer digits first, then shorter labels, and only then fewer columns."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ SPARE = 8
 """The lines of a screen that a table leaves to others."""
 
 
-@dataclass(frozen=True, repr=False)
-class Fitted:
+class Fitted(NamedTuple):
     """One grid on the screen: its rows and columns, their labels, and the width of each column.
 
     `by_size` says that the columns were chosen by their numbers, not as the first and the last.
@@ -43,8 +42,7 @@ class Fitted:
         return self.label + 1 + sum(self.widths) + MARK * len(self.across.gaps)
 
 
-@dataclass(frozen=True, repr=False)
-class _Names:
+class _Names(NamedTuple):
     """The labels of a grid's rows and columns."""
 
     rows: tuple[str, ...]

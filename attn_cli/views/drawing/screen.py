@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from attn_cli.views.drawing.text import MARK, labels, safe
 
 
-@dataclass(frozen=True, repr=False)
-class Signs:
+class Signs(NamedTuple):
     """The signs to draw with: shades from the lowest to the highest, and others."""
 
     shades: str

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import numpy as np
 from rich.style import Style
@@ -28,8 +29,7 @@ MARK = 3
 NOTE = 40
 
 
-@dataclass(frozen=True, repr=False)
-class Paint:
+class Paint(NamedTuple):
     """The format and colors of numbers; `styles` is empty without color, else one for each level and two more."""
 
     form: Form
@@ -112,8 +112,7 @@ class Table:
         return pieces + [mark] * (len(columns) in self.across)
 
 
-@dataclass(frozen=True, repr=False)
-class Layout:
+class Layout(NamedTuple):
     """A grid as a table, and the columns and rows that the table shows."""
 
     grid: Grid

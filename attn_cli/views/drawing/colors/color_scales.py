@@ -1,8 +1,8 @@
 """Color scales: weights become colors by size, by logarithm, relative to their row, or by rank."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from attn_cli.trace.trace import Array
 DECADES = 4
 
 
-@dataclass(frozen=True)
-class ColorScale:
+class ColorScale(NamedTuple):
     """A function from the matrices of a picture to the values to paint, and the meaning of colors in words.
 
     `number` converts a painted value to the number that the color bar shows. With `from_lowest` colors begin at the

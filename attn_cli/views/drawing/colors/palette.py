@@ -5,8 +5,8 @@ and Ryan Renslow: both as Matplotlib publishes them, 32 of their 256 levels. div
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,7 @@ DEFAULT = -1
 """The screen's own color, in place of a number of the 16 colors."""
 
 
-@dataclass(frozen=True)
-class Palette:
+class Palette(NamedTuple):
     """Levels from the lowest to the highest, for screens of 16 million, of 256 and of 16 colors.
 
     `cube` are numbers of the 256 colors, chosen so that brightness increases from each to the next; the nearest colors

@@ -1,7 +1,7 @@
 """From numbers to color levels: the range of the colors, and two codes for cells without a color."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,8 +9,7 @@ from attn_cli.trace.trace import Array
 from attn_cli.views.drawing.colors.palette import level_of
 
 
-@dataclass(frozen=True, repr=False)
-class ColorRange:
+class ColorRange(NamedTuple):
     """The numbers of the lowest and of the highest color."""
 
     low: float

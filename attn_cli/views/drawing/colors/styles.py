@@ -1,8 +1,8 @@
 """Styles for levels, one set for each color system, because a Rich Style keeps the codes of its first use."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from rich.color import Color
 from rich.style import Style
@@ -15,8 +15,7 @@ SHADES = " ░▒▓"
 MANY = ("truecolor", "256")
 
 
-@dataclass(frozen=True, repr=False)
-class CellStyle:
+class CellStyle(NamedTuple):
     """The sign that fills a cell, and its style."""
 
     sign: str

@@ -1,7 +1,7 @@
 """The atlas on a screen: a row of small pictures for each layer, a column for each head."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from attn_cli.trace.trace import Array
 from attn_cli.views.display import Display
@@ -24,8 +24,7 @@ ROWS = 2
 HEADER = "head"
 
 
-@dataclass(frozen=True, repr=False)
-class Thumbs:
+class Thumbs(NamedTuple):
     """The size of a picture and how many stand in a row; `label` is the width of the layers' labels."""
 
     width: int

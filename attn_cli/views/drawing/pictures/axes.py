@@ -1,7 +1,7 @@
 """The labels beside and above the cells of a picture: tokens, or numbers with a key."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from attn_cli.trace.trace import Array
 from attn_cli.views.drawing.pictures.heatmap_layout import HeatmapLayout
@@ -12,8 +12,7 @@ from attn_cli.views.page import Grid
 KEYED = 100
 
 
-@dataclass(frozen=True, repr=False)
-class Panel:
+class Panel(NamedTuple):
     """One matrix of a picture: `values` after pooling, `cut` the rows and columns that each cell covers."""
 
     grid: Grid

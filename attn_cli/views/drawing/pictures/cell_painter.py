@@ -1,7 +1,7 @@
 """Drawing the cells of a picture: whole characters, or halves of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,7 @@ from attn_cli.views.drawing.colors.styles import BOLD, FAINT, CellStyle, grounds
 from attn_cli.views.drawing.screen import Screen
 
 
-@dataclass(frozen=True, repr=False)
-class CellPainter:
+class CellPainter(NamedTuple):
     """The styles of the levels on a scale, and those of masked cells and of NaN."""
 
     scale: ColorRange

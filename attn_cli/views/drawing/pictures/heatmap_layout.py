@@ -1,7 +1,7 @@
 """The layout of a picture: the first cell size with which all of its matrices fit on one screen."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from attn_cli.views.drawing.pictures.pooling import blocks_for
 from attn_cli.views.drawing.pictures.titles import short_titles
@@ -24,8 +24,7 @@ LEAST = 16
 THUMBS = (32, 24, LEAST)
 
 
-@dataclass(frozen=True, repr=False)
-class LabelWidths:
+class LabelWidths(NamedTuple):
     """The widths of the longest labels: of rows, of rows with their indices, of columns."""
 
     rows: int
@@ -33,8 +32,7 @@ class LabelWidths:
     columns: int
 
 
-@dataclass(frozen=True, repr=False)
-class HeatmapLayout:
+class HeatmapLayout(NamedTuple):
     """A cell is `cell` characters wide, or half a line high (`half`); matrices larger than rows × columns are pooled.
 
     `label` is the width of row labels, 0 for none; `title` is then the width of the shortest titles. `wide` cells have
@@ -77,8 +75,7 @@ class HeatmapLayout:
         return max(1, (width - self.label + margin) // (widest + margin))
 
 
-@dataclass(frozen=True, repr=False)
-class Wishes:
+class Wishes(NamedTuple):
     """What the reader and the page ask of a picture: all tokens, and numbers in per cent in the cells.
 
     `figures` are shown in color too, `shares` where there is none.
