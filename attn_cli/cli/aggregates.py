@@ -23,7 +23,7 @@ from attn_cli.views.display import Display
 
 if TYPE_CHECKING:
     from attn_cli.analysis.aggregation.aggregates import Method
-    from attn_cli.core.output_matrix import OutputMatrixOf
+    from attn_cli.sources.output_matrix import OutputMatrixOf
 
 
 def deliver_aggregate(

@@ -2,28 +2,21 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
+from attn_cli.core.biases import terms_of
 from attn_cli.core.edited import edited_step
 from attn_cli.core.head_steps import HeadStep, on_heads
 from attn_cli.core.parts import record_parts
 from attn_cli.core.projecting import Made, MatrixOutput, MatrixProjections, Project, place
 from attn_cli.core.record import Record, by
+from attn_cli.core.score_steps import Softmax, Temperature, on_scores
 from attn_cli.core.scoring import score
 from attn_cli.core.shapes import check_shapes
 from attn_cli.core.spec import Extras, Spec
-from attn_cli.core.steps import (
-    BlockStep,
-    Refined,
-    ScoreInputs,
-    ScoreStep,
-    Softmax,
-    Temperature,
-    head_width,
-    on_scores,
-    terms_of,
-)
+from attn_cli.core.steps import BlockStep, Refined, ScoreInputs, ScoreStep, head_width
 from attn_cli.errors import SpecError
 from attn_cli.trace.stages import CHAIN, FORMS, PARTS, READS, arranged
 from attn_cli.trace.trace import Array, Layer, Settings, aligned, frozen, read_only
@@ -50,8 +43,7 @@ class Projections:
         return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Attention:
+class Attention(NamedTuple):
     """One attention as values: how vectors become heads, the steps on heads and on scores, and how heads are joined.
 
     Steps run in their order, and only those whose stage is not given.

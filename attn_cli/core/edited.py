@@ -1,15 +1,14 @@
 """Edits of scores, made on the way from one step to the next."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from attn_cli.core.edits import Edit
 from attn_cli.core.steps import Block, BlockStep, Refined, Shape
 from attn_cli.trace.trace import Array
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class EditCells:
+class EditCells(NamedTuple):
     """Set cells of a stage of shape `shape` (head, query, key) as soon as it is made."""
 
     makes: str

@@ -1,9 +1,9 @@
 """Steps on heads: what happens to queries, keys and values before they meet, each step a value that makes a stage."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -36,8 +36,7 @@ class HeadStep(Protocol):
     def __call__(self, x: Array, positions: Array) -> Array: ...
 
 
-@dataclass(frozen=True)
-class Clip:
+class Clip(NamedTuple):
     """Limit every number to ± `limit`."""
 
     makes: str
@@ -52,8 +51,7 @@ class Clip:
         return np.clip(x, -self.limit, self.limit)
 
 
-@dataclass(frozen=True, eq=False)
-class NormHeads:
+class NormHeads(NamedTuple):
     """Norm queries or keys: the features of each head, or with `together` those of all heads of a token at once.
 
     `norm` is given the number of a head, 0 for all of them, and vectors (token, feature).
@@ -73,8 +71,7 @@ class NormHeads:
         return np.stack([self.norm(head, vectors) for head, vectors in enumerate(x)])
 
 
-@dataclass(frozen=True, eq=False)
-class Rotate:
+class Rotate(NamedTuple):
     """Rotate pairs of features by angles that grow with the position."""
 
     makes: str
@@ -89,8 +86,7 @@ class Rotate:
         return x if rotated is None else rotated
 
 
-@dataclass(frozen=True)
-class ScaleQueries:
+class ScaleQueries(NamedTuple):
     """Multiply queries by a factor that grows with their position."""
 
     makes: str

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from attn_cli.core.biases import Bias
 from attn_cli.core.head_steps import HeadStep
 from attn_cli.core.ops import join_heads
 from attn_cli.core.projecting import Project
 from attn_cli.core.record import Record, by
-from attn_cli.core.steps import Bias, Products, Scale, ScoreInputs, ScoreStep, whole
+from attn_cli.core.score_steps import Products, Scale
+from attn_cli.core.steps import ScoreInputs, ScoreStep, whole
 from attn_cli.errors import SpecError
 from attn_cli.trace.stages import CHAIN, FORMS, PARTS
 from attn_cli.trace.trace import Array

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from attn_cli.core.output_matrix import HeadOutputMatrix, OutputMatrixOf
 from attn_cli.errors import SelectionError
 from attn_cli.models.model import Model
 from attn_cli.models.network.forward import WeightSource
 from attn_cli.models.network.slots import BEFORE_HEADS, unknown_slot
+from attn_cli.sources.output_matrix import HeadOutputMatrix, OutputMatrixOf
 from attn_cli.trace.trace import Layer
 
 KNOWN = BEFORE_HEADS | {"residual_scale"}

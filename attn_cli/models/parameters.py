@@ -6,10 +6,11 @@ from typing import Any, Literal
 import numpy as np
 
 from attn_cli.core.attention import Projections
+from attn_cli.core.biases import terms_of
 from attn_cli.core.norms import QK_NORMS, HeadNorm
 from attn_cli.core.positions import Alibi, NoPositions, Positions, Rope
 from attn_cli.core.spec import Extras
-from attn_cli.core.steps import ScoreInputs, terms_of, whole
+from attn_cli.core.steps import ScoreInputs, whole
 from attn_cli.errors import SelectionError, UsageError
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model

@@ -1,11 +1,29 @@
-"""W_O, where a document or a trace carries it."""
+"""How the heads of a layer write to the residual stream: W_O, where a document or a trace carries it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from attn_cli.core.ops import join_heads
-from attn_cli.core.output_matrix import HeadOutputMatrix, OutputMatrixOf
 from attn_cli.sources.documents.parameters import Parameters
-from attn_cli.trace.trace import Layer, Trace
+from attn_cli.trace.trace import Array, Layer, Trace
+
+
+@dataclass(frozen=True, eq=False)
+class HeadOutputMatrix:
+    """W_O by heads (head, d_v, d_out), of all heads that the layer has.
+
+    `scale` multiplies the output before it joins the residual; `normed` says that a norm stands between them.
+    """
+
+    matrix: Array
+    scale: float = 1.0
+    normed: bool = False
+
+
+OutputMatrixOf = Callable[[Layer], HeadOutputMatrix | None]
+"""How a layer's heads write, None where the source of its numbers does not carry W_O."""
 
 
 def writes_of(found: Trace | Parameters) -> OutputMatrixOf:

@@ -1,23 +1,11 @@
-"""Memory for arrays: what becomes of it when it is freed, and matrices transposed."""
+"""What becomes of an array's memory when it is freed."""
 
 import os
 import platform
 import subprocess
 import sys
 
-import numpy as np
 import pytest
-
-from attn_cli.core.memory import transpose
-
-
-@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (1, 1), (31, 200), (100, 129), (5000, 3)])
-def test_a_matrix_is_transposed_however_it_is_cut(shape: tuple[int, int]) -> None:
-    x = np.arange(shape[0] * shape[1], dtype=np.float32).reshape(shape)
-    out = np.full(shape[::-1], -1, np.float32)
-    transpose(x, out)
-    np.testing.assert_array_equal(out, x.T)
-
 
 FREED = """
 import resource
@@ -26,7 +14,7 @@ import sys
 import numpy as np
 
 if sys.argv[1:]:
-    from attn_cli.core.memory import hold_on
+    from attn_cli.core.scoring import hold_on
 
     hold_on()
 for _ in range(4):

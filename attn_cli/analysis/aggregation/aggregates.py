@@ -14,8 +14,8 @@ from attn_cli.analysis.aggregation.gathering import Chosen, Combined
 from attn_cli.analysis.aggregation.norms import norm, value_norm
 from attn_cli.analysis.aggregation.rollout import rollout
 from attn_cli.analysis.aggregation.spreads import largest, mean
-from attn_cli.core.output_matrix import OutputMatrixOf
 from attn_cli.errors import SelectionError
+from attn_cli.sources.output_matrix import OutputMatrixOf
 from attn_cli.sources.selection import Selection
 from attn_cli.trace.trace import Array, Layer, Trace
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from attn_cli.analysis.aggregation.gathering import Chosen, Combined
-from attn_cli.core.output_matrix import HeadOutputMatrix
 from attn_cli.errors import SelectionError
+from attn_cli.sources.output_matrix import HeadOutputMatrix
 from attn_cli.trace.trace import Array, Layer
 
 LEAST = 1e-5

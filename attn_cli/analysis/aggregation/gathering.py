@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.core.output_matrix import HeadOutputMatrix, OutputMatrixOf
 from attn_cli.errors import SelectionError
+from attn_cli.sources.output_matrix import HeadOutputMatrix, OutputMatrixOf
 from attn_cli.trace.trace import Array, Layer
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from attn_cli.analysis.check.dump import Dump
 from attn_cli.analysis.check.precision import Precision, precisions
+from attn_cli.core.biases import AlibiTerm
 from attn_cli.core.masks import Mask
 from attn_cli.core.spec import Extras, Spec
-from attn_cli.core.steps import AlibiTerm, ScoreInputs, whole
+from attn_cli.core.steps import ScoreInputs, whole
 from attn_cli.sources.documents.parameters import Parameters
 from attn_cli.sources.restart import spec_of
 from attn_cli.trace.stages import CHAIN, PARTS, followers

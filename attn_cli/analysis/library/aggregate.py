@@ -7,10 +7,9 @@ from typing import Any
 from attn_cli.analysis.aggregation.aggregates import METHODS, Aggregate
 from attn_cli.analysis.aggregation.aggregates import aggregate as matrix_of
 from attn_cli.analysis.library.selection import refuse_options, selection
-from attn_cli.core.output_matrix import OutputMatrixOf
 from attn_cli.errors import SelectionError
 from attn_cli.sources.explain import read
-from attn_cli.sources.output_matrix import writes_of
+from attn_cli.sources.output_matrix import OutputMatrixOf, writes_of
 from attn_cli.sources.request import Request
 from attn_cli.trace.trace import Trace
 

@@ -6,12 +6,14 @@ from math import prod
 
 import numpy as np
 
-from attn_cli.core.memory import transpose
 from attn_cli.models.files.tensor import Tensor, read_floats, read_rows
 from attn_cli.trace.trace import Array
 
 OFTEN, KEPT = 2, 2**30
 """How often a tensor is read until it is worth keeping, and how many bytes of kept ones there may be."""
+
+
+ROWS, CELLS = 32, 2**12  # the fewest rows, and the fewest numbers, that are transposed at a time
 
 
 class Tensors:
@@ -83,3 +85,13 @@ class Tensors:
         """Drop transposed copies, whose products round another way, so that every run gives the same numbers."""
         self._kept = {key: array for key, array in self._kept.items() if not key[1]}
         self._times_read = Counter({key: count for key, count in self._times_read.items() if not key[1]})
+
+
+def transpose(x: Array, out: Array) -> None:
+    """Copy x (row, column) to `out` (column, row), some rows at a time, so that each line of the cache is used up.
+
+    For the matrices of a checkpoint this is about three times as fast as NumPy's own copy.
+    """
+    rows = max(ROWS, CELLS // max(1, x.shape[1]))
+    for start in range(0, len(x), rows):
+        out[:, start : start + rows] = x[start : start + rows].T

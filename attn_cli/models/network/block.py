@@ -4,11 +4,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from attn_cli.core.attention import Attention
+from attn_cli.core.biases import Addend, ArrayTerm, Term, terms_of
 from attn_cli.core.head_steps import HeadStep, NormHeads, Rotate, in_order
 from attn_cli.core.ops import join_heads, split_heads
 from attn_cli.core.projecting import Made
 from attn_cli.core.record import by
-from attn_cli.core.steps import Addend, ArrayTerm, ScoreInputs, Softmax, Term, on_scores, terms_of
+from attn_cli.core.score_steps import Softmax, on_scores
+from attn_cli.core.steps import ScoreInputs
 from attn_cli.models.network.plan import Disentangled, LayerPlan, QKNorm
 from attn_cli.models.network.products import linear
 from attn_cli.models.network.weights import Weights

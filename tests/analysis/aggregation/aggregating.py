@@ -3,7 +3,7 @@
 import numpy as np
 
 from attn_cli.analysis.aggregation.gathering import Chosen
-from attn_cli.core.output_matrix import HeadOutputMatrix
+from attn_cli.sources.output_matrix import HeadOutputMatrix
 from attn_cli.trace.trace import Array, Layer, Settings, Stage
 
 

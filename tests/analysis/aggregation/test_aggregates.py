@@ -15,14 +15,13 @@ from attn_cli.analysis.aggregation.flow import MOST_TOKENS, flow
 from attn_cli.analysis.aggregation.norms import norm, value_norm
 from attn_cli.analysis.aggregation.rollout import rollout
 from attn_cli.analysis.aggregation.spreads import largest, mean
-from attn_cli.core.output_matrix import HeadOutputMatrix
 from attn_cli.errors import SelectionError
 from attn_cli.models.explain import run_model
 from attn_cli.models.model import open_model
 from attn_cli.models.output_matrix import writes_of_model
 from attn_cli.models.request import ModelRequest
 from attn_cli.sources.explain import read, traced
-from attn_cli.sources.output_matrix import writes_of
+from attn_cli.sources.output_matrix import HeadOutputMatrix, writes_of
 from attn_cli.sources.request import Request
 from attn_cli.trace.trace import Trace
 from tests.analysis.aggregation.aggregating import chosen, drawn, layer_of

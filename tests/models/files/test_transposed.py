@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 from attn_cli.models.files import tensors as module
 from attn_cli.models.files.opening import open_folder
-from attn_cli.models.files.tensors import OFTEN, Tensors
+from attn_cli.models.files.tensors import OFTEN, Tensors, transpose
 
 MATRIX = np.arange(130 * 70, dtype=np.float32).reshape(130, 70)
 
@@ -35,3 +35,11 @@ def test_no_more_is_kept_than_there_is_room_for(tensors: Tensors, monkeypatch: p
     for name, kept in (("a", True), ("b", False)):
         array = [tensors.transposed(name, "slot") for _ in range(OFTEN + 1)][-1]
         assert array.flags.c_contiguous is kept
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (1, 1), (31, 200), (100, 129), (5000, 3)])
+def test_a_matrix_is_transposed_however_it_is_cut(shape: tuple[int, int]) -> None:
+    x = np.arange(shape[0] * shape[1], dtype=np.float32).reshape(shape)
+    out = np.full(shape[::-1], -1, np.float32)
+    transpose(x, out)
+    np.testing.assert_array_equal(out, x.T)
