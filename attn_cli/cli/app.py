@@ -1,6 +1,6 @@
 """The Typer app: the commands, in the order of its help, each in the file of its name."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from types import MappingProxyType
 from typing import Annotated
@@ -28,8 +28,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 EPILOG = "attn COMMAND --help lists options; attn manual explains. A text that begins with - needs -- before it."
 
 
-def app_of(commands: Iterable[str] = COMMANDS) -> typer.Typer:
-    """The app with some of its commands; building all of them takes longer than running one."""
+def app_of(commands: Iterable[str] = COMMANDS, *, outline: bool = False) -> typer.Typer:
+    """The app with some of its commands, with `outline` without their options: building all takes long."""
     app = typer.Typer(
         name="attn",
         cls=HelpfulGroup,
@@ -41,9 +41,19 @@ def app_of(commands: Iterable[str] = COMMANDS) -> typer.Typer:
     for name in commands:
         module = import_module(f"attn_cli.cli.commands.{name}")
         epilog = [getattr(module, "EPILOG", None), f"Manual: attn manual {COMMANDS[name]}".strip()]
-        app.command(name=name, cls=HelpfulCommand, epilog="\n\n".join(filter(None, epilog)))(module.command)
+        command = _outline(module.command) if outline else module.command
+        app.command(name=name, cls=HelpfulCommand, epilog="\n\n".join(filter(None, epilog)))(command)
     app.callback(invoke_without_command=True)(attn)
     return app
+
+
+def _outline(command: Callable[..., None]) -> Callable[[], None]:
+    """A command without options, for the list of commands."""
+
+    def outline() -> None: ...
+
+    outline.__doc__ = command.__doc__
+    return outline
 
 
 def attn(

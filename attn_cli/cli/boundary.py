@@ -52,8 +52,9 @@ def _call(arguments: list[str]) -> int:
     if arguments[:1] == ["help"]:  # attn help why is attn why --help
         arguments = [*(name for name in arguments[1:] if name != "help"), "--help"]
     asked = arguments[:1] if set(arguments[:1]) & set(COMMANDS) else COMMANDS
+    outline = not set(arguments) - {"-h", "--help"} and "_ATTN_COMPLETE" not in os.environ
     try:
-        code = get_command(app_of(asked)).main(args=arguments, prog_name="attn", standalone_mode=False)
+        code = get_command(app_of(asked, outline=outline)).main(args=arguments, prog_name="attn", standalone_mode=False)
     except typer.Abort as abort:
         if isinstance(abort.__cause__, EOFError):
             raise abort.__cause__ from None

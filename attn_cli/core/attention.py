@@ -7,9 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from attn_cli.core.biases import terms_of
-from attn_cli.core.edited import edited_step
 from attn_cli.core.head_steps import HeadStep, on_heads
-from attn_cli.core.parts import record_parts
 from attn_cli.core.projecting import Made, MatrixOutput, MatrixProjections, Project, place
 from attn_cli.core.record import Record, by
 from attn_cli.core.score_steps import Softmax, Temperature, on_scores
@@ -86,7 +84,10 @@ def compute(record: Record, attention: Attention, grid_of: Callable[[Mapping[str
     _change_heads(record, attention, ("Q", "K", "V"), made, grid)
     inputs = ScoreInputs(record.known, grid.shape, grid.queries, grid.keys, attention.spec.dtype)
     _weigh(record, attention, inputs)
-    record_parts(record, attention.project, attention.on_heads, attention.on_scores, inputs)
+    if record.keeps(*PARTS):
+        from attn_cli.core.parts import record_parts
+
+        record_parts(record, attention.project, attention.on_heads, attention.on_scores, inputs)
     _change_heads(record, attention, ("head_output",), {}, grid)
     if not record.take("output") and (form := record.form("head_output")) is not None:
         record.add("output", *attention.output(record.known[form]))
@@ -234,9 +235,11 @@ def _weigh(record: Record, attention: Attention, inputs: ScoreInputs) -> None:
     if unscaled and "scores" in names and names[1] not in record.given:
         raise SpecError("scores need d_k, or a scale", hint='add "d_k": 64, or "scale": "none"')
     record.steps = tuple(names)
-    chain = {
-        name: None if name in record.given else edited_step(made[name], record.edits, inputs.shape) for name in names
-    }
+    if record.edits:
+        from attn_cli.core.edited import edited_step
+
+        made = {name: edited_step(step, record.edits, inputs.shape) for name, step in made.items()}
+    chain = {name: None if name in record.given else made[name] for name in names}
     if not chain or not record.keeps(*chain, "sink_weight", "head_output", "output"):
         return
     blended = score(record, chain, inputs.shape, inputs.dtype)

@@ -3,17 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from attn_cli.core.norms import HeadNorm
 from attn_cli.core.ops import join_heads, split_heads
 from attn_cli.core.positions import Positions, QueryScaling, Rope, rotates
 from attn_cli.core.spec import Extras, Spec
 from attn_cli.errors import SpecError
 from attn_cli.trace.stages import FORMS
 from attn_cli.trace.trace import Array
+
+if TYPE_CHECKING:
+    from attn_cli.core.norms import HeadNorm
 
 
 class HeadStep(Protocol):
@@ -135,7 +137,7 @@ def on_heads(spec: Spec, extras: Extras) -> tuple[HeadStep, ...]:
     return in_order(spec.clip, norms, rotations, spec.query_scaling, norm_last=last)
 
 
-def _norm(head_norm: HeadNorm, name: str, weight: Array | None, bias: Array | None) -> NormHeads:
+def _norm(head_norm: "HeadNorm", name: str, weight: Array | None, bias: Array | None) -> NormHeads:
     together = head_norm.over == "all"
 
     def norm(head: int, x: Array) -> Array:

@@ -12,7 +12,7 @@ from attn_cli.core.record import Record, by
 from attn_cli.core.score_steps import Products, Scale
 from attn_cli.core.steps import ScoreInputs, ScoreStep, whole
 from attn_cli.errors import SpecError
-from attn_cli.trace.stages import CHAIN, FORMS, PARTS
+from attn_cli.trace.stages import CHAIN, FORMS
 from attn_cli.trace.trace import Array
 
 _UNMASKED = CHAIN[: CHAIN.index("masked")]
@@ -28,7 +28,7 @@ def record_parts(
     """Record the parts (head, query, key) that are asked for; the last one is what is left of the score."""
     made = [name for name in _UNMASKED if name in record.known]
     before = record.known.get("scaled", record.known.get("scores"))
-    if not record.keeps(*PARTS) or before is None:
+    if before is None:
         return
     total, capped = record.known[made[-1]], record.known.get("softcapped", before)
     parts = {"content": before}

@@ -1,11 +1,14 @@
 """Record: the stages of one run, what is known so far, and which of it is kept."""
 
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
-from attn_cli.core.edits import Edit, edited
 from attn_cli.errors import SelectionError
 from attn_cli.trace.stages import PARTS, STAGES, last_form
 from attn_cli.trace.trace import Array, Stage, frozen
+
+if TYPE_CHECKING:
+    from attn_cli.core.edits import Edit
 
 AS_STORED = "as stored"
 
@@ -16,7 +19,9 @@ class Record:
     `steps` name the stages that scores go through, kept or not.
     """
 
-    def __init__(self, given: Mapping[str, Array], keep: Collection[str] | None, edits: Collection[Edit] = ()) -> None:
+    def __init__(
+        self, given: Mapping[str, Array], keep: Collection[str] | None, edits: "Collection[Edit]" = ()
+    ) -> None:
         self.edits = tuple(edits)
         self.given = {name: self._edited(name, array) for name, array in given.items()} if edits else given
         self.keep = keep if keep is None else {*keep, *(edit.stage for edit in edits)}
@@ -58,7 +63,11 @@ class Record:
 
     def _edited(self, name: str, array: Array) -> Array:
         mine = [edit for edit in self.edits if edit.stage == name]
-        return edited(array, mine) if mine else array
+        if not mine:
+            return array
+        from attn_cli.core.edits import edited
+
+        return edited(array, mine)
 
     def _told(self, name: str, formula: str) -> str:
         """A formula, and what was changed of what it made."""

@@ -2,15 +2,17 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from attn_cli.core.edits import Edit
 from attn_cli.core.masks import MASKS, MASKS_ALSO, Mask, NoMask
-from attn_cli.core.norms import QK_NORMS, HeadNorm
 from attn_cli.core.positions import POSITIONS, POSITIONS_ALSO, QUERY_SCALINGS, NoPositions, Positions, QueryScaling
 from attn_cli.core.spelling import finite, parse, positive, spell
 from attn_cli.errors import SpecError
 from attn_cli.trace.trace import Array, Settings
+
+if TYPE_CHECKING:
+    from attn_cli.core.edits import Edit
+    from attn_cli.core.norms import HeadNorm
 
 DTYPES = ("float64", "float32", "float16")
 SCALE_RULES = ("sqrt", "none")
@@ -34,7 +36,7 @@ class Spec:
     dtype: str = "float64"
     d_k: int | None = None
     temperature: float = 1.0
-    qk_norm: HeadNorm | None = None
+    qk_norm: "HeadNorm | None" = None
     clip: float | None = None
     query_scaling: QueryScaling | None = None
 
@@ -96,7 +98,7 @@ class Extras:
     position_embeddings: Array | None = None
     position_ids: Array | None = None
     position_ids_context: Array | None = None
-    edits: tuple[Edit, ...] = ()
+    edits: "tuple[Edit, ...]" = ()
     Q_norm: Array | None = None
     K_norm: Array | None = None
     Q_norm_bias: Array | None = None
@@ -114,7 +116,9 @@ def parse_positions(text: str) -> Positions:
     return positions
 
 
-def parse_qk_norm(text: str) -> HeadNorm:
+def parse_qk_norm(text: str) -> "HeadNorm":
+    from attn_cli.core.norms import QK_NORMS
+
     norm: HeadNorm = parse(text, QK_NORMS, "norm of queries and keys")
     return norm
 

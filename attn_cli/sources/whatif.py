@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from attn_cli.core.edits import Edit, ZeroHead, parse_set_cell
 from attn_cli.core.spec import parse_temperature
 from attn_cli.errors import SelectionError, SpecError, UsageError
 from attn_cli.sources.naming import chosen_layers
 from attn_cli.sources.selecting import indices
+
+if TYPE_CHECKING:
+    from attn_cli.core.edits import Edit
 
 SET_ROWS = "a row of weights that was set"
 """The start of the note on it."""
@@ -51,8 +54,12 @@ class WhatIf:
             notes.append(f"{SET_ROWS} sums to what it was set to, not to 1")
         return tuple(notes)
 
-    def edits(self, layers: Sequence[str]) -> dict[str, tuple[Edit, ...]]:
+    def edits(self, layers: Sequence[str]) -> "dict[str, tuple[Edit, ...]]":
         """The edits by layer; UsageError for a bad spelling, SelectionError for a layer that is not there."""
+        if not self.without_heads and not self.puts:
+            return {}
+        from attn_cli.core.edits import ZeroHead, parse_set_cell
+
         edits: dict[str, list[Edit]] = {}
         for spelled in (part.strip() for parts in self.without_heads for part in parts.split(",")):
             layer, dot, head = spelled.rpartition(".")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Display:
     """Digits after the point, the palette (None: chosen by the data), all rows and columns, numbers in pictures.
 

@@ -1,6 +1,7 @@
 """A page on a terminal: as wide as the screen, in as many colors as it has."""
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,7 @@ from rich.color import ColorSystem
 from attn_cli.views.display import Display
 from attn_cli.views.drawing.beside import beside_lines
 from attn_cli.views.drawing.boxes import Line, Once, Piece
-from attn_cli.views.drawing.pictures.atlas import atlas_lines, profile_lines
-from attn_cli.views.drawing.pictures.bars import bars_lines
 from attn_cli.views.drawing.pictures.heat import picture_lines
-from attn_cli.views.drawing.pictures.letters import letters_lines
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.table import numbers_lines
 from attn_cli.views.drawing.text import cells, fit
@@ -38,6 +36,17 @@ if TYPE_CHECKING:
 
 Draw = Callable[[Any, Display, Screen], Iterator[Line]]
 
+
+def _late(module: str, name: str) -> Draw:
+    """A way to draw that few pages need, imported by the first page that does."""
+
+    def draw(block: Any, display: Display, screen: Screen) -> Iterator[Line]:
+        lines: Draw = getattr(import_module(f"attn_cli.views.drawing.pictures.{module}"), name)
+        yield from lines(block, display, screen)
+
+    return draw
+
+
 DRAW: Mapping[type, Draw] = MappingProxyType(
     {
         Heading: heading_lines,
@@ -46,13 +55,13 @@ DRAW: Mapping[type, Draw] = MappingProxyType(
         Equation: equation_lines,
         Numbers: numbers_lines,
         Picture: picture_lines,
-        Atlas: atlas_lines,
-        Profiles: profile_lines,
+        Atlas: _late("atlas", "atlas_lines"),
+        Profiles: _late("atlas", "profile_lines"),
         Beside: lambda block, display, screen: beside_lines(
             block, screen, lambda part, narrow: TerminalPage(tuple(part), display).lines(narrow)
         ),
-        Bars: bars_lines,
-        Letters: letters_lines,
+        Bars: _late("bars", "bars_lines"),
+        Letters: _late("letters", "letters_lines"),
         Listing: listing_lines,
     }
 )

@@ -26,10 +26,10 @@ COMMANDS = {
     "attn explain --json": (*ATTN, "explain", "--json", TEXT),
 }
 GOALS = {
-    "attn --version": ("python -c pass", 1.3),
-    "attn --help": ('python -c "import numpy"', 0.9),
-    "attn explain": ('python -c "import numpy"', 1.8),
-    "attn explain --json": ('python -c "import numpy"', 1.5),
+    "attn --version": ("python -c pass", 1.15),
+    "attn --help": ('python -c "import numpy"', 0.85),
+    "attn explain": ('python -c "import numpy"', 1.6),
+    "attn explain --json": ('python -c "import numpy"', 1.45),
 }
 
 

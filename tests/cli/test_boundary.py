@@ -35,7 +35,9 @@ def outcome(
 
     def of(does: Callable[[], object], *arguments: str) -> tuple[int, str, list[str]]:
         monkeypatch.setitem(
-            sys.modules, "attn_cli.cli.app", SimpleNamespace(COMMANDS=(), app_of=lambda _: app_that(does))
+            sys.modules,
+            "attn_cli.cli.app",
+            SimpleNamespace(COMMANDS=(), app_of=lambda _, outline=False: app_that(does)),
         )
         code = run(list(arguments or ["explain"]))
         output = capsys.readouterr()
@@ -133,7 +135,7 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 def explain(): {body}
 @app.callback()
 def attn(): ...
-sys.modules["attn_cli.cli.app"] = types.SimpleNamespace(COMMANDS=(), app_of=lambda _: app)
+sys.modules["attn_cli.cli.app"] = types.SimpleNamespace(COMMANDS=(), app_of=lambda _, outline=False: app)
 sys.argv = ["attn", "explain"]
 from attn_cli.__main__ import main
 main()

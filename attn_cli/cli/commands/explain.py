@@ -45,11 +45,12 @@ def command(
     from attn_cli.cli.results import Result, again, deliver, display_of
 
     def page() -> "Page":
-        from attn_cli.views.pages.atlas import atlas_page
+        if default and choice.stage is None:
+            from attn_cli.views.pages.atlas import atlas_page
+
+            return atlas_page(trace, again=again(), drawn=drawn, full=show.full)
         from attn_cli.views.pages.explain import explain_page
 
-        if default and choice.stage is None:
-            return atlas_page(trace, again=again(), drawn=drawn, full=show.full)
         return explain_page(trace, brief=brief, again=again(), drawn=drawn)
 
     display = display_of(show, color_scale=picturing.color_scale, pool=picturing.pool)

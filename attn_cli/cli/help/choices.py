@@ -14,7 +14,7 @@ from typing import Any
 from attn_cli.errors import UsageError, did_you_mean
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Choices:
     """The values of an option: `spelled` as help and hints print them, `typed` as a shell completes them."""
 

@@ -13,7 +13,7 @@ _SHORT = re.compile(r" ([-\d.]+e[+-])(\d\d)(?!\d)")
 _LEADING = re.compile(r"(^|[ -])0\.")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Form:
     """Fixed-point (`f`) or scientific (`e`) with `precision` digits, and the width of the widest number.
 

@@ -46,7 +46,7 @@ _PLAIN = str.maketrans(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Screen:
     """A screen of `width` cells; `color` is Rich's name of its color system, None for no color.
 

@@ -49,7 +49,7 @@ class Paint(NamedTuple):
         return self.form.rows(values, widths, self.screen.mask(mask))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Table:
     """The printed part of one grid; `across` and `down` are the columns and rows before which some are left out.
 

@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping
 
-from attn_cli.analysis.heads.head_names import thresholds
-from attn_cli.analysis.heads.heads import MIXED, heads
 from attn_cli.errors import AttnError
 from attn_cli.trace.addresses import address
 from attn_cli.trace.trace import Layer, Stage, Trace
-from attn_cli.views.pages.heads_found import title_of
 
 Names = Mapping[tuple[str, int], str]
 MOST = 24
@@ -19,6 +16,10 @@ def head_names(trace: Trace) -> Names:
     count = sum(len(layer.head_index) for layer in trace.layers if "weights" in layer)
     if trace.source.get("kind") != "checkpoint" or not 0 < count <= MOST:
         return {}
+    from attn_cli.analysis.heads.head_names import thresholds
+    from attn_cli.analysis.heads.heads import MIXED, heads
+    from attn_cli.views.pages.heads_found import title_of
+
     try:
         report = heads([trace], thresholds([]))
     except AttnError:  # one token, whose heads have no names
