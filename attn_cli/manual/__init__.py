@@ -11,6 +11,7 @@ TOPICS = (
     "stages",
     "masks",
     "documents",
+    "keys",
     "checkpoints",
     "heads",
     "aggregate",

@@ -32,7 +32,7 @@ READING_ORDER = (
     "attn_cli/trace/stages.py",
     "attn_cli/trace/trace.py",
     "attn_cli/core/masks.py",
-    "attn_cli/core/steps.py",
+    "attn_cli/core/score_steps.py",
     "attn_cli/core/spec.py",
     "attn_cli/core/attention.py",
     "attn_cli/sources/explain.py",

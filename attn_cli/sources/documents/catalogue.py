@@ -82,7 +82,7 @@ def check_keys(document: Document, name: str) -> None:
     """Raise DocumentError for an unknown key, with the known key that is nearest."""
     for key in document:
         if key not in KEYS:
-            meant = UNCLEAR.get(key.lower()) or did_you_mean(key, KEYS) + "attn manual documents lists all keys"
+            meant = UNCLEAR.get(key.lower()) or did_you_mean(key, KEYS) + "attn manual keys lists all keys"
             raise DocumentError(f"{name}: unknown key {key!r}", hint=meant)
 
 
