@@ -76,6 +76,7 @@ class Layer:
 
     `heads` and `kv_heads` count the heads the layer has; `head_index` and `kv_head_index` name those its arrays hold.
     In self-attention the last query stands on the last key, or with `from_start` the first query on the first key.
+    `stated` names the settings that a file states of the layer, None where the layer was computed.
     """
 
     stages: tuple[Stage, ...]
@@ -92,6 +93,7 @@ class Layer:
     queries: str = "tokens"
     keys: str = "tokens"
     from_start: bool = False
+    stated: frozenset[str] | None = None
 
     @property
     def first_query(self) -> int | None:

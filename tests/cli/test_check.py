@@ -8,20 +8,30 @@ import pytest
 from attn_cli.trace.files.npz import write_npz
 from tests.cli.conftest import Attn
 
-SOUND = b'{"weights": [[0.5, 0.5], [0.3, 0.7]]}'
+ALONE = b'{"weights": [[0.5, 0.5], [0.3, 0.7]]}'
 FAULTY = b'{"weights": [[0.5, 0.5], [0.3, 0.6]]}'
+SOUND = b'{"weights": [[0.5, 0.5], [0.25, 0.75]], "V": [[1, 2], [3, 4]], "head_output": [[2, 3], [2.5, 3.5]]}'
 
 
 def test_a_sound_dump_exits_0_and_says_so(attn: Attn) -> None:
     ran = attn("check", "-", stdin=SOUND)
     assert (ran.code, ran.errors) == (0, "")
-    assert "sound: 5 checks on 1 layer × 1 head" in ran.out
+    assert ran.lines[0] == "sound: 1 relation between stored arrays compared, 1 layer × 1 head"
+    assert "checked: head_output follows from weights and V" in ran.lines
+
+
+def test_a_file_without_related_arrays_exits_1_and_says_what_to_store(attn: Attn) -> None:
+    ran = attn("check", "-", stdin=ALONE)
+    assert (ran.code, ran.errors) == (1, "")
+    assert ran.lines[0] == "nothing to check: 1 layer × 1 head"
+    assert "Store what belongs together: Q and K with weights" in " ".join(ran.out.split())
 
 
 def test_a_faulty_dump_exits_3_with_nothing_on_standard_error(attn: Attn) -> None:
     ran = attn("check", "-", stdin=FAULTY)
     assert (ran.code, ran.errors) == (3, "")
-    for part in ("1 fault", "where", "query 1", "evidence", "0.9", "cause", "fix", "rows-not-1"):
+    assert ran.lines[0].startswith("1 fault")
+    for part in ("where", "query 1", "evidence", "0.9", "cause", "fix", "rows-not-1", "attn manual check"):
         assert part in ran.out
     assert max(map(len, ran.lines)) <= 80
 
@@ -33,7 +43,8 @@ def test_json_stands_on_standard_output_alone(attn: Attn, stdin: bytes, code: in
     found = ran.json()
     assert (found["format"], found["version"], found["faults"], found["remarks"]) == ("attn.check", 1, faults, 0)
     assert len(found["findings"]) == faults
-    assert found["errors"] == {}
+    assert found["verdict"] == ("faulty" if faults else "sound")
+    assert list(found["errors"].get("layers.0", {})) == ([] if faults else ["head_output"])
 
 
 def test_what_explain_writes_is_sound_in_each_form(call: Attn) -> None:
@@ -47,12 +58,12 @@ def test_what_explain_writes_is_sound_in_each_form(call: Attn) -> None:
 
 
 def test_options_declare_what_the_dump_should_be(call: Attn) -> None:
-    assert call("check", "-", "--mask", "causal", stdin=SOUND).code == 3
+    assert call("check", "-", "--mask", "causal", stdin=ALONE).code == 3
     assert call("check", "-", "--mask", "cusal", stdin=SOUND).code == 2
 
 
 def test_a_bare_matrix_is_checked_as_weights(call: Attn) -> None:
-    assert call("check", "-", stdin=b"0.5,0.5\n0.25,0.75\n").code == 0
+    assert call("check", "-", stdin=b"0.5,0.5\n0.25,0.75\n").code == 1
     assert call("check", "-", stdin=b"0.5,0.5\n0.25,0.25\n").code == 3
 
 

@@ -26,6 +26,7 @@ from attn_cli.sources.tokenizers import TOKENIZERS
 from attn_cli.trace.stages import PARTS, STAGES, StageKind
 from attn_cli.views.drawing.colors.color_scales import COLOR_SCALES
 from attn_cli.views.drawing.colors.palette import PALETTES
+from tests.readme.finding_examples import OWN, USUAL
 from tests.readme.shell import ROOT
 
 READING_ORDER = (
@@ -204,21 +205,10 @@ def families() -> str:
     return ", ".join(f"`{model_type}`" for model_type in sorted(FAMILIES)) + "\n"
 
 
-EXAMPLES = {
-    "acts": "causal:start", "cap": "50", "count": "2", "does": "do", "factor": "0.5", "found": "0.25", "groups": "2",
-    "holds": "hold", "is_": "are", "key": "key 0", "keys": "5", "least": "0.99", "mask": "causal", "queries": "3",
-    "root": "1/√4", "sees": "the key after it", "source": "Q and K", "stage": "scores", "what": "the mask",
-    "whole": "1", "whose": "that of the model", "width": "8",
-}  # fmt: skip
-"""What a finding may say of a dump, by the name that stands for it."""
-
-
 def checks() -> str:
     """Every finding as it is worded for an example."""
-    windows = {"mask": "sliding:3", "acts": "sliding:4"}
     rows = [
-        (f"`{name}`", kind.severity, kind.what.format(**EXAMPLES | (windows if "window" in name else {})))
-        for name, kind in KINDS.items()
+        (f"`{name}`", kind.severity, kind.what.format(**{**USUAL, **OWN.get(name, {})})) for name, kind in KINDS.items()
     ]
     return table(("code", "is a", "such as"), rows)
 

@@ -1,38 +1,36 @@
-"""check(): whether the attention in a dump is sound, and if not, which mistake it shows."""
+"""check(): whether the attention in a file is sound, and if not, which mistake it shows."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from attn_cli.analysis.check.blend import check_blend, check_output
+from attn_cli.analysis.check.comparing import Comparing
 from attn_cli.analysis.check.dump import Dump
 from attn_cli.analysis.check.findings import Finding, Mark, findings
 from attn_cli.analysis.check.kinds import KINDS
 from attn_cli.analysis.check.layers import dumps
 from attn_cli.analysis.check.numbers import check_numbers
-from attn_cli.analysis.check.recompute import Error, recomputed
+from attn_cli.analysis.check.reading import Dumped
+from attn_cli.analysis.check.recompute import Error, check_errors, recomputed
 from attn_cli.analysis.check.remarks import check_remarks
-from attn_cli.analysis.check.rows import check_blind, check_leaks, check_sums, check_values
-from attn_cli.analysis.check.scores import check_projections, check_scores, check_steps
-from attn_cli.analysis.check.softmax import check_softmax, recipe_of
-from attn_cli.sources.documents.parameters import Parameters
-from attn_cli.trace.trace import Trace
+from attn_cli.analysis.check.shares import check_shares
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What was found; `checks` names what was looked at, `layers` and `heads` how much of it there was.
+    """What was found; `compared` names the relations between stored arrays that were compared, each once.
 
-    `errors` is None unless everything was recomputed.
+    `layers` and `heads` count how much of it there was, `stored` the stages that are there. `errors` is None unless
+    everything was recomputed.
     """
 
     layers: int
     heads: int
-    checks: tuple[str, ...]
+    compared: tuple[str, ...]
     findings: tuple[Finding, ...]
+    stored: tuple[str, ...] = ()
     errors: tuple[Error, ...] | None = None
 
     @property
@@ -43,92 +41,56 @@ class CheckReport:
     def remarks(self) -> int:
         return len(self.findings) - self.faults
 
+    @property
+    def verdict(self) -> str:
+        """`faulty`, `sound`, or `nothing to check` where no two stored arrays are related."""
+        return "faulty" if self.faults else "sound" if self.compared else "nothing to check"
 
-def check(
-    found: Trace | Parameters, declared: Mapping[str, Any] | None = None, *, recompute: bool = False
-) -> CheckReport:
-    """Every stored stage against the stage before it, and the weights against what they have to be.
 
-    `declared` settings (mask, scale, positions, softcap) say what the dump should be; nothing stored is changed.
+def check(dumped: Dumped, declared: Mapping[str, Any] | None = None, *, recompute: bool = False) -> CheckReport:
+    """Every stored array against the stored arrays that it follows from, and the cause of what does not follow.
+
+    `declared` settings (mask, scale, positions, softcap) say what the file should be; nothing stored is changed, and
+    nothing is compared with what attn itself computed from the same numbers.
     """
     marks: list[Mark] = []
-    checks: dict[str, None] = {}
+    compared: dict[str, None] = {}
+    stored: dict[str, None] = {}
     errors: list[Error] = []
     layers, heads = 0, 0
     with np.errstate(all="ignore"):  # NaN and infinities are what is looked for
-        for dump in dumps(found, declared or {}):
-            layers, heads = layers + 1, max(heads, dump.shape[0])
-            checks |= dict.fromkeys(_looked_at(dump))
-            marks += _marks(dump)
-            errors += recomputed(dump) if recompute else ()
-    return CheckReport(layers, heads, tuple(checks), findings(marks), tuple(errors) if recompute else None)
+        for dump in dumps(dumped.read, declared or {}, dumped.stated, dumped.averaged):
+            layers, heads = layers + 1, max(heads, dump.heads)
+            stored |= dict.fromkeys(dump.stored)
+            found, words = _layer(dump)
+            compared |= dict.fromkeys(words)
+            if recompute:
+                own = recomputed(dump)
+                errors += own
+                found += check_errors(dump, own, found)
+            marks += found
+    return CheckReport(
+        layers, heads, tuple(compared), findings(marks), tuple(stored), tuple(errors) if recompute else None
+    )
 
 
-def _marks(dump: Dump) -> list[Mark]:
-    """The marks of one layer, without those that follow from another."""
-    marks, bad = check_numbers(dump)
-    marks += check_projections(dump, bad)
-    marks += check_scores(dump, bad)
-    if any(mark.code == "scores-already-scaled" for mark in marks):
-        dump = replace(dump, spec=replace(dump.spec, scale="none"))
-    marks += check_steps(dump, bad)
+def _layer(dump: Dump) -> tuple[list[Mark], list[str]]:
+    """The marks of one layer, without those that follow from another, and the relations that were compared."""
+    marks, bad, left_out = check_numbers(dump)
+    comparing = Comparing(dump, bad, left_out, dump.recipe)
+    marks += comparing.marks()
     if "weights" in dump.stored:
-        marks += _weights(dump, _faulty(dump, marks, ("masked",)), bad)
-    marks += check_blend(dump, bad)
-    marks += check_output(dump, bad)
-    if "weights" in dump.stored:
-        sick = bad.get("weights", set()) | _faulty(dump, marks, ("weights",))
-        marks += check_remarks(dump, sick)
-    return marks
+        followed = any(words.startswith("weights follow") for words in comparing.compared)
+        sick = set(range(dump.heads)) if followed else bad.get("weights", set()) | comparing.settled
+        alone = [mark for head in range(dump.heads) if head not in sick for mark in check_shares(dump, head)]
+        marks += alone
+        heads = dump.layer.head_index
+        faulty = {heads.index(m.head) for m in marks if m.stage == "weights" and m.head is not None and _fault(m)}
+        remarks = check_remarks(dump, bad.get("weights", set()) | faulty)
+        explained = any(mark.code.startswith("mask-undeclared") for mark in marks)
+        marks += [mark for mark in remarks if not (explained and mark.code == "unattended-keys")]
+    return marks, comparing.compared
 
 
-def _weights(dump: Dump, unmasked: Collection[int], bad: Mapping[str, Collection[int]]) -> list[Mark]:
-    """What is wrong with the weights: the named mistake before a sum that is off, and that before a mere difference."""
-    sick = {*bad.get("weights", ())}
-    values = list(check_values(dump, sick))
-    sick |= _faulty(dump, values, ("weights",))
-    inputs = {place for stage in dump.chain() for place in bad.get(stage, ())}
-    if not dump.chain():
-        inputs |= {*bad.get(dump.form("Q") or "", ()), *bad.get(f"heads of {dump.form('K')}", ())}
-    follows = list(check_softmax(dump, sick | inputs))
-    known = [mark for mark in follows if mark.code != "does-not-follow"]
-    named = _faulty(dump, known, ("weights",))
-    alone = list(check_sums(dump, sick | named | set(unmasked)))
-    alone += check_leaks(dump, sick | named | set(unmasked) | _faulty(dump, alone, ("weights",)))
-    alone += check_blind(dump, sick | named | set(unmasked) | _faulty(dump, alone, ("weights",)))
-    told = _faulty(dump, alone, ("weights",))
-    places = dump.layer.head_index
-    vague = [mark for mark in follows if mark.code == "does-not-follow" and _place(places, mark) not in told]
-    remarks = [mark for mark in known if KINDS[mark.code].severity == "fault" or _place(places, mark) not in told]
-    return [*values, *remarks, *alone, *vague]
-
-
-def _faulty(dump: Dump, marks: Iterable[Mark], stages: Collection[str]) -> set[int]:
-    """The places of heads that have a fault in one of these stages."""
-    faults = [mark for mark in marks if mark.stage in stages and KINDS[mark.code].severity == "fault"]
-    return {_place(dump.layer.head_index, mark) for mark in faults if mark.head is not None}
-
-
-def _place(heads: tuple[int, ...], mark: Mark) -> int:
-    return heads.index(mark.head) if mark.head is not None else -1
-
-
-def _looked_at(dump: Dump) -> list[str]:
-    """What there is to check in a layer, in words."""
-    stored, chain = set(dump.stored), dump.chain()
-    looked = ["numbers are finite"]
-    if "scores" in stored and dump.form("Q") and dump.form("K"):
-        looked.append("scores follow from Q and K")
-    looked += [f"{stage} follows from {before}" for before, stage in pairwise(chain)]
-    if "weights" in stored:
-        if recipe_of(dump) is not None:
-            looked.append(f"weights follow from {chain[-1] if chain else 'Q and K'}")
-        looked += ["weights lie between 0 and 1", "rows of weights sum to 1", "softmax ran over the keys"]
-        if dump.hidden is not None or "masked" in stored:
-            looked.append("no weight on hidden keys")
-        looked.append("no row is hidden without cause")
-    if "head_output" in stored and "V" in dump.stages:
-        looked.append("head_output follows from weights and V")
-    if "output" in stored and "head_output" in dump.stages:
-        looked.append("output follows from head_output")
-    return looked
+def _fault(mark: Mark) -> bool:
+    return KINDS[mark.code].severity == "fault"

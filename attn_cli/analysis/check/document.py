@@ -8,15 +8,16 @@ from attn_cli.trace.trace import Trace
 
 
 def check_document(trace: Trace, path: str, report: CheckReport) -> dict[str, Any]:
-    """The verdict in numbers, the findings, and where asked for the errors of each layer's stages."""
+    """The verdict, what was compared, the findings, and where asked for the errors of each layer's stages."""
     document: dict[str, Any] = {
         "format": "attn.check",
         "version": 1,
         "attn": __version__,
         "source": {"path": path, **{key: value for key, value in trace.source.items() if key != "path"}},
+        "verdict": report.verdict,
         "layers": report.layers,
         "heads": report.heads,
-        "checks": list(report.checks),
+        "checked": list(report.compared),
         "faults": report.faults,
         "remarks": report.remarks,
         "findings": [finding.document() for finding in report.findings],

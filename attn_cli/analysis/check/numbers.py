@@ -4,63 +4,83 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from attn_cli.analysis.check.dump import Dump
-from attn_cli.analysis.check.findings import Mark
-from attn_cli.analysis.check.precision import RELATIVE
-from attn_cli.analysis.check.scores import product
-from attn_cli.trace.stages import CHAIN, STAGES
+from attn_cli.analysis.check.computing.computation import Computation
+from attn_cli.analysis.check.computing.hiding import hidden
+from attn_cli.analysis.check.computing.rounding import LOOSE
+from attn_cli.analysis.check.dump import CHAIN, Dump
+from attn_cli.analysis.check.findings import Mark, marked
+from attn_cli.analysis.check.relations import from_the_start
+from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array
 
-LARGEST_HALF = 65_504.0  # the largest float16
+LARGEST_HALF = 65_504.0
+"""The largest float16."""
+Bad = dict[str, set[int]]
+"""The heads of each stage, by place, that hold NaN or infinities which explain nothing else."""
 
 
-def odd_cells(dump: Dump, stage: str) -> Array:
-    """NaN and infinities (True) that no mask explains: −∞ is a hidden score, and may stand in an early stage."""
-    array = dump.stages[stage]
-    odd = ~np.isfinite(array)
-    if stage not in CHAIN[:-1]:
-        return odd
-    below = np.isneginf(array)
-    return odd & ~below if stage == "masked" or _hides(dump, below) else odd
+def check_numbers(dump: Dump) -> tuple[list[Mark], Bad, Array]:
+    """A mark on the first stage of each head that holds NaN or infinities; the bad heads; rows to leave out.
 
-
-def _hides(dump: Dump, below: Array) -> bool:
-    """Whether −∞ in a stage before the mask hides, rather than being a number too low for float16."""
-    if not below.any():
-        return False
-    made = product(dump)
-    if made is not None:
-        return bool((abs(made[0][below]) <= LARGEST_HALF).all())
-    declared = dump.hidden is not None and bool((dump.hidden | ~below).all())
-    return declared or dump.relative < RELATIVE["float16"]
-
-
-def check_numbers(dump: Dump) -> tuple[list[Mark], dict[str, set[int]]]:
-    """A mark on the first stage of each head that holds NaN or infinities, and all bad heads of each stage by place."""
+    Rows (head, query) are left out that see no key and hold NaN: that is a finding of its own.
+    """
     marks: list[Mark] = []
-    bad: dict[str, set[int]] = {}
+    bad: Bad = {}
     begun: set[int] = set()
-    for stage in dump.stored:
-        odd = odd_cells(dump, stage)
-        if (
-            stage in CHAIN[:-2]
-            and np.isneginf(dump.stages[stage]).any()
-            and not np.isneginf(dump.stages[stage])[odd].any()
-        ):
-            marks += _early(dump, stage)
+    where = hidden(dump, dump.recipe.hides)
+    blind = np.broadcast_to(where.all(axis=2), dump.shape[:2])
+    left_out = np.zeros(dump.shape[:2], dtype=bool)
+    named: set[int] = set()
+    for stage in (name for name in dump.stored if name in STAGES):
+        odd = _odd(dump, stage)
+        marks += _early(dump, stage, odd)
+        marks += _hidden_cells(dump) if stage == "weights" else ()
         if not odd.any():
             continue
         cells = odd if STAGES[stage].heads else odd[np.newaxis]
+        if stage in ("weights", "head_output", "output"):
+            nan = np.isnan(dump.stored[stage] if STAGES[stage].heads else dump.stored[stage][np.newaxis])
+            unseeing = blind if STAGES[stage].heads else blind.any(axis=0, keepdims=True)
+            rows: Array = np.logical_and.reduce(nan, axis=2) & unseeing
+            left_out = left_out | rows
+            marks += _blind_rows(dump, stage, rows, named)
+            cells = cells & ~rows[:, :, np.newaxis]
         sick = np.flatnonzero(cells.reshape(len(cells), -1).any(axis=1)).tolist()
         bad[stage] = set(sick)
         users = {place: _users(dump, stage, place) for place in sick}
         for place in sick:
             if not begun.issuperset(users[place]) and not (begun and stage == "output"):
-                marks.append(_mark(dump, stage, place, cells[place]))
+                marks.append(_mark(dump, stage, place, cells[place], where))
         begun.update(*users.values())
-        if STAGES[stage].heads == "key heads":
-            bad[f"heads of {stage}"] = set().union(*users.values())
-    return marks, bad
+    return marks, bad, left_out
+
+
+def _odd(dump: Dump, stage: str) -> Array:
+    """NaN and infinities (True) that no mask explains: −∞ is a hidden score, and may stand in an early stage."""
+    array = dump.stored[stage]
+    odd = ~np.isfinite(array)
+    below = np.isneginf(array)
+    if stage not in CHAIN or not odd.any():
+        return odd
+    return odd & ~below if stage == "masked" or _hides(dump, below) else odd
+
+
+def _hides(dump: Dump, below: Array) -> bool:
+    """Whether −∞ in a stage before the mask hides, rather than being a number too low for float16."""
+    largest = _products(dump)
+    if largest is not None:
+        return bool((largest[below] <= LARGEST_HALF).all())
+    declared = bool((hidden(dump, dump.recipe.hides) | ~below).all())
+    return declared or dump.loose.relative < LOOSE["float16"].relative
+
+
+def _products(dump: Dump) -> Array | None:
+    """The size of each product of a query and a key (head, query, key); None where they are not there."""
+    start = from_the_start(dump, "scores")
+    if start is None or "product" not in start.steps:
+        return None
+    made = Computation(dump, start.given, dump.tight).stage("scores", dump.recipe)
+    return np.asarray(np.nan_to_num(abs(made.value), nan=0.0, posinf=0.0))
 
 
 def _users(dump: Dump, stage: str, place: int) -> set[int]:
@@ -68,58 +88,68 @@ def _users(dump: Dump, stage: str, place: int) -> set[int]:
     layer, heads = dump.layer, STAGES[stage].heads
     if heads == "query heads":
         return {place}
-    every = range(len(layer.head_index))
+    every = range(dump.heads)
     if heads is None:
         return set(every)
     return {own for own in every if layer.key_head(layer.head_index[own]) == layer.kv_head_index[place]}
 
 
-def _early(dump: Dump, stage: str) -> Iterator[Mark]:
-    if stage != dump.chain()[0]:
+def _early(dump: Dump, stage: str, odd: Array) -> Iterator[Mark]:
+    first = next((name for name in CHAIN if name in dump.stored), None)
+    if stage != first or stage == "masked":
         return
-    below = np.isneginf(dump.stages[stage])
+    below = np.isneginf(dump.stored[stage]) & ~odd
     for place in range(len(below)):
         if below[place].any():
             count = int(below[place].sum())
-            yield dump.mark("masked-early", stage, place, evidence=f"{count:,} cells are −∞", size=count)
+            yield marked(dump, "masked-early", stage, place, evidence=f"{count:,} cells are −∞", size=count)
 
 
-def _mark(dump: Dump, stage: str, place: int, odd: Array) -> Mark:
-    array = dump.stages[stage] if STAGES[stage].heads else dump.stages[stage][np.newaxis]
+def _blind_rows(dump: Dump, stage: str, rows: Array, named: set[int]) -> Iterator[Mark]:
+    for place in range(len(rows)):
+        if rows[place].any() and place not in named and not (named and stage == "output"):
+            named.add(place)
+            row = int(np.flatnonzero(rows[place])[0])
+            evidence = f"{rows[place].sum():,} rows are NaN throughout, and no mask leaves them a key"
+            yield marked(dump, "hidden-row-nan", stage, place, (row,), evidence=evidence, size=float(rows[place].sum()))
+
+
+def _hidden_cells(dump: Dump) -> Iterator[Mark]:
+    if (cells := dump.emptied) is None:
+        return
+    for place in range(len(cells)):
+        if cells[place].any():
+            cell = tuple(map(int, np.argwhere(cells[place])[0]))
+            evidence = f"{cells[place].sum():,} hidden cells hold NaN, which is taken for 0"
+            yield marked(dump, "hidden-cells-nan", "weights", place, cell, evidence=evidence)
+
+
+def _mark(dump: Dump, stage: str, place: int, odd: Array, where: Array) -> Mark:
+    array = dump.stored[stage] if STAGES[stage].heads else dump.stored[stage][np.newaxis]
     cell = tuple(map(int, np.argwhere(odd)[0]))
-    nans = int(np.isnan(array[place]).sum())
+    nans = int((np.isnan(array[place]) & odd).sum())
     numbers = {"nan": nans, "infinite": int(odd.sum()) - nans, "cells": int(odd.size)}
     evidence = f"{nans:,} NaN and {numbers['infinite']:,} infinite of {odd.size:,} numbers, the first here"
-    facts = {"evidence": evidence, "numbers": numbers, "size": float(odd.sum())}
-    code, largest = _why(dump, stage, place, odd)
+    code, largest = _why(dump, stage, place, odd, where)
     if largest is not None:
-        facts["evidence"] = f"{evidence}; Q · Kᵀ reaches {largest:,.0f}"
-    return dump.mark(code, stage, place, cell, **facts)
+        evidence = f"{evidence}; Q · Kᵀ reaches {largest:,.0f}"
+    return marked(dump, code, stage, place, cell, evidence=evidence, numbers=numbers, size=float(odd.sum()))
 
 
-def _why(dump: Dump, stage: str, place: int, odd: Array) -> tuple[str, float | None]:
+def _why(dump: Dump, stage: str, place: int, odd: Array, where: Array) -> tuple[str, float | None]:
     """The kind of finding, and the largest product of queries and keys where that is the cause."""
-    array = dump.stages[stage]
-    if stage in CHAIN:
-        largest = _largest(dump, place)
-        if largest > LARGEST_HALF and dump.relative >= RELATIVE["float16"]:
-            return "float16-overflow", largest
-        infinite = bool(np.isinf(array[place][odd]).any())
-        if stage != "weights":
-            half = dump.relative == RELATIVE["float16"] or dump.layer.settings.dtype == "float16"
-            return ("float16-overflow" if infinite and half else "not-a-number"), None
-        hidden = np.isneginf(dump.stages["masked"]) if "masked" in dump.stages else dump.hidden
-        if hidden is not None and infinite and (hidden[place] | ~odd).all():
-            return "mask-added-after-softmax", None
-        if hidden is not None and hidden[place].all(axis=1)[odd.any(axis=1)].all():
-            return "hidden-row-nan", None
+    if stage not in (*CHAIN, "weights"):
+        return "not-a-number", None
+    array, products = dump.stored[stage], _products(dump)
+    largest = 0.0 if products is None else float(products[place].max(initial=0.0))
+    half = dump.loose.relative >= LOOSE["float16"].relative
+    if largest > LARGEST_HALF and half:
+        return "float16-overflow", largest
+    infinite = bool(np.isinf(array[place][odd]).any())
+    if stage != "weights":
+        named = dump.layer.settings.dtype == "float16" or dump.precision[stage].dtype == "float16"
+        return ("float16-overflow" if infinite and named else "not-a-number"), None
+    own = where[place if len(where) > 1 else 0]
+    if infinite and (own | ~odd).all():
+        return "mask-added-after-softmax", None
     return "not-a-number", None
-
-
-def _largest(dump: Dump, place: int) -> float:
-    """The largest product of a query and a key of a head; 0 where it is not known."""
-    made = product(dump)
-    if made is None:
-        return 0.0
-    finite = made[0][place][np.isfinite(made[0][place])]
-    return float(abs(finite).max(initial=0.0))

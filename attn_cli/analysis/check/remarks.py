@@ -5,8 +5,9 @@ from types import MappingProxyType
 
 import numpy as np
 
+from attn_cli.analysis.check.computing.hiding import hidden
 from attn_cli.analysis.check.dump import Dump
-from attn_cli.analysis.check.findings import Mark
+from attn_cli.analysis.check.findings import Mark, marked
 from attn_cli.trace.trace import Array
 
 LIMITS = MappingProxyType(
@@ -22,13 +23,13 @@ LIMITS = MappingProxyType(
 
 def check_remarks(dump: Dump, skip: Collection[int]) -> Iterator[Mark]:
     """Remarks on heads by their place, none in `skip`."""
-    weights = dump.stages["weights"]
-    hidden = np.isneginf(dump.stages["masked"]) if "masked" in dump.stages else dump.hidden
-    visible = np.ones(dump.shape, dtype=bool) if hidden is None else ~hidden
+    weights = dump.stored["weights"].astype(np.float64)
+    where = np.isneginf(dump.stored["masked"]) if "masked" in dump.stored else hidden(dump, dump.recipe.hides)
+    visible = np.broadcast_to(~where, dump.shape)
     for place in range(len(weights)):
         if place not in skip:
             yield from _head(dump, place, weights[place], visible[place])
-    if not skip and hidden is None and dump.spec.mask.visible(slice(None), *dump.shape[1:]) is None:
+    if not skip and visible.all() and not dump.masked:
         yield from _padding(dump, weights)
 
 
@@ -45,14 +46,14 @@ def _head(dump: Dump, place: int, weights: Array, visible: Array) -> Iterator[Ma
     if means[key] >= LIMITS["one key"]:
         evidence = f"{means[key]:.1%} of the attention of {count:,} rows, on the mean"
         words = {"key": f"{dump.layer.key_tokens[key]!r} ({key})"}
-        yield dump.mark("one-key-head", "weights", place, size=float(means[key]), evidence=evidence, words=words)
+        yield marked(dump, "one-key-head", "weights", place, size=float(means[key]), evidence=evidence, words=words)
     elif (many := int((largest >= LIMITS["saturated"]).sum())) >= LIMITS["share"] * count:
         words = {"least": f"{LIMITS['saturated']:g}"}
         evidence = f"{many:,} of {count:,} rows with a choice"
-        yield dump.mark("saturated-head", "weights", place, size=many / count, evidence=evidence, words=words)
+        yield marked(dump, "saturated-head", "weights", place, size=many / count, evidence=evidence, words=words)
     elif (flat := int((spread >= LIMITS["uniform"]).sum())) >= LIMITS["share"] * count:
         evidence = f"{flat:,} of {count:,} rows have {spread.min():.2%} of the largest entropy or more"
-        yield dump.mark("uniform-head", "weights", place, size=float(spread.min()), evidence=evidence)
+        yield marked(dump, "uniform-head", "weights", place, size=float(spread.min()), evidence=evidence)
 
 
 def _padding(dump: Dump, weights: Array) -> Iterator[Mark]:
@@ -62,4 +63,4 @@ def _padding(dump: Dump, weights: Array) -> Iterator[Mark]:
     if 0 < count < dump.shape[2] - 1 and dump.shape[1] > 1:
         first = dump.layer.key_tokens[dump.shape[2] - count]
         evidence = f"from key {dump.shape[2] - count} ({first!r}) on all weights are 0"
-        yield dump.mark("unattended-keys", "weights", 0, evidence=evidence, words={"count": str(count)})
+        yield marked(dump, "unattended-keys", "weights", 0, evidence=evidence, words={"count": str(count)})

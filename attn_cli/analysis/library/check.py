@@ -6,11 +6,10 @@ from typing import Any
 
 from attn_cli.analysis.check.check import CheckReport
 from attn_cli.analysis.check.check import check as report_of
-from attn_cli.analysis.check.reading import declared_by, read_dump
+from attn_cli.analysis.check.reading import Dumped, declared_by, dumped_of, read_dump
 from attn_cli.analysis.library.selection import spelled
 from attn_cli.sources.documents.files import read_bytes
 from attn_cli.sources.documents.reading import from_mapping, is_known
-from attn_cli.sources.documents.to_parameters import read_parameters
 from attn_cli.sources.request import Request
 from attn_cli.trace.trace import Trace
 
@@ -41,11 +40,11 @@ def check(
     """
     declared = declared_by(mask, positions, spelled(scale), spelled(softcap))
     if isinstance(dump, Mapping):
-        document = from_mapping(dump, "dump")
+        document = from_mapping(dump, "dump", as_stored=True)
         request = Request(weights="dump", allow_nonfinite=True)
-        found = document if isinstance(document, Trace) else read_parameters(request, document, "dump")
+        found = Dumped(document) if isinstance(document, Trace) else dumped_of(document, request)
     elif isinstance(dump, Trace):
-        found = dump
+        found = Dumped(dump)
     else:
         data = read_bytes(fspath(dump), max_bytes=max_bytes, known=is_known)
         found = read_dump(data, fspath(dump), matrix_stage, max_bytes)

@@ -13,9 +13,7 @@ from attn_cli.errors import DocumentError, UsageError
 from attn_cli.sources.documents.catalogue import Document
 from attn_cli.sources.documents.settings import within
 from attn_cli.sources.documents.stacks import from_stack
-from attn_cli.sources.documents.stored_weights import (
-    with_hidden_as_zero,
-)
+from attn_cli.sources.documents.stored_weights import with_hidden_as_zero
 from attn_cli.trace.files.checker import quoted
 from attn_cli.trace.files.codec import trace_from_json, trace_from_npz, trace_from_safetensors
 from attn_cli.trace.files.kinds import kind_of
@@ -30,16 +28,23 @@ _AFTER_WEIGHTS = ("sink_weight", "head_output", "output")
 
 
 def read_document(
-    data: bytes, name: str, matrix_stage: str | None = None, max_bytes: int | None = None
+    data: bytes,
+    name: str,
+    matrix_stage: str | None = None,
+    max_bytes: int | None = None,
+    *,
+    as_stored: bool = False,
 ) -> Trace | Document:
     """A trace, or the keys and values of a document of parameters or arrays; the content decides which.
 
-    A bare matrix is the stage `matrix_stage`, weights unless given. `max_bytes` limits what an NPZ unpacks to.
+    A bare matrix is the stage `matrix_stage`, weights unless given. `max_bytes` limits what an NPZ unpacks to. NaN in
+    hidden cells of weights is read as 0, unless `as_stored`.
     """
+    settled = _same if as_stored else with_hidden_as_zero
     contents = _contents(data, name, max_bytes)
     if isinstance(contents, Trace):
         source = {"kind": "document", "path": name} if contents.source == {"kind": "arrays"} else contents.source
-        return with_hidden_as_zero(_located(replace(contents, source=source), name))
+        return settled(_located(replace(contents, source=source), name))
     if isinstance(contents, Matrix):
         return {matrix_stage or "weights": contents.numbers} | labels_of(contents)
     if isinstance(contents, list | np.ndarray):
@@ -53,7 +58,11 @@ def read_document(
         raise UsageError(f"--as {matrix_stage} is for a bare matrix", hint=hint)
     document = {key: value for key, value in contents.items() if value is not None}
     stack = from_stack(document, name)
-    return document if stack is None else with_hidden_as_zero(_located(stack, name))
+    return document if stack is None else settled(_located(stack, name))
+
+
+def _same(trace: Trace) -> Trace:
+    return trace
 
 
 def _located(trace: Trace, name: str) -> Trace:
@@ -109,16 +118,20 @@ def labels_of(matrix: Matrix) -> dict[str, Any]:
     return {key: list(words) for key, words in sides.items() if words is not None}
 
 
-def from_mapping(document: Mapping[str, Any], name: str) -> Trace | Document:
-    """A trace or a document from keys and values at hand: JSON's values, and NumPy arrays by stage or by path."""
+def from_mapping(document: Mapping[str, Any], name: str, *, as_stored: bool = False) -> Trace | Document:
+    """A trace or a document from keys and values at hand: JSON's values, and NumPy arrays by stage or by path.
+
+    NaN in hidden cells of weights is read as 0, unless `as_stored`.
+    """
+    settled = _same if as_stored else with_hidden_as_zero
     if {"layers", "format"} & set(document):
-        return with_hidden_as_zero(_located(trace_from_json(dict(document), name), name))
+        return settled(_located(trace_from_json(dict(document), name), name))
     if _is_trace(document):
         arrays = {key: np.asarray(value) for key, value in document.items()}
-        return with_hidden_as_zero(_located(trace_from_npz(arrays, name), name))
+        return settled(_located(trace_from_npz(arrays, name), name))
     plain = {key: value for key, value in _values(document).items() if value is not None}
     stack = from_stack(plain, name)
-    return plain if stack is None else with_hidden_as_zero(stack)
+    return plain if stack is None else settled(stack)
 
 
 def _is_trace(arrays: Mapping[str, Any]) -> bool:

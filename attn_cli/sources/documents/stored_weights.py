@@ -12,7 +12,7 @@ from attn_cli.sources.remarks import ROUNDING
 from attn_cli.trace.trace import Array, Layer, Trace, frozen
 
 
-def hidden_as_zero(weights: Array, hidden: Array | None, *, keep_empty: bool) -> tuple[Array, int]:
+def hidden_as_zero(weights: Array, hidden: Array | None, *, keep_empty: bool = False) -> tuple[Array, int]:
     """Weights (head, query, key) with 0 for NaN in hidden cells, and how many cells those are.
 
     `hidden`, True where a mask hides (query, key) or (head, query, key), says which cells are hidden; without it they
@@ -30,9 +30,9 @@ def hidden_as_zero(weights: Array, hidden: Array | None, *, keep_empty: bool) ->
     return np.where(read, weights.dtype.type(0), weights), int(read.sum())
 
 
-def empty_as_zero(rows: Array, hidden: Array | None, *, keep_empty: bool) -> tuple[Array, int]:
+def empty_as_zero(rows: Array, hidden: Array | None) -> tuple[Array, int]:
     """Outputs (…, query, feature) with 0 for the NaN of queries that see no key, and how many numbers those are."""
-    if hidden is None or keep_empty or not _fits(hidden[..., :1], (*rows.shape[:-1], 1)):
+    if hidden is None or not _fits(hidden[..., :1], (*rows.shape[:-1], 1)):
         return rows, 0
     blind: Array = np.logical_and.reduce(hidden, axis=-1)  # (query,) or (head, query)
     if rows.ndim == 2 < hidden.ndim:  # output, which is made of all heads

@@ -105,7 +105,7 @@ def _settled(
 ) -> tuple[dict[str, Array], tuple[str, ...]]:
     """The stages with 0 for NaN where the mask hides, and notes on that; DocumentError for other NaN.
 
-    An average over heads is refused.
+    An average over heads is refused. Where NaN is allowed, all of it stays.
     """
     notes: list[str] = []
     hidden: Array | None = None
@@ -115,16 +115,16 @@ def _settled(
         heads = max([*counts, stated if isinstance(stated, int) else 1])
         if is_average(stages, heads):
             refuse_average(stages["weights"], _by_head(document, name), heads, name)
-    if not all(np.isfinite(stages[stage]).all() for stage in MAY_BE_EMPTY if stage in stages):
+    empty = [] if request.allow_nonfinite else [stage for stage in MAY_BE_EMPTY if stage in stages]
+    if not all(np.isfinite(stages[stage]).all() for stage in empty):
         hidden = _hidden(document, name, stages)
     settled = dict(stages)
-    for stage in (stage for stage in MAY_BE_EMPTY if stage in stages):
+    for stage in empty:
         read = hidden_as_zero if stage == "weights" else empty_as_zero
-        settled[stage], count = read(stages[stage], hidden, keep_empty=request.allow_nonfinite)
+        settled[stage], count = read(stages[stage], hidden)
         notes += hidden_note(stage, count)
-        if not request.allow_nonfinite:
-            flat = len(sizes_of(document[stage])) <= 2 < settled[stage].ndim
-            refuse_nonfinite(settled[stage][0] if flat else settled[stage], f"{name}: {stage}")
+        flat = len(sizes_of(document[stage])) <= 2 < settled[stage].ndim
+        refuse_nonfinite(settled[stage][0] if flat else settled[stage], f"{name}: {stage}")
     if isinstance(document.get("masked"), list) and any_infinite(document["masked"]):
         notes.append("masked: -Infinity hides a cell, as null does")
     return settled, tuple(notes)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace.files.layers import KINDS, LABELS, Draft
+from attn_cli.trace.files.layers import KINDS, LABELS, SETTINGS, Draft
 from attn_cli.trace.trace import Layer, aligned
 
 Tokens = tuple[str, ...] | None
@@ -80,4 +80,5 @@ def _layer(draft: Draft, kind: str, axes: tuple[str, str], tokens: Mapping[str, 
         kind=kind,
         queries=axes[0],
         keys=axes[1],
+        stated=frozenset(setting for setting in SETTINGS if setting in draft.fields),
     )

@@ -10,42 +10,57 @@ from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Layer, Trace
 from attn_cli.views.drawing.text import labels
 from attn_cli.views.page import Block, Heading, Listing, Page, Prose
-from attn_cli.views.pages.provenance import provenance
+from attn_cli.views.pages.provenance import count, provenance
 from attn_cli.views.pages.titles import head_name
+
+MORE = "What each finding means: attn manual check"
+_STORE = (
+    "Store what belongs together: Q and K with weights; V with weights and head_output; Q, K and V with head_output or "
+    "output; or X with W_Q, W_K, W_V (and W_O) and output."
+)
 
 
 def check_page(trace: Trace, report: CheckReport, *, again: str | None = None) -> Page:
-    """What was checked of a trace and what was found, faults first."""
+    """The verdict on a file, what was found, faults first, and what was compared."""
     return tuple(_blocks(trace, report, again))
 
 
 def _blocks(trace: Trace, report: CheckReport, again: str | None) -> Iterator[Block]:
-    yield from provenance(trace, again)
     yield Heading(verdict(report))
     for finding in report.findings:
-        rows = [("where", _where(finding, trace)), ("evidence", finding.evidence)]
-        rows += [("cause", finding.cause), ("fix", finding.fix), ("code", finding.code)]
-        yield Listing((finding.severity, finding.what), tuple(row for row in rows if row[1]))
-    yield Prose(f"checked: {'; '.join(report.checks)}", faint=True)
-    if report.findings:
-        yield Prose("attn manual check explains the findings", faint=True)
+        yield Listing((finding.severity, finding.what), tuple(_rows(finding, trace)))
+    if report.compared:
+        yield Prose(f"checked: {'; '.join(report.compared)}", faint=True)
+    else:
+        stored = ", ".join(report.stored) or "nothing"
+        yield Prose(f"checked: nothing; the file holds {stored}, and none of it follows from the rest. {_STORE}")
     if report.errors is not None:
         yield Heading("Everything again in float64: the largest error of each stage")
         yield from _errors(trace, report.errors)
+    if report.findings:
+        yield Prose(MORE, faint=True)
+    yield from provenance(trace, again)
+
+
+def _rows(finding: Finding, trace: Trace) -> Iterator[tuple[str, str]]:
+    """What a finding says, a row each; what else fits as well comes after its fix."""
+    rows = [("where", _where(finding, trace)), ("evidence", finding.evidence)]
+    rows += [("cause", finding.cause), ("fix", finding.fix), ("code", finding.code)]
+    rows += [("or", f"{other.what} ({other.code}) fits as well") for other in finding.alternatives]
+    return (row for row in rows if row[1])
 
 
 def verdict(report: CheckReport) -> str:
     """The whole report in one line."""
-    what = f"{_count(len(report.checks), 'check')} on {_count(report.layers, 'layer')} × {_count(report.heads, 'head')}"
-    if not report.findings:
-        return f"sound: {what}"
-    found = [_count(report.faults, "fault")] if report.faults else ["sound"]
-    found += [_count(report.remarks, "remark")] if report.remarks else []
-    return f"{', '.join(found)}: {what}"
+    size = f"{count(report.layers, 'layer')} × {count(report.heads, 'head')}"
+    compared = f"{count(len(report.compared), 'relation')} between stored arrays compared, {size}"
+    found = [count(report.faults, "fault")] if report.faults else [report.verdict]
+    found += [count(report.remarks, "remark")] if report.remarks else []
+    return f"{', '.join(found)}: {compared}" if report.compared else f"{', '.join(found)}: {size}"
 
 
 def _where(finding: Finding, trace: Trace) -> str:
-    """Layers and heads, then the worst place in them."""
+    """Stage, layers and heads, then the worst place in them."""
     held = [
         (layer.name, _heads(layer, finding.heads[layer.name])) for layer in trace.layers if layer.name in finding.heads
     ]
@@ -55,7 +70,8 @@ def _where(finding: Finding, trace: Trace) -> str:
     who = "; ".join(", ".join(filter(None, [_layers(names, trace), heads])) for names, heads in groups)
     alone = sum(map(len, finding.heads.values())) < 2
     place = ", ".join(_place(finding.worst, trace, alone=alone))
-    return (": " if alone else "; most at ").join(filter(None, [who, place])) or "everywhere"
+    cells = (": " if alone else "; most at ").join(filter(None, [who, place])) or "everywhere"
+    return f"{', '.join(finding.stages)}: {cells}"
 
 
 def _heads(layer: Layer, held: Sequence[int]) -> str:
@@ -86,7 +102,7 @@ def spans(numbers: Sequence[int]) -> str:
 
 
 def _place(worst: Mark, trace: Trace, *, alone: bool) -> Iterator[str]:
-    """The worst place in words; its head only where there are several."""
+    """The worst place in words: the head by its address where there are several, the row, the column."""
     kind = STAGES[worst.stage]
     if worst.row is None:
         return
@@ -110,11 +126,11 @@ def _errors(trace: Trace, errors: Sequence[Error]) -> Iterator[Block]:
         return
     names = [error.stage if len(trace.layers) == 1 else f"{error.layer}.{error.stage}" for error in errors]
     rows = [
-        (name, f"{error.absolute:.3g}", f"{error.relative:.3g}", _spot(error))
+        (name, f"{error.absolute:.3g}", f"{error.relative:.3g}", "yes" if error.rounding else "no", _spot(error))
         for name, error in zip(names, errors, strict=True)
     ]
-    yield Listing(("stage", "absolute", "relative", "where"), tuple(rows), frozenset({1, 2}))
-    yield Prose("relative: to the largest number of the stage", faint=True)
+    yield Listing(("stage", "absolute", "relative", "rounding", "where"), tuple(rows), frozenset({1, 2}))
+    yield Prose("relative: to the largest number of the stage; rounding: whether it is no more than that", faint=True)
 
 
 def _spot(error: Error) -> str:
@@ -123,7 +139,3 @@ def _spot(error: Error) -> str:
     kind = STAGES[error.stage]
     axes = [*(["head"] if kind.heads else []), kind.rows, *([kind.columns] if kind.columns else [])]
     return ", ".join(f"{axis} {index}" for axis, index in zip(axes, error.place, strict=True))
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")

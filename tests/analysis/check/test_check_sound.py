@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from attn_cli.analysis.check.check import check
-from attn_cli.analysis.check.reading import read_dump
+from attn_cli.analysis.check.reading import Dumped, read_dump
 from attn_cli.core.attention import Projections, attend
 from attn_cli.core.masks import Causal, Chunked, Local, Mask, NoMask, Prefix, Sliding
 from attn_cli.core.positions import Alibi, NoPositions, Positions, Rope, Sinusoidal
@@ -155,5 +155,5 @@ def test_one_changed_number_is_found_in_its_stage(layer: Layer, data: st.DataObj
     assume(np.isfinite(array[cell]))
     array[cell] += 0.25 * max(1, abs(array[cell]))
     stages = tuple(replace(stage, array=array) if stage.name == name else stage for stage in layer.stages)
-    found = check(trace_of(replace(layer, stages=stages)))
+    found = check(Dumped(trace_of(replace(layer, stages=stages))))
     assert name in {finding.worst.stage for finding in found.findings if finding.severity == "fault"}

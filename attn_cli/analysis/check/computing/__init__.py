@@ -1,0 +1,1 @@
+"""A layer in float64 under any recipe, with the rounding that may have gone into it."""

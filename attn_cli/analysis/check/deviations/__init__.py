@@ -1,0 +1,1 @@
+"""Every mistake that check knows, as a change of the recipe."""
