@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attn_cli.errors import SelectionError
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
-from attn_cli.models.next_token import Expected, log_shares
 from attn_cli.models.request import ModelRequest, open_request
 from attn_cli.models.tokenizers.tokenizer import Encoded
 from attn_cli.models.tokenizers.unknown import unknown_notes
@@ -18,6 +18,9 @@ from attn_cli.sources.remarks import ADDED, remarks
 from attn_cli.sources.selection import Selection
 from attn_cli.trace.stages import PARTS, STAGES
 from attn_cli.trace.trace import Array, Layer, Trace
+
+if TYPE_CHECKING:
+    from attn_cli.models.next_token import Expected
 
 EVERY_STAGE = frozenset(STAGES) - frozenset(PARTS)
 
@@ -37,7 +40,7 @@ def run_model(
 
 def run_to_next(
     request: ModelRequest, *, layers: str | None = None, heads: str | None = None, stages: Collection[str] | None = None
-) -> tuple[Trace, Expected | None]:
+) -> "tuple[Trace, Expected | None]":
     """The same, and what the model expects next where the next tokens are asked for."""
     check_stages(stages)
     model, text, target = open_request(request)
@@ -62,11 +65,13 @@ def run_to_next(
     return _shown(request, model, text, target, kept, notes), expected
 
 
-def expectation(model: Model, state: Array, token: Callable[[int], str]) -> Expected:
+def expectation(model: Model, state: Array, token: Callable[[int], str]) -> "Expected":
     """The next token that the model expects after the last of its states (token, d_model); `token` names ids.
 
     SelectionError where the model is not a language model.
     """
+    from attn_cli.models.next_token import Expected, log_shares
+
     return Expected(log_shares(model.logits(state[-1:])[0]), token)
 
 
@@ -166,7 +171,7 @@ def _blocks(weights: Array, text: Encoded) -> str:
     return f"attention between the texts, mean over queries: {', '.join(shares)}"
 
 
-def _next(expected: Expected, count: int) -> str:
+def _next(expected: "Expected", count: int) -> str:
     """The likeliest next tokens, with their probabilities."""
     likeliest = ((expected.name(number), np.exp(expected.logs[number])) for number in expected.likeliest(count))
     return "next: " + ", ".join(f'"{token}" {100 * share:.1f} %' for token, share in likeliest)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from attn_cli.models.files.config import Config
 from attn_cli.models.network.plan import StackPlan, Unembedding
@@ -18,8 +19,7 @@ class Architecture:
     unembedding: Unembedding | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Family:
+class Family(NamedTuple):
     """A kind of checkpoint: how configs of its model types are read (families.FILES says which those are).
 
     `prefixes` are what tensor names may begin with, the first that fits; `harmless_keys` of the config and

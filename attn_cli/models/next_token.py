@@ -1,15 +1,14 @@
 """What a language model expects next, and how far two such expectations lie apart."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from attn_cli.trace.trace import Array
 
 
-@dataclass(frozen=True, eq=False)
-class Expected:
+class Expected(NamedTuple):
     """The log-probabilities (token id) of the next token, in nats, and what the ids are called."""
 
     logs: Array
@@ -24,8 +23,7 @@ class Expected:
         return [int(number) for number in np.argsort(-self.logs, kind="stable")[:count]]
 
 
-@dataclass(frozen=True)
-class NextToken:
+class NextToken(NamedTuple):
     """One token's probability before and after a change."""
 
     id: int
@@ -34,8 +32,7 @@ class NextToken:
     after: float
 
 
-@dataclass(frozen=True)
-class Shift:
+class Shift(NamedTuple):
     """How far a prediction moved: `kl` is the divergence of the one before from the one after, in nats.
 
     KL(before ‖ after) = Σ p ln(p / q), as Conmy et al. 2023 (arXiv 2304.14997) use it for ablations. `top` is the

@@ -1,8 +1,8 @@
 """A checkpoint under changes: another mask or temperature, heads switched off, cells set, tokens left out."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from attn_cli.core.edits import Edit, ZeroHead
 from attn_cli.core.masks import Mask
 from attn_cli.core.spec import parse_mask
 from attn_cli.errors import SpecError, UsageError
@@ -11,6 +11,11 @@ from attn_cli.models.model import Model
 from attn_cli.models.network.plan import LayerPlan, StackPlan
 from attn_cli.models.tokenizers.tokenizer import Encoded
 from attn_cli.sources.whatif import WhatIf
+
+if TYPE_CHECKING:
+    from attn_cli.core.edits import Edit
+
+    Edits = tuple[Edit, ...]
 
 
 def changed(model: Model, what_if: WhatIf) -> Model:
@@ -40,15 +45,15 @@ def left(text: Encoded, what_if: WhatIf) -> Encoded:
     return Encoded(*(tuple(part[place] for place in places) for part in vars(text).values()))
 
 
-def _edits(stack: StackPlan, number: int, edits: dict[str, tuple[Edit, ...]]) -> tuple[tuple[Edit, ...], ...]:
+def _edits(stack: StackPlan, number: int, edits: "dict[str, Edits]") -> "tuple[Edits, ...]":
     """Those of a layer's attention to itself, and of its attention to the encoder."""
     name = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
     return edits.get(name, ()), edits.get(f"{name}.cross", ())
 
 
-def _plan(
-    plan: LayerPlan, mask: Mask | None, divisor: float | None, edits: tuple[Edit, ...], cross_edits: tuple[Edit, ...]
-) -> LayerPlan:
+def _plan(plan: LayerPlan, mask: Mask | None, divisor: float | None, edits: "Edits", cross_edits: "Edits") -> LayerPlan:
+    if edits or cross_edits:
+        from attn_cli.core.edits import ZeroHead
     for edit in (*edits, *cross_edits):
         if isinstance(edit, ZeroHead):
             edit.place((plan.heads,))  # says so, where there is no such head

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,8 +28,7 @@ class Evidence:
     clear: bool = True
 
 
-@dataclass(frozen=True)
-class HeadKind:
+class HeadKind(NamedTuple):
     """A kind of head: its name in words, its evidence, the threshold `least`, and the evidence in words (`what`).
 
     Of the kinds that a head passes, those of the lowest `rank` win; among them the one with the strongest evidence.

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,8 +60,7 @@ class HeadsReport:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _LayerFigures:
+class _LayerFigures(NamedTuple):
     """One layer in one text: each metric for all heads, None where it is undefined."""
 
     layer: Layer

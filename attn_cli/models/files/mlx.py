@@ -1,8 +1,8 @@
 """Checkpoints that MLX quantized: whole numbers of a few bits each, times a scale, plus a bias, group by group."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,16 +16,14 @@ BITS, SIZES = (2, 3, 4, 5, 6, 8), (16, 32, 64, 128)
 CONVERT = "use a copy of the checkpoint in bfloat16 or float32, or a GGUF file"
 
 
-@dataclass(frozen=True)
-class Packing:
+class Packing(NamedTuple):
     """How a matrix is packed: bits for each number, and how many numbers in a row share a scale and a bias."""
 
     bits: int
     group: int
 
 
-@dataclass(frozen=True)
-class Quantized:
+class Quantized(NamedTuple):
     """A packed matrix (row, word) with the scale and the bias of each group (row, group)."""
 
     packed: Tensor
@@ -74,14 +72,12 @@ def unpacked(words: Array, bits: int) -> Array:
     return singles @ (1 << np.arange(bits)).astype(np.float32)
 
 
-def packings(config: Config) -> Mapping[str, Any] | None:
-    """The config's settings of MLX's quantization, None if there are none; DocumentError for kinds that are not read.
+def packings(config: Config) -> Mapping[str, Any]:
+    """The config's settings of MLX's quantization; DocumentError for kinds that are not read.
 
     Older configs have it under `quantization` alone, newer ones repeat it under `quantization_config`.
     """
     settings = config.get("quantization", None)
-    if settings is None:
-        return None
     if not isinstance(settings, dict):
         raise DocumentError(f"{config.where}: quantization: expected an object", hint="mend config.json")
     mode = settings.get("mode", "affine")

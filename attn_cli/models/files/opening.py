@@ -7,22 +7,28 @@ from types import MappingProxyType
 
 from attn_cli.errors import DocumentError
 from attn_cli.models.files.config import Config
-from attn_cli.models.files.mlx import mlx_tensors, packings
 from attn_cli.models.files.names import INDEX, PICKLED, PICKLED_INDEX, SINGLE, WEIGHTS
 from attn_cli.models.files.other import check_lfs, lacking_weights
-from attn_cli.models.files.pytorch_file import tensors_of_pytorch
 from attn_cli.models.files.safetensors_file import tensors_of_file
 from attn_cli.models.files.tensor import AGAIN, Tensor
 from attn_cli.models.files.tensors import Tensors
 from attn_cli.sources.documents.files import note_read
 from attn_cli.trace.files.parsing import parse_json
 
+
+def _tensors_of_pytorch(path: str) -> dict[str, Tensor]:
+    """The tensors of a pickled file; what reads pickles is imported for them alone."""
+    from attn_cli.models.files.pytorch_file import tensors_of_pytorch
+
+    return tensors_of_pytorch(path)
+
+
 FILES: Mapping[str, Callable[[str], dict[str, Tensor]]] = MappingProxyType(
-    {SINGLE: tensors_of_file, PICKLED: tensors_of_pytorch}
+    {SINGLE: tensors_of_file, PICKLED: _tensors_of_pytorch}
 )
 """A file of weights → what reads its header."""
 SHARDS: Mapping[str, Callable[[str], dict[str, Tensor]]] = MappingProxyType(
-    {INDEX: tensors_of_file, PICKLED_INDEX: tensors_of_pytorch}
+    {INDEX: tensors_of_file, PICKLED_INDEX: _tensors_of_pytorch}
 )
 """An index of such files → what reads the header of each."""
 
@@ -51,8 +57,11 @@ def open_folder(folder: str, config: Config | None = None) -> Tensors:
         raise lacking_weights(folder)
     path = os.path.join(folder, name)
     tensors = FILES[name](path) if name in FILES else _sharded(folder, path, SHARDS[name])
-    quantization = packings(config) if config is not None else None
-    return Tensors(tensors) if quantization is None else mlx_tensors(tensors, quantization, folder)
+    if config is None or config.get("quantization", None) is None:
+        return Tensors(tensors)
+    from attn_cli.models.files.mlx import mlx_tensors, packings
+
+    return mlx_tensors(tensors, packings(config), folder)
 
 
 def _sharded(folder: str, index: str, read: Callable[[str], dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """The forward pass as a stream: one layer's stages at a time, and nothing after the last one that is looked at."""
 
 from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from attn_cli.models.network.weights import Names, Weights
 from attn_cli.trace.trace import Array, Layer
 
 
-@dataclass(frozen=True, eq=False)
-class WeightSource:
+class WeightSource(NamedTuple):
     """Where weights come from: a checkpoint's tensors, and a family's names for them."""
 
     tensors: Tensors
@@ -27,8 +26,7 @@ class WeightSource:
         return Weights(self.tensors, self.names, self.prefix, number)
 
 
-@dataclass(frozen=True, eq=False)
-class EncoderOutput:
+class EncoderOutput(NamedTuple):
     """What a decoder looks at: the encoder's last state (key, d_model) and its tokens."""
 
     state: Array
@@ -89,8 +87,7 @@ def _layers(
     return x if weights.find("project_out") is None else weights.apply("project_out", x)
 
 
-@dataclass(frozen=True)
-class LayerLabels:
+class LayerLabels(NamedTuple):
     """What a layer is called, and the tokens of its rows; `looked` are those of what it looks at, across."""
 
     name: str

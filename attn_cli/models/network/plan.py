@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from attn_cli.core.edits import Edit
 from attn_cli.core.masks import Mask, NoMask
 from attn_cli.core.norms import Norm
 from attn_cli.core.positions import Alibi, NoPositions, Positions, QueryScaling
@@ -15,6 +14,9 @@ from attn_cli.models.network.arithmetic import sinusoids
 from attn_cli.models.network.rotary import Rotary
 from attn_cli.models.network.weights import Names, Weights
 from attn_cli.trace.trace import Array
+
+if TYPE_CHECKING:
+    from attn_cli.core.edits import Edit
 
 Slot = Literal[
     "before_attention",
@@ -52,8 +54,7 @@ class Projecting(Protocol):
     def __call__(self, weights: Weights, x: Array) -> Mapping[str, tuple[Array, str]]: ...
 
 
-@dataclass(frozen=True)
-class QKNorm:
+class QKNorm(NamedTuple):
     """A norm of queries and keys: over each head's features, or over all heads; before rotation or after.
 
     Heads share their weights, unless `over` is "each".
@@ -96,8 +97,8 @@ class LayerPlan:
     cross: bool = False
     projecting: Projecting | None = None
     temperature: float = 1.0
-    edits: tuple[Edit, ...] = ()
-    cross_edits: tuple[Edit, ...] = ()
+    edits: "tuple[Edit, ...]" = ()
+    cross_edits: "tuple[Edit, ...]" = ()
 
     @property
     def positions(self) -> Positions:
@@ -151,8 +152,7 @@ class StackPlan:
         return np.where(real, np.cumsum(real) - 1 + self.position_offset, self.position_offset - 1)
 
 
-@dataclass(frozen=True)
-class Unembedding:
+class Unembedding(NamedTuple):
     """From the last state to logits: through the embedding table where `tied`, times `scale`, within ± `softcap`."""
 
     tied: bool

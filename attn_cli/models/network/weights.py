@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,7 @@ from attn_cli.trace.trace import Array
 Cut = Callable[[Array], Array]
 
 
-@dataclass(frozen=True)
-class Packed:
+class Packed(NamedTuple):
     """A module that holds more than one thing, or holds it another way: what to take of each of its tensors.
 
     `transposed` is for matrices stored in × out; `raw` for a tensor that stands alone, without `.weight`; `others` are
