@@ -60,8 +60,7 @@ class Attention(NamedTuple):
         return (self.spec if divided else self.spec.divided(d_k)).settings(d_k)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Grid:
+class Grid(NamedTuple):
     """The cells of the scores: how many heads, and the positions of queries and of keys."""
 
     heads: int

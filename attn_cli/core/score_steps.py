@@ -1,6 +1,6 @@
 """The steps on scores, from dot products to softmax, each a value that makes a stage."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -111,8 +111,7 @@ class Temperature(NamedTuple):
         return divided
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class HideMasked:
+class HideMasked(NamedTuple):
     """Set what a query may not look at to −∞: what the mask hides, and what `hidden` (query, key) or per head does."""
 
     mask: Mask
@@ -123,7 +122,7 @@ class HideMasked:
     def at(self, inputs: ScoreInputs) -> BlockStep | None:
         _, queries, keys = inputs.shape
         acts = self.hidden is not None or hides(self.mask, queries, keys)
-        return replace(self, queries=queries) if acts else None
+        return self._replace(queries=queries) if acts else None
 
     def formula(self, before: str) -> str:
         causes = [] if isinstance(self.mask, NoMask) else [f"the mask {spell(self.mask, MASKS)}"]
@@ -141,8 +140,7 @@ class HideMasked:
         return out
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Softmax:
+class Softmax(NamedTuple):
     """Softmax over keys; `sinks` (head) join it, and what they take goes to `shares` (head, query)."""
 
     sinks: Array | None = None

@@ -1,10 +1,9 @@
 """Display settings: how the reader wants to see a page."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Display:
+class Display(NamedTuple):
     """Digits after the point, the palette (None: chosen by the data), all rows and columns, numbers in pictures.
 
     `exact` keeps the digits even where fewer would fit better. `color_scale` is a name of COLOR_SCALES: how weights

@@ -1,13 +1,11 @@
 """A page: the content of a view as blocks, before a medium (terminal, Markdown) lays it out."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from attn_cli.trace.trace import Array
 
 
-@dataclass(frozen=True, eq=False)
-class Grid:
+class Grid(NamedTuple):
     """One matrix (row, column) with the raw tokens as labels; `columns` is None for features, numbered from 0.
 
     `signed` numbers are colored around 0, others from 0 to their largest. −∞ is a masked cell, printed as

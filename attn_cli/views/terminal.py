@@ -5,8 +5,6 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from rich.color import ColorSystem
-
 from attn_cli.views.display import Display
 from attn_cli.views.drawing.beside import beside_lines
 from attn_cli.views.drawing.boxes import Line, Once, Piece
@@ -32,6 +30,7 @@ from attn_cli.views.page import (
 )
 
 if TYPE_CHECKING:
+    from rich.color import ColorSystem
     from rich.console import Console, ConsoleOptions, RenderResult
 
 Draw = Callable[[Any, Display, Screen], Iterator[Line]]
@@ -67,7 +66,8 @@ DRAW: Mapping[type, Draw] = MappingProxyType(
 )
 TALL = (Numbers, Picture, Atlas, Profiles, Beside, Bars, Letters, Listing)
 NARROW = 40
-SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
+SYSTEMS = {"standard": "STANDARD", "256": "EIGHT_BIT", "truecolor": "TRUECOLOR"}
+"""Color modes → the names of Rich's color systems."""
 
 
 class TerminalPage:
@@ -79,7 +79,7 @@ class TerminalPage:
 
     def text(self, screen: Screen) -> str:
         """The text to send to a screen, color codes included."""
-        system = SYSTEMS.get(screen.color or "")
+        system = None if screen.color is None else _system(screen.color)
         pieces: list[str] = []
         for line in self.lines(screen):
             for text, style in _finished(line, screen):
@@ -118,6 +118,12 @@ class TerminalPage:
                     shown.add(text)
                 yield line
             before = kind
+
+
+def _system(color: str) -> "ColorSystem":
+    from rich.color import ColorSystem
+
+    return ColorSystem[SYSTEMS[color]]
 
 
 def _finished(line: Line, screen: Screen) -> list[Piece]:

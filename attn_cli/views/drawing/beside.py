@@ -1,7 +1,6 @@
 """Sections side by side: as many in a row as the screen has room for."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from attn_cli.views.drawing.boxes import Box, Line, Once, Piece
 from attn_cli.views.drawing.screen import Screen
@@ -26,7 +25,7 @@ def beside_lines(block: Beside, screen: Screen, draw: Draw) -> Iterator[Line]:
         boxes = []
         notes: list[Once] = []
         for section, width in row:
-            lines = list(draw(section, replace(screen, width=width)))
+            lines = list(draw(section, screen._replace(width=width)))
             notes += [line for line in lines if isinstance(line, Once)]
             kept = tuple(line for line in lines if not isinstance(line, Once))
             boxes.append(Box(kept, tuple(map(_width, kept))))

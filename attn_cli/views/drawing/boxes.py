@@ -1,11 +1,12 @@
 """Lines of styled text, and boxes of them that stand side by side."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from rich.style import Style
+if TYPE_CHECKING:
+    from rich.style import Style
 
-Piece = tuple[str, Style | None]
+Piece = tuple[str, "Style | None"]
 Line = Sequence[Piece]
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,7 @@ _SHORT = re.compile(r" ([-\d.]+e[+-])(\d\d)(?!\d)")
 _LEADING = re.compile(r"(^|[ -])0\.")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Form:
+class Form(NamedTuple):
     """Fixed-point (`f`) or scientific (`e`) with `precision` digits, and the width of the widest number.
 
     `long`: an exponent has three digits, so all are written with three. `bare`: no zero before the point, .40.
@@ -75,4 +74,4 @@ def bare(form: Form, values: Array) -> Form:
     finite = values[np.isfinite(values)]
     if form.kind != "f" or not form.precision or not finite.size or np.abs(finite).max() > 1:
         return form
-    return replace(form, width=form.precision + 1 + bool((finite < 0).any()), bare=True)
+    return form._replace(width=form.precision + 1 + bool((finite < 0).any()), bare=True)

@@ -1,7 +1,6 @@
 """The screen: its width, its colors, and the signs that its encoding has."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from attn_cli.views.drawing.text import MARK, labels, safe
@@ -46,8 +45,7 @@ _PLAIN = str.maketrans(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Screen:
+class Screen(NamedTuple):
     """A screen of `width` cells; `color` is Rich's name of its color system, None for no color.
 
     `height` is its number of lines, 0 for a file or a pipe. `background` is dark or light.

@@ -1,13 +1,11 @@
 """Tables of numbers on a screen, colored by value and made to fit its width."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate, pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from rich.style import Style
 
 from attn_cli.trace.trace import Array
 from attn_cli.views.display import Display
@@ -23,6 +21,9 @@ from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.text import cells, pad, wrap
 from attn_cli.views.page import Grid, Numbers
 
+if TYPE_CHECKING:
+    from rich.style import Style
+
 GAP = 3
 MARK = 3
 """The cells of the mark for columns left out."""
@@ -34,7 +35,7 @@ class Paint(NamedTuple):
 
     form: Form
     scale: ColorRange
-    styles: tuple[Style | None, ...]
+    styles: "tuple[Style | None, ...]"
     screen: Screen
 
     def levels(self, values: Array) -> list[list[int]]:
@@ -49,8 +50,7 @@ class Paint(NamedTuple):
         return self.form.rows(values, widths, self.screen.mask(mask))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Table:
+class Table(NamedTuple):
     """The printed part of one grid; `across` and `down` are the columns and rows before which some are left out.
 
     `painted` (row, column) are the numbers that colors stand for. `mask` stands for −∞.
@@ -76,7 +76,7 @@ class Table:
             return self
         columns, widths = self.columns[start:end], self.widths[start:end]
         values, painted = self.values[:, start:end], self.painted[:, start:end]
-        return replace(self, values=values, painted=painted, columns=columns, widths=widths)
+        return self._replace(values=values, painted=painted, columns=columns, widths=widths)
 
     def lines(self, paint: Paint) -> Iterator[Line]:
         """The header and one line for each row."""

@@ -1,7 +1,6 @@
 """The page of `attn explain`: who looks at whom, then every stage with formula, meaning and numbers, then words."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -103,7 +102,7 @@ def _summary(drawn: Trace, layer: Layer, names: Names, offset: int | None) -> Pi
     pictures = grids(layer, stage, drawn, names)
     if len(pictures) == 1:
         remarks = most_looked_at(pictures[0].values, layer.key_tokens, offset)
-        pictures = (replace(pictures[0], remarks=remarks),)
+        pictures = (pictures[0]._replace(remarks=remarks),)
     few = max((max(grid.values.shape) for grid in pictures), default=0) <= SUMMARY
     return Picture(pictures, "share of attention", shares=True, figures=few)
 

@@ -1,13 +1,10 @@
 """Bars on a screen: a label, a bar for a share, and a text on each line."""
 
 from collections.abc import Iterator
-from functools import lru_cache
-
-from rich.color import Color
-from rich.style import Style
 
 from attn_cli.views.display import Display
 from attn_cli.views.drawing.boxes import Line, Piece
+from attn_cli.views.drawing.colors.styles import ink
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.text import cells, pad, wrap
 from attn_cli.views.page import Bars
@@ -32,7 +29,10 @@ def bars_lines(block: Bars, display: Display, screen: Screen) -> Iterator[Line]:
         start: list[Piece] = [(pad(label, max(1, widest), more=screen.signs.more) + "  ", None)]
         if size:
             drawn = bar(share, size, screen)
-            start += [(drawn, _accent(screen.color) if screen.color else None), (" " * (size - len(drawn) + 1), None)]
+            start += [
+                (drawn, ink(ACCENT, screen.color) if screen.color else None),
+                (" " * (size - len(drawn) + 1), None),
+            ]
         lines = list(wrap(screen.spell(text), max(1, screen.width - indent))) or [""]
         for number, line in enumerate(lines):
             yield [*(start if number == 0 else [(" " * indent, None)]), (line, None)]
@@ -43,9 +43,3 @@ def bar(share: float, size: int, screen: Screen) -> str:
     halves = round(max(0.0, min(1.0, share)) * size * 2)
     whole, half = divmod(halves, 2)
     return screen.signs.bar[0] * whole + screen.signs.bar[1] * half
-
-
-@lru_cache(maxsize=4)
-def _accent(color: str) -> Style:
-    """The style of bars in a color system: a Style keeps the codes of its first use."""
-    return Style(color=Color.from_ansi(ACCENT))

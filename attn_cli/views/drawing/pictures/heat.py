@@ -1,7 +1,6 @@
 """Heatmaps on a screen: colored cells, shades or numbers in per cent, small multiples, and the color bar."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -92,7 +91,7 @@ def _few(grids: Sequence[Grid], display: Display, screen: Screen) -> bool:
 
 def in_picture(display: Display) -> Display:
     """The display for numbers in cells: two digits, unless the reader chose a precision."""
-    return replace(display, precision=SHORT) if display.precision == Display().precision else display
+    return display._replace(precision=SHORT) if display.precision == Display().precision else display
 
 
 def _plan(block: Picture, grids: Sequence[Grid], display: Display, screen: Screen) -> HeatmapLayout:

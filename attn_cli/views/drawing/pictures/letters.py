@@ -1,17 +1,17 @@
 """A map of letters on a screen: a row for each layer, a column for each head, a color for each letter."""
 
 from collections.abc import Iterator
-from functools import lru_cache
-
-from rich.color import Color
-from rich.style import Style
+from typing import TYPE_CHECKING
 
 from attn_cli.views.display import Display
 from attn_cli.views.drawing.boxes import Line, Piece
-from attn_cli.views.drawing.colors.styles import FAINT, style_of
+from attn_cli.views.drawing.colors.styles import FAINT, ink, style_of
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.text import cells, wrap
 from attn_cli.views.page import Letters
+
+if TYPE_CHECKING:
+    from rich.style import Style
 
 COLORS = {"I": 13, "D": 11, "P": 14, "N": 12, "C": 10}
 ON_LIGHT = {"I": 5, "D": 3, "P": 6, "N": 4, "C": 2}
@@ -47,13 +47,8 @@ def _numbers(columns: tuple[str, ...], start: int) -> str:
     return text
 
 
-def _style(letter: str, screen: Screen) -> Style | None:
+def _style(letter: str, screen: Screen) -> "Style | None":
     if screen.color is None:
         return None
     colors = ON_LIGHT if screen.background == "light" else COLORS
-    return _bold(colors[letter], screen.color) if letter in colors else style_of(FAINT, screen.color)
-
-
-@lru_cache(maxsize=64)
-def _bold(number: int, color: str) -> Style:
-    return Style(color=Color.from_ansi(number), bold=True)
+    return ink(colors[letter], screen.color, bold=True) if letter in colors else style_of(FAINT, screen.color)
