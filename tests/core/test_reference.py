@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from attn_cli.core.attention import attend
 from attn_cli.trace.stages import STAGES
@@ -105,23 +103,6 @@ def test_a_norm_after_rotation_is_the_form_that_keys_and_queries_meet_in() -> No
     formulas = {stage.name: stage.formula for stage in layer.stages}
     assert formulas["Q_normed"].startswith("Q_normed = norm(Q_rotated)")
     assert formulas["scores"].startswith("scores = Q_normed · K_normedᵀ")
-
-
-@settings(max_examples=150)
-@given(
-    on_heads=st.sampled_from([(), *([step] for step in ON_HEADS)]),
-    extras=st.lists(st.sampled_from(EXTRAS), unique=True),
-    mask=st.sampled_from(MASKS),
-    positions=st.sampled_from(POSITIONS),
-    heads=st.sampled_from([(1, 1), (3, 3), (6, 2), (5, 1)]),
-    cross=st.booleans(),
-    seed=st.integers(0, 2**32),
-)
-def test_any_combination_is_the_plain_loops(
-    on_heads: list[str], extras: list[str], mask: str, positions: str, heads: tuple[int, int], cross: bool, seed: int
-) -> None:
-    counts = {"heads": heads[0], "kv_heads": heads[1]}
-    check(a_run(*extras, *on_heads, mask=mask, positions=positions, **counts, cross=cross, seed=seed))
 
 
 @pytest.mark.parametrize("positions", POSITIONS)

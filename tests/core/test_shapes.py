@@ -5,15 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from attn_cli.core.attention import Projections, attend
-from attn_cli.core.spec import Extras, Spec, parse_mask, parse_positions
+from attn_cli.core.spec import Extras, Spec
 from attn_cli.errors import SpecError
-from attn_cli.trace.stages import PARTS, STAGES
-from attn_cli.trace.trace import Array, Layer
-from tests.core.runs import MASKS, POSITIONS
+from attn_cli.trace.trace import Layer
 
 TOKENS = tuple("abcde")
 WIDTHS = {"W_Q": (7, 6), "W_K": (7, 3), "W_V": (7, 2), "W_O": (4, 11)}
@@ -136,59 +132,3 @@ def test_heads_that_cannot_be_shared_are_refused(heads: int, kv_heads: int | Non
 def test_a_dtype_that_numpy_has_not_is_refused() -> None:
     with pytest.raises(SpecError, match="bfloat16"):
         Spec(dtype="bfloat16")
-
-
-RANKS = (
-    {name: len([axis for axis in (kind.heads, kind.rows, kind.columns) if axis]) for name, kind in STAGES.items()}
-    | {f"{kind}_{name}": rank for kind, rank in (("W", 2), ("b", 1)) for name in "QKVO"}
-    | {"embedded_context": 2, "bias": 2, "hidden": 3, "sinks": 1, "position_embeddings": 2}
-    | {"position_ids": 1, "position_ids_context": 1}
-)
-
-
-@st.composite
-def near_shapes(draw: st.DrawFn) -> dict[str, tuple[int, ...]]:
-    """Shapes of some arrays, all twos but for at most two sizes or ranks, so that many fit and many nearly do."""
-    names = draw(st.sets(st.sampled_from([name for name in RANKS if name not in PARTS]), min_size=1, max_size=7))
-    names |= {"embedded", "W_Q", "W_K", "W_V"} if draw(st.booleans()) else set()
-    shapes = {name: (2,) * RANKS[name] for name in sorted(names)}
-    for name in draw(st.lists(st.sampled_from(sorted(names)), max_size=2)):
-        shapes[name] = tuple(draw(st.lists(st.sampled_from([0, 1, 2, 2, 3]), max_size=4)))
-    return shapes
-
-
-@settings(max_examples=400)
-@given(
-    shapes=near_shapes(),
-    heads=st.sampled_from([(1, None), (2, None), (2, 1)]),
-    mask=st.sampled_from(MASKS),
-    positions=st.sampled_from(POSITIONS),
-    scale=st.sampled_from(["sqrt", "none", 0.5]),
-    tokens=st.sampled_from(["ab", "ab", "ab", "a", ""]),
-    context=st.sampled_from([None, None, "xy", "xy", ""]),
-    keep=st.none() | st.sets(st.sampled_from(list(STAGES))),
-)
-def test_any_shapes_make_a_layer_or_a_spec_error(
-    shapes: dict[str, tuple[int, ...]],
-    heads: tuple[int, int | None],
-    mask: str,
-    positions: str,
-    scale: Any,
-    tokens: str,
-    context: str | None,
-    keep: set[str] | None,
-) -> None:
-    spec = Spec(*heads, mask=parse_mask(mask), positions=parse_positions(positions), scale=scale)
-    try:
-        layer = attend_on(shapes, spec=spec, tokens=tokens, context_tokens=context, keep=keep)
-    except SpecError:
-        return
-    rows = {"query": len(layer.query_tokens), "key": len(layer.key_tokens)}
-    for stage in layer.stages:
-        array: Array = stage.array
-        assert array.size
-        if stage.kind.heads:
-            assert len(array) == (layer.heads if stage.kind.heads == "query heads" else layer.kv_heads)
-            array = array[0]
-        assert len(array) == rows[stage.kind.rows]
-        assert stage.kind.columns != "key" or array.shape[1] == rows["key"]
