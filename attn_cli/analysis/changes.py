@@ -1,9 +1,12 @@
-"""The steps of one score: its value before and after each, and the numbers that the step uses."""
+"""The steps of one score: its value before and after each, what the step gives, and the numbers that it uses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 
+from attn_cli.analysis.following.expected import Expected
+from attn_cli.analysis.following.temperatures import temperature_of
 from attn_cli.core.positions import Positions
 from attn_cli.core.spec import parse_positions
 from attn_cli.trace.trace import Layer
@@ -16,31 +19,51 @@ FARTHEST = 10_000_000
 
 @dataclass(frozen=True)
 class ScoreChange:
-    """One step on one score; `numbers` are what it uses: a factor, a cap, or a slope, a distance and another bias."""
+    """One step on one score: what is stored `before` it and `after` it, and what it gives, `calculated`.
+
+    `numbers` are what the step uses: a factor, a cap, or a slope, a distance and another bias, and what divides the
+    result. `calculated` is None where these numbers are not known. `follows` says whether the stored number is the
+    calculated one, but for rounding.
+    """
 
     stage: str
     before: float
     after: float
     numbers: Mapping[str, float]
+    calculated: float | None
+    follows: bool
 
 
-def changes(layer: Layer, head: int, query: int, key: int, scores: Mapping[str, float]) -> tuple[ScoreChange, ...]:
-    """The steps from a cell's first stored score to its last, the mask included."""
+def changes(
+    layer: Layer, head: int, query: int, key: int, scores: Mapping[str, float], expected: Mapping[str, Expected]
+) -> tuple[ScoreChange, ...]:
+    """The steps from a cell's first stored score to its last, the mask included.
+
+    `expected` says what the row of the query should be at each stage.
+    """
     steps = []
     for earlier, stage in pairwise(scores):
         before, after = scores[earlier], scores[stage]
-        steps.append(ScoreChange(stage, before, after, _numbers(layer, head, query, key, stage, after - before)))
+        numbers = _numbers(layer, head, query, key, stage, before, after)
+        calculated, follows = (after if "bias" in numbers or "slope" in numbers else None), True
+        if stage in expected:
+            calculated, follows = float(expected[stage].values[0, key]), not expected[stage].wrong[0, key]
+        steps.append(ScoreChange(stage, before, after, numbers, calculated, follows))
     return tuple(steps)
 
 
-def _numbers(layer: Layer, head: int, query: int, key: int, stage: str, added: float) -> dict[str, float]:
-    settings = layer.settings
-    if stage == "scaled" and not isinstance(settings.scale, str):
-        return {"factor": settings.scale}
-    if stage == "softcapped" and settings.softcap is not None:
-        return {"cap": settings.softcap}
-    if stage == "biased":
-        return _bias(parse_positions(settings.positions), layer, head, query, key, added)
+def _numbers(
+    layer: Layer, head: int, query: int, key: int, stage: str, before: float, after: float
+) -> dict[str, float]:
+    settings, divisor = layer.settings, temperature_of(layer, stage)
+    divided = {} if divisor == 1 else {"divisor": divisor}
+    if stage == "scaled" and settings.scale != "sqrt":
+        return {"factor": 1.0 if isinstance(settings.scale, str) else settings.scale} | divided
+    if stage == "softcapped" and settings.softcap:
+        return {"cap": settings.softcap} | divided
+    if stage == "biased" and isfinite(before) and isfinite(after):
+        scheme = parse_positions(settings.positions)
+        return _bias(scheme, layer, head, query, key, after * divisor - before) | divided
     return {}
 
 
@@ -58,7 +81,8 @@ def _bias(scheme: Positions, layer: Layer, head: int, query: int, key: int, adde
 def _rest(layer: Layer, head: int, query: int, key: int, slope: float, added: float) -> float:
     """The bias besides ALiBi: the stored part `bias`, else whatever the distance of the two tokens does not explain."""
     if "bias" in layer or "position" in layer:
-        return float(layer["bias"][layer.head_index.index(head), query, key]) if "bias" in layer else 0.0
+        part = float(layer["bias"][layer.head_index.index(head), query, key]) if "bias" in layer else 0.0
+        return part if isfinite(part) else 0.0
     shift = layer.first_query or 0
     rest = added + slope * abs(query + shift - key)
     steps = -added / slope

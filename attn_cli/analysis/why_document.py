@@ -10,7 +10,8 @@ from attn_cli.trace.trace import Array, Trace
 
 def row_document(trace: Trace, row: Row) -> dict[str, Any]:
     """One query with its keys, the largest weight first."""
-    return trace_document("why", trace, _row(row) | {"keys": [_key(key) for key in row.keys]})
+    mismatches = [vars(mismatch) for mismatch in row.mismatches]
+    return trace_document("why", trace, _row(row) | {"mismatches": mismatches, "keys": [_key(key) for key in row.keys]})
 
 
 def cell_document(trace: Trace, cell: Cell) -> dict[str, Any]:
@@ -21,16 +22,25 @@ def cell_document(trace: Trace, cell: Cell) -> dict[str, Any]:
         "terms": None if match is None else [vars(term) for term in match.terms],
         "match": None
         if match is None
-        else {"q": match.q, "k": match.k, "score": match.score, "unturned": match.unturned},
+        else {
+            "q": match.q,
+            "k": match.k,
+            "score": match.score,
+            "stored": match.stored,
+            "unturned": match.unturned,
+        },
         "steps": [vars(change) | {"numbers": dict(change.numbers)} for change in cell.changes],
         "parts": dict(cell.parts),
         "scores": _scores(cell.key),
         "exponential": cell.key.exponential,
+        "share": cell.key.share,
         "weight": cell.key.weight,
         "hidden": cell.key.hidden,
         "V": _list(cell.value),
         "contribution": _list(cell.contribution),
+        "blend": _list(cell.blend),
         "head_output": _list(cell.head_output),
+        "mismatches": [vars(mismatch) for mismatch in cell.mismatches],
         "keys": [_key(key) for key in cell.row.keys],
     }
     return trace_document("why", trace, body)
@@ -54,6 +64,7 @@ def _key(key: Key) -> dict[str, Any]:
         "token": key.token,
         "scores": _scores(key),
         "exponential": key.exponential,
+        "share": key.share,
         "weight": key.weight,
         "hidden": key.hidden,
     }

@@ -50,8 +50,16 @@ def stages_of(choice: SelectOptions, default: tuple[str, ...] | None = None) -> 
 
 
 def chosen_of(request: Request, choice: SelectOptions, stages: Collection[str] | None) -> Trace:
-    """The trace of a text or document, with the chosen layers, heads and stages alone."""
-    return run(request, layers=choice.layer, heads=choice.head, stages=stages)
+    """The trace of a text or document, with the chosen layers, heads and stages alone.
+
+    A note names the stages of a document that do not follow from those before them.
+    """
+    trace = run(request, layers=choice.layer, heads=choice.head, stages=stages)
+    if request.weights is None:
+        return trace
+    from attn_cli.analysis.following.notes import follow_noted
+
+    return follow_noted(trace)
 
 
 def one_head(source: SourceOptions, checkpoint: CheckpointOptions, choice: SelectOptions) -> tuple[Trace, Layer, int]:

@@ -104,7 +104,7 @@ def biased(added: float, **parts: float) -> Layer:
 def test_alibi_is_told_from_what_else_is_added(
     added: float, parts: dict[str, float], numbers: dict[str, float]
 ) -> None:
-    (change,) = changes(biased(added, **parts), 0, 0, 0, {"scaled": 0.0, "biased": added})
+    (change,) = changes(biased(added, **parts), 0, 0, 0, {"scaled": 0.0, "biased": added}, {})
     assert change.numbers == pytest.approx({"slope": 1 / 256} | numbers, rel=1e-6)
 
 

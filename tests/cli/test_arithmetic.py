@@ -230,7 +230,7 @@ def test_a_layer_and_a_head_can_be_chosen(call: Attn, tmp_path: Path) -> None:
 def test_what_is_not_stored_is_not_made_up(call: Attn, tmp_path: Path) -> None:
     (tmp_path / "w.csv").write_text("0.5,0.5\n1,0\n")
     out = call("why", "-w", "w.csv", "--query", "0", "--key", "1").out
-    assert "50.0 % of its attention" in out
+    assert "50.0% of its attention" in out
     assert "exponential" not in out
     out = call("why", "-w", "masked.json", "--query", "0", "--key", "1").out
     assert "hidden" in out

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any
 
+from attn_cli.analysis.following.notes import follow_noted
 from attn_cli.analysis.library.selection import refuse_options, selection, spelled, stage_names
 from attn_cli.models.explain import run_model as run_request
 from attn_cli.models.request import ModelRequest
@@ -132,7 +133,8 @@ def explain(
         max_bytes=max_bytes,
         what_if=_what_if(without_token, without_head, put, temperature),
     )
-    return run(request, layers=selection(layer), heads=selection(head), stages=stage_names(stage))
+    trace = run(request, layers=selection(layer), heads=selection(head), stages=stage_names(stage))
+    return trace if request.weights is None else follow_noted(trace)
 
 
 def run_model(

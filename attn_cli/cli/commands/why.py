@@ -52,8 +52,10 @@ def command(
     row = position_of(query, layer.query_tokens, "query")
     if key is None:
         ranked = why_row(layer, head, row)
-        page, document = row_page(trace, ranked, display, again()), row_document(trace, ranked)
+        page = row_page(trace, layer, ranked, display, again(), source.weights)
+        document = row_document(trace, ranked)
     else:
         cell = why_cell(layer, head, row, position_of(key, layer.key_tokens, "key"))
-        page, document = cell_page(trace, layer, cell, display, again()), cell_document(trace, cell)
+        page = cell_page(trace, layer, cell, display, again(), source.weights)
+        document = cell_document(trace, cell)
     deliver(Result(lambda: page, display, show, document=lambda: document))

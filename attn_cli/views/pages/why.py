@@ -1,54 +1,77 @@
 """The page of `attn why`: one cell as lines that can be redone with a pocket calculator, or one row, ranked."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import inf, isfinite
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 
-from attn_cli.analysis.changes import ScoreChange
-from attn_cli.analysis.why import Cell, Key, QueryKeyProduct, Row
+from attn_cli.analysis.why import Cell, Key, Row
 from attn_cli.trace.trace import Layer, Trace
 from attn_cli.views.display import Display
+from attn_cli.views.drawing.calculations import Say, read, sayer, signed
 from attn_cli.views.drawing.text import labels
 from attn_cli.views.page import Block, Equation, Grid, Heading, Listing, Numbers, Page, Prose
+from attn_cli.views.pages.match import match_lines
+from attn_cli.views.pages.mismatches import mismatch_lines
 from attn_cli.views.pages.provenance import count, provenance
+from attn_cli.views.pages.steps import softmax_lines, step_lines
 from attn_cli.views.pages.titles import head_name
 
-RIVALS = 5
 RANKED = 40
 PLENTY = 8
-TERMS = 16
-
-Say = Callable[[float], str]
-
-
-def cell_page(trace: Trace, layer: Layer, cell: Cell, display: Display, again: str | None = None) -> Page:
-    """Dot product, steps, softmax and value of one cell."""
-    return tuple(_cell(trace, layer, cell, display, again))
+ROUNDED = "Rounded for display, calculated in full: --precision 8 shows more digits."
+APPROXIMATE = "≈ marks a line whose result the printed digits do not give to the last digit."
 
 
-def row_page(trace: Trace, row: Row, display: Display, again: str | None = None) -> Page:
-    """All keys of one query, the most attended first."""
-    say = _sayer(display.precision)
-    stages = list(row.keys[0].scores) if row.keys else []
-    header = ("rank", "key", "token", *stages, "exp", "weight")
+def cell_page(
+    trace: Trace, layer: Layer, cell: Cell, display: Display, again: str | None = None, file: str | None = None
+) -> Page:
+    """Dot product, steps, softmax and value of one cell; `file` is where stored numbers came from."""
+    lines = tuple(_cell(layer, cell, display.precision, full=display.full))
+    key, row = cell.key, cell.row
+    token = labels([key.token])[0]
+    share = "no weight is stored" if key.weight is None else f"{100 * key.weight:.1f}% of its attention"
+    share = f"hidden, yet {share}" if key.hidden and key.weight else "hidden" if key.hidden else share
+    approximate = any(isinstance(line, Equation) and " ≈ " in line.text for line in lines)
+    return (
+        *provenance(trace, again),
+        *([Prose(ROUNDED, faint=True)] if display.precision < PLENTY else []),
+        Heading(f'{_whose(trace, row)} → "{token}" (key {key.index}): {share}'),
+        *mismatch_lines(layer, cell.mismatches, display.precision, file),
+        *lines,
+        *([Prose(APPROXIMATE, faint=True)] if approximate else []),
+    )
+
+
+def row_page(
+    trace: Trace, layer: Layer, row: Row, display: Display, again: str | None = None, file: str | None = None
+) -> Page:
+    """All keys of one query, the most attended first; `file` is where stored numbers came from."""
+    say = sayer(display.precision)
     shown = row.keys if display.full else row.keys[:RANKED]
+    follows = all(key.follows for key in row.keys)
+    stages = list(row.keys[0].scores) if row.keys else []
+    columns: list[tuple[str, Sequence[float | None]]] = [
+        *((stage, [key.scores[stage] for key in shown]) for stage in stages),
+        ("exp", [key.exponential for key in shown]),
+        *([] if follows else [("exp / sum", [key.share for key in shown])]),
+        ("weight" if follows else "stored weight", [key.weight for key in shown]),
+    ]
+    columns = [(name, numbers) for name, numbers in columns if any(number is not None for number in numbers)]
+    header = ("rank", "key", "token", *(name for name, _ in columns))
     rows = tuple(
         (
-            str(rank),
+            str(place + 1),
             str(key.index),
             labels([key.token])[0],
-            *(say(score) for score in key.scores.values()),
-            "" if key.exponential is None else say(key.exponential),
-            "" if key.weight is None else say(key.weight),
+            *("" if (number := numbers[place]) is None else say(number) for _, numbers in columns),
         )
-        for rank, key in enumerate(shown, start=1)
+        for place, key in enumerate(shown)
     )
     return (
         *provenance(trace, again),
         Heading(f"{_whose(trace, row)} looks at {count(len(row.keys), 'key')}"),
+        *mismatch_lines(layer, row.mismatches, display.precision, file),
         Listing(header, rows, right=frozenset({0, 1, *range(3, len(header))})),
         *_left_out(row.keys[len(shown) :], say),
-        *_softmax_notes(row, say),
+        *_softmax_notes(row, display.precision, follows=follows),
     )
 
 
@@ -59,148 +82,57 @@ def _left_out(keys: Sequence[Key], say: Say) -> Iterator[Block]:
         yield Prose(f"… {count(len(keys), 'more key')}{weigh}; --full shows all", faint=True)
 
 
-def _cell(trace: Trace, layer: Layer, cell: Cell, display: Display, again: str | None) -> Iterator[Block]:
-    row, key, say = cell.row, cell.key, _sayer(display.precision)
-    token = labels([key.token])[0]
-    yield from provenance(trace, again)
-    if display.precision < PLENTY:
-        yield Prose(f"Shown to a few digits and carried with all: --precision {PLENTY} prints more.", faint=True)
-    share = "no weight is stored" if key.weight is None else f"{100 * key.weight:.1f} % of its attention"
-    yield Heading(f'{_whose(trace, row)} → "{token}" (key {key.index}): {"hidden" if key.hidden else share}')
-    if cell.match is not None:
-        yield from _match(cell.match, say, display.full)
-    elif key.scores:
-        stage, score = next(iter(key.scores.items()))
-        yield Prose(f"The arithmetic starts with {stage}: {say(score)}. What made it is not stored.")
-    steps = {change.stage: Equation(_STEPS[change.stage](change, say, layer)) for change in cell.changes}
-    yield from (line for stage, line in steps.items() if stage != "masked")
-    if len(cell.parts) > 1:
-        total = sum(cell.parts.values())
-        causes = " + ".join(f"{name} {say(part)}" for name, part in cell.parts.items())
-        yield Equation(f"by cause: {causes} = {say(total)}")
-    yield from (line for stage, line in steps.items() if stage == "masked")
-    yield from _softmax(row, key, say)
-    yield from _value(layer, cell, say)
-
-
-def _match(match: QueryKeyProduct, say: Say, full: bool) -> Iterator[Block]:
-    yield Heading(f"The match: {match.q} · {match.k}, feature by feature, the largest first")
-    shown = match.terms if full else match.terms[:TERMS]
-    rows = tuple((str(term.feature), say(term.q), say(term.k), say(term.product), say(term.total)) for term in shown)
-    yield Listing(("feature", match.q, match.k, "product", "sum so far"), rows, right=frozenset(range(5)))
-    if len(shown) < len(match.terms):
-        rest = match.score - shown[-1].total
-        left = len(match.terms) - len(shown)
-        adds = "adds" if left == 1 else "add"
-        yield Prose(f"… {count(left, 'more feature')} {adds} {say(rest)}; --full shows all", faint=True)
-    yield Equation(f"score = {say(match.score)}")
-    if match.unturned is not None:
-        turned = match.score - match.unturned
-        does = f"takes {say(-turned)} away" if turned < 0 else f"adds {say(turned)}"
-        yield Equation(f"without rotation = {say(match.unturned)}   (rotating {does})")
-
-
-def _scaled(change: ScoreChange, say: Say, layer: Layer) -> str:
-    factor = change.numbers.get("factor")
-    times = "" if factor is None else f" × {factor:.10g}"
-    return f"scaled = {say(change.before)}{times} = {say(change.after)}{_root(layer, factor)}"
-
-
-def _root(layer: Layer, factor: float | None) -> str:
-    width = layer["Q"].shape[2] if "Q" in layer else 0
-    return f"   (1/√{width})" if width and factor == width**-0.5 else ""
-
-
-def _softcapped(change: ScoreChange, say: Say, layer: Layer) -> str:
-    cap = change.numbers.get("cap")
-    if cap is None:
-        return f"softcapped = {say(change.after)}"
-    return f"softcapped = {cap:.10g} × tanh({say(change.before)} / {cap:.10g}) = {say(change.after)}"
-
-
-def _biased(change: ScoreChange, say: Say, layer: Layer) -> str:
-    numbers = change.numbers
-    slope = f" − {numbers['slope']:.10g} × {numbers['distance']:.10g}" if "slope" in numbers else ""
-    bias = f" {_signed(numbers['bias'], say)}" if "bias" in numbers else ""
-    named = f"   (ALiBi: slope × distance{', then a bias' if bias else ''})" if slope else "   (a bias is added)"
-    return f"biased = {say(change.before)}{slope}{bias} = {say(change.after)}{named}"
-
-
-def _masked(change: ScoreChange, say: Say, layer: Layer) -> str:
-    if change.after == change.before:
-        return f"masked = {say(change.after)}   (the query may look here)"
-    cause = f"the mask {layer.settings.mask}" if layer.settings.mask != "none" else "a mask"
-    return f"masked = −∞   ({cause} hides this key: it weighs exactly 0)"
-
-
-_STEPS: Mapping[str, Callable[[ScoreChange, Say, Layer], str]] = MappingProxyType(
-    {"scaled": _scaled, "softcapped": _softcapped, "biased": _biased, "masked": _masked}
-)
-
-
-def _softmax(row: Row, key: Key, say: Say) -> Iterator[Block]:
-    if row.largest is None or row.denominator is None or key.exponential is None:
+def _softmax_notes(row: Row, precision: int, *, follows: bool) -> Iterator[Block]:
+    if row.largest is None or row.denominator is None or not row.keys:
         return
-    seen = [rival for rival in row.keys if rival is key or not rival.hidden]
-    hidden = sum(rival.hidden for rival in row.keys)
-    yield Heading(f"The share: softmax over {count(len(row.keys), 'key')}" + (f", {hidden} hidden" if hidden else ""))
-    if key.hidden:
-        yield Equation("exponential = exp(−∞) = 0")
+    if row.denominator == 0:
+        yield Equation("exp = 0; weight = 0   (the query sees no key)")
+        return
+    sink = "" if row.sunk is None else f", of which the sink took {sayer(precision)(row.sunk)}"
+    score, named = list(row.keys[0].scores)[-1], "weight" if follows else "exp / sum"
+    largest = signed(-row.largest, _finer(row.largest, precision))
+    divided = f"exp / {_finer(row.denominator, precision)(row.denominator)}{sink}"
+    yield Equation(f"exp = exp({score} {largest}); {named} = {divided}")
+
+
+def _finer(number: float, precision: int) -> Say:
+    """How a number that all rows are redone with is printed: with one more digit, unless it has no more."""
+    say = sayer(precision)
+    return say if read(say(number)) == number else sayer(precision + 1)
+
+
+def _cell(layer: Layer, cell: Cell, precision: int, *, full: bool) -> Iterator[Block]:
+    say = sayer(precision)
+    if cell.match is not None:
+        yield from match_lines(cell.match, cell.mismatches, precision, full=full)
+    elif cell.key.scores:
+        stage, score = next(iter(cell.key.scores.items()))
+        yield Prose(f"The arithmetic starts with {stage}: {say(score)}. What made it is not stored.")
     else:
-        score = list(key.scores.values())[-1]
-        less = f"exp({say(score)} {_signed(-row.largest, say)})"
-        yield Equation(f"exponential = {less} = {say(key.exponential)}   (less the row's largest)")
-    rivals = [rival for rival in seen if rival is not key][:RIVALS]
-    shown = sorted([key, *rivals], key=seen.index)
-    names = dict(zip((rival.index for rival in shown), labels([rival.token for rival in shown]), strict=True))
-    parts = [f"{say(rival.exponential or 0)} ({names[rival.index]})" for rival in shown]
-    others = len(seen) - len(shown)
-    if others:
-        rest = sum(rival.exponential or 0 for rival in seen if rival not in shown)
-        parts.append(f"{say(rest)} ({others} more)")
-    if row.sink is not None:
-        parts.append(f"{say(row.sink * row.denominator)} (the sink)")
-    yield Equation(f"denominator = {' + '.join(parts)} = {say(row.denominator)}")
-    if key.weight is not None:
-        yield Equation(f"weight = {say(key.exponential)} / {say(row.denominator)} = {say(key.weight)}")
+        yield Prose("What made this weight is not stored.")
+    yield from step_lines(layer, cell, precision)
+    yield from softmax_lines(cell.row, cell.key, precision)
+    yield from _value(cell, precision)
 
 
-def _softmax_notes(row: Row, say: Say) -> Iterator[Block]:
-    if row.largest is not None and row.denominator is not None:
-        sink = "" if row.sink is None else f", of which the sink took {say(row.sink * row.denominator)}"
-        score = list(row.keys[0].scores)[-1]
-        yield Equation(f"exp = exp({score} {_signed(-row.largest, say)}); weight = exp / {say(row.denominator)}{sink}")
-
-
-def _value(layer: Layer, cell: Cell, say: Say) -> Iterator[Block]:
+def _value(cell: Cell, precision: int) -> Iterator[Block]:
     if cell.value is None or cell.contribution is None or cell.key.weight is None:
         return
     yield Heading("What it brings: the weight times this key's value")
     rows = [cell.value, cell.contribution]
     named = ["V", "weight × V"]
+    adds_up = all(mismatch.stage != "head_output" for mismatch in cell.mismatches)
+    if not adds_up and cell.blend is not None:
+        rows, named = [*rows, cell.blend], [*named, "sum over keys"]
     if cell.head_output is not None:
-        rows, named = [*rows, cell.head_output], [*named, "head_output"]
+        rows, named = [*rows, cell.head_output], [*named, "head_output" if adds_up else "stored head_output"]
     from numpy import stack
 
     yield Numbers((Grid(stack(rows), tuple(named), None),))
-    yield Equation(f"weight × V = {say(cell.key.weight)} × V, one of {len(cell.row.keys)} that add up to head_output")
+    to = "head_output" if adds_up else "the sum over keys, and not to head_output"
+    one = f"one of {len(cell.row.keys)} that add up to {to}"
+    yield Equation(f"weight × V = {sayer(precision)(cell.key.weight)} × V, {one}")
 
 
 def _whose(trace: Trace, row: Row) -> str:
     return f'{head_name(trace, row.layer, row.head)}: "{labels([row.token])[0]}" (query {row.query})'
-
-
-def _sayer(precision: int) -> Say:
-    def say(number: float) -> str:
-        if not isfinite(number):
-            return {inf: "∞", -inf: "−∞"}.get(number, "NaN")
-        rounded = f"{number:.{precision}f}"
-        if abs(number) >= 1e6 or (number and not rounded.strip("-0.")):
-            return f"{number:.{precision}g}"
-        return rounded.removeprefix("-") if not rounded.strip("-0.") else rounded
-
-    return say
-
-
-def _signed(number: float, say: Say) -> str:
-    return f"− {say(-number)}" if number < 0 else f"+ {say(number)}"

@@ -1,0 +1,1 @@
+"""Whether stored numbers follow from the stages before them."""
