@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
-from attn_cli.analysis.check.precision import Precision, precisions
+from attn_cli.analysis.check.computing.rounding import precisions
 from attn_cli.core.masks import Mask, NoMask
 from attn_cli.core.spec import parse_mask
 from attn_cli.errors import SpecError
@@ -14,7 +15,18 @@ from attn_cli.trace.stages import CHAIN, last_form
 from attn_cli.trace.trace import Array, Layer
 
 EVERY = slice(None)
+# Of the magnitudes that a step adds up, not of its result: room for another order of summing, another exp, and products
+# in TF32 (2⁻¹¹ a term), or for a few roundings to the half types in a row.
+_RELATIVE = MappingProxyType({"float64": 1e-9, "float32": 1e-4, "float16": 5e-3, "bfloat16": 4e-2})
 _WORDS = re.compile(r"[A-Za-z_]+")
+
+
+@dataclass(frozen=True)
+class Exactness:
+    """How far the numbers of a stage may be off: `relative` to what they were made of, and `absolute`."""
+
+    relative: float
+    absolute: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +36,7 @@ class Rows:
     layer: Layer
     head: int
     rows: slice
-    exact: Mapping[str, Precision]
+    exact: Mapping[str, Exactness]
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -49,7 +61,11 @@ class Rows:
 def rows_of(layer: Layer, head: int, rows: slice = EVERY) -> Rows:
     """Some rows of a head, with the precision of every stage of the layer."""
     arrays = {stage.name: stage.array for stage in layer.stages}
-    return Rows(layer, head, rows, precisions(arrays, layer.settings.dtype))
+    exact = {
+        name: Exactness(max(_RELATIVE.get(one.dtype, 1e-9), one.relative), one.absolute)
+        for name, one in precisions(arrays, layer.settings.dtype).items()
+    }
+    return Rows(layer, head, rows, exact)
 
 
 def matched_forms(layer: Layer) -> tuple[str, str] | None:
