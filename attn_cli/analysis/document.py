@@ -1,10 +1,11 @@
 """Results as documents for scripts: versioned objects of plain values, all with the same first keys."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attn_cli import __version__
 from attn_cli.trace.addresses import layer_number
+from attn_cli.trace.files.csv import cell
 from attn_cli.trace.trace import Trace
 
 
@@ -28,3 +29,17 @@ def trace_document(kind: str, trace: Trace, body: Mapping[str, Any]) -> dict[str
         **body,
         "notes": list(trace.notes),
     }
+
+
+def csv_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """Rows of words and numbers as CSV; None is an empty field, and numbers have all their digits."""
+    lines = [",".join(columns), *(",".join(map(_field, row)) for row in rows), ""]
+    return "\n".join(lines).encode("utf-8", errors="backslashreplace")
+
+
+def _field(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return cell(value) if isinstance(value, str) else repr(value)

@@ -37,6 +37,9 @@ MaxBytes = Annotated[
         help="The most bytes to read from FILE and to unpack from an NPZ. Default: 1 GB from a pipe or unpacked.",
     ),
 ]
+NoPager = Annotated[
+    bool, typer.Option("--no-pager", help="Print all at once, not through $ATTN_PAGER, $PAGER or less.")
+]
 Color = Annotated[
     str,
     typer.Option(
@@ -322,4 +325,8 @@ class ShowOptions:
         ),
     ] = "auto"
     full: Annotated[bool, typer.Option("--full", help="Show everything, however large.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no messages on standard error.")] = False
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="A title above the result.")] = None
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the result alone: no notes, explanations or messages.")
+    ] = False
+    no_pager: NoPager = False

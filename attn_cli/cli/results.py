@@ -32,12 +32,19 @@ class Result(NamedTuple):
     document: Callable[[], Mapping[str, Any]] | None = None
     table: Callable[[], bytes] | None = None
 
+    def shown(self) -> "Page":
+        """The page as the reader wants it: under their title, or alone."""
+        from attn_cli.views.presenting import result_alone, titled
+
+        page = result_alone(self.page()) if self.show.quiet else self.page()
+        return page if self.show.title is None else titled(page, self.show.title)
+
     def arrays(self) -> Trace:
         """The trace, whose arrays can be written; UsageError for a result that is not a trace."""
         if self.trace is None:
             raise UsageError(
-                "this result holds no arrays, and npz, safetensors and csv hold nothing else",
-                hint="choose terminal, json or markdown",
+                "this result holds no arrays, as npz, safetensors and csv need",
+                hint=f"choose terminal, json{'' if self.table is None else ', csv'} or markdown",
             )
         return self.trace
 
@@ -80,7 +87,7 @@ def _csv(result: Result) -> bytes:
 def _markdown(result: Result) -> bytes:
     from attn_cli.views.markdown import page_to_markdown
 
-    return page_to_markdown(result.page(), result.display).encode()
+    return page_to_markdown(result.shown(), result.display).encode()
 
 
 def _terminal(result: Result) -> bytes:
@@ -90,9 +97,11 @@ def _terminal(result: Result) -> bytes:
     stream = None if result.show.output else sys.stdout
     encoding = stream.encoding if stream else "utf-8"
     color = color_system(result.show.color, stream)
+    if (result.show.output or "").lower().endswith(".ansi") and result.show.color == "auto":
+        color = "truecolor"
     background = background_of(result.show.background, stream) if color else "dark"
     screen = Screen(width(stream), color, encoding, height(stream), background)
-    return TerminalPage(result.page(), result.display).text(screen).encode(encoding, errors="backslashreplace")
+    return TerminalPage(result.shown(), result.display).text(screen).encode(encoding, errors="backslashreplace")
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -107,6 +116,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 )
 LONGEST = 300
 BINARY = ("npz", "safetensors")
+PAGES = ("terminal", "markdown")
 
 
 def deliver(result: Result) -> None:
@@ -114,8 +124,17 @@ def deliver(result: Result) -> None:
     name = format_of(result.show.format, result.show.json, result.show.output)
     if name in BINARY and not result.show.output and sys.stdout is not None and sys.stdout.isatty():
         raise UsageError(f"{name} is not for a terminal", hint=f"write a file with -o trace.{name}")
+    if result.show.title is not None and name not in PAGES:
+        raise UsageError(
+            f"--title: {name} holds data, and no title", hint=f"choose {' or '.join(PAGES)}, or leave it out"
+        )
     data = FORMATS[name].render(result)
-    put(data, result.show.output, quiet=result.show.quiet)
+    if name == "terminal" and not result.show.output:
+        from attn_cli.cli.pager import write_paged
+
+        write_paged(data, paged=not result.show.no_pager)
+    else:
+        put(data, result.show.output, quiet=result.show.quiet)
 
 
 def put(data: bytes, path: str | None, *, quiet: bool) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attn_cli.analysis.document import document_head, layer_keys, trace_document
+from attn_cli.analysis.document import csv_table, document_head, layer_keys, trace_document
 from attn_cli.analysis.heads.head_names import KINDS
 from attn_cli.analysis.heads.heads import Head, HeadsReport
 from attn_cli.analysis.heads.metric_names import Named
@@ -61,16 +61,14 @@ def _head(head: Head) -> dict[str, Any]:
 
 def heads_csv(heads: tuple[Head, ...]) -> bytes:
     """One line for each head and metric: layer, head, name, metric, value …; undefined values are empty."""
-    lines = ["layer,head,name,metric,value,baseline,lift,spread,layer_index"]
-    for head in heads:
-        start = f"{head.layer},{head.head},{_cell(head.name)}"
-        for name in METRICS:
-            values = (head.metrics[name], head.baseline[name], head.lift[name], (head.spread or {}).get(name))
-            figures = ",".join("" if value is None else repr(value) for value in values)
-            lines.append(f"{start},{name},{figures},{head.index}")
-    return "\n".join([*lines, ""]).encode("utf-8", errors="backslashreplace")
-
-
-def _cell(text: str) -> str:
-    plain = any(text == kind.words for kind in KINDS.values()) or text == "mixed"
-    return text if plain else '"' + text.replace('"', '""') + '"'
+    columns = "layer,head,name,metric,value,baseline,lift,spread,layer_index".split(",")
+    rows = (
+        (
+            *(head.layer, head.head, head.name, name),
+            *(head.metrics[name], head.baseline[name], head.lift[name], (head.spread or {}).get(name)),
+            head.index,
+        )
+        for head in heads
+        for name in METRICS
+    )
+    return csv_table(columns, rows)

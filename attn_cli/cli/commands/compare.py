@@ -1,7 +1,7 @@
 """`attn compare`: where two runs differ."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -72,6 +72,7 @@ def command(
     """
     from attn_cli.analysis.compare import compare
     from attn_cli.analysis.compare_document import compare_document
+    from attn_cli.analysis.tables import compare_csv
     from attn_cli.cli.inputs import stages_of
     from attn_cli.cli.results import Result, again, deliver, display_of
     from attn_cli.cli.two_runs import RunOptions, two_runs
@@ -84,12 +85,17 @@ def command(
     difference = compare(a, b)
     pictured = (stages_of(choice) or tuple(STAGES)) if choice.stage else None
     shown = Shown(tolerance, pictured, tuple(changes or ()), again(), runs.expected)
+
+    def document() -> dict[str, Any]:
+        return compare_document(a, b, difference, tolerance, runs.expected)
+
     deliver(
         Result(
             lambda: compare_page(a, b, difference, shown),
             display,
             show,
-            document=lambda: compare_document(a, b, difference, tolerance, runs.expected),
+            document=document,
+            table=lambda: compare_csv(document()),
         )
     )
     return 3 if difference.first(tolerance) else 0

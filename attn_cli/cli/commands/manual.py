@@ -7,7 +7,7 @@ import typer
 
 from attn_cli.cli.help.choices import completing, require
 from attn_cli.cli.option_groups import grouped
-from attn_cli.cli.options import Color
+from attn_cli.cli.options import Color, NoPager
 from attn_cli.errors import AttnError, UsageError
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ class ManualOptions:
         typer.Option("--format", "-f", metavar="FORMAT", help="terminal, or markdown for the page as it is written."),
     ] = None
     color: Color = "auto"
-    no_pager: Annotated[
-        bool, typer.Option("--no-pager", help="Print all at once, not through $ATTN_PAGER, $PAGER or less.")
-    ] = False
+    no_pager: NoPager = False
 
 
 @grouped

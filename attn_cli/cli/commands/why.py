@@ -41,6 +41,7 @@ def command(
     attn why -m ./gpt2 "The keys are" --head L5.1 --query -1
     """
     from attn_cli.analysis.finding import position_of
+    from attn_cli.analysis.tables import why_csv
     from attn_cli.analysis.why import why_cell, why_row
     from attn_cli.analysis.why_document import cell_document, row_document
     from attn_cli.cli.inputs import one_head
@@ -58,4 +59,4 @@ def command(
         cell = why_cell(layer, head, row, position_of(key, layer.key_tokens, "key"))
         page = cell_page(trace, layer, cell, display, again(), source.weights)
         document = cell_document(trace, cell)
-    deliver(Result(lambda: page, display, show, document=lambda: document))
+    deliver(Result(lambda: page, display, show, document=lambda: document, table=lambda: why_csv(document)))

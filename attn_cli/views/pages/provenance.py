@@ -8,7 +8,7 @@ from attn_cli.views.page import Block, Command, Prose
 
 def provenance(trace: Trace, again: str | None) -> Iterator[Block]:
     """One line about the input, then the notes, then the command."""
-    yield Prose(origin(trace))
+    yield Prose(origin(trace), faint=True)
     yield from notes(trace)
     yield from made_with(again)
 

@@ -1,0 +1,123 @@
+"""How a reader wants a result: alone, under a title, through a pager, in a file of colors, as a table."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ran
+from tests.cli.test_pager import MARKING, shown, unix
+
+Call = Callable[..., Ran]
+REMARKS = ("note:", "Made with:", "random weights", "share of attention held", "Rows look")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("heatmap", "the cat sat"),
+        ("explain", "the cat sat", "--mask", "causal", "--heads", "2"),
+        ("heads", "the cat sat", "--heads", "2"),
+        ("why", "the cat sat", "--query", "1"),
+        ("why", "the cat sat", "--query", "1", "--key", "0"),
+        ("heatmap", "the cat sat", "--aggregate", "mean", "--heads", "2"),
+    ],
+)
+@pytest.mark.parametrize("form", ["terminal", "markdown"])
+def test_quiet_prints_the_result_alone(call: Call, line: tuple[str, ...], form: str) -> None:
+    loud, quiet = (call(*line, "-f", form, *more).out for more in ((), ("--quiet",)))
+    assert any(remark in loud for remark in REMARKS)
+    assert not any(remark in quiet for remark in REMARKS)
+    assert "cat" in quiet
+    assert len(quiet) < len(loud)
+
+
+def test_a_single_picture_stands_alone(call: Call) -> None:
+    assert call("heatmap", "the cat sat", "--quiet").lines[0].split() == ["the", "cat", "sat"]
+
+
+def test_several_pictures_keep_their_headings(call: Call) -> None:
+    out = call("heatmap", "the cat sat", "--quiet", "--stage", "scores,weights").out
+    assert "scores = " in out
+    assert "weights = " in out
+
+
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+@pytest.mark.parametrize("command", [("heatmap",), ("explain",), ("heads",), ("why", "--query", "0")])
+def test_a_title_stands_above_everything(call: Call, command: tuple[str, ...], quiet: tuple[str, ...]) -> None:
+    name, *rest = command
+    assert call(name, "the cat sat", *rest, *quiet, "--title", "My cat [/b]").lines[:2] == ["My cat [/b]", "─" * 11]
+    markdown = call(name, "the cat sat", *rest, *quiet, "--title", "My cat", "-f", "markdown")
+    assert markdown.lines[0].strip("# ") == "My cat"
+
+
+def test_data_have_no_title(call: Call) -> None:
+    call("explain", "the cat sat", "--title", "My cat", "--json").complains(2, "--title: json holds data")
+
+
+def test_a_file_of_colors_has_all_of_them_whatever_the_terminal(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    path = tmp_path / "cat.ansi"
+    for more, colored in (((), True), (("--color", "never"), False)):
+        assert call("heatmap", "the cat sat", "-o", str(path), "--quiet", *more).code == 0
+        assert (b"\x1b[48;2;" in path.read_bytes() or b";48;2;" in path.read_bytes()) == colored
+    assert call("heatmap", "the cat sat", "-o", str(path.with_suffix(".txt")), "--quiet").code == 0
+    assert b"\x1b" not in path.with_suffix(".txt").read_bytes()
+
+
+def table(ran: Ran) -> list[dict[str, str]]:
+    """The lines of a table as dictionaries."""
+    return list(csv.DictReader(io.StringIO(ran.out)))
+
+
+@pytest.mark.parametrize("more", [(), ("--mask", "causal"), ("--softcap", "2")])
+def test_the_keys_of_a_query_are_a_table(call: Call, more: tuple[str, ...]) -> None:
+    line = ("why", 'a "b",c d', "--tokenizer", "whitespace", "--query", "1", *more)
+    rows, document = table(call(*line, "-f", "csv")), json.loads(call(*line, "--json").out)
+    assert len(rows) == len(document["keys"]) == 3
+    for row, key in zip(rows, document["keys"], strict=True):
+        assert (int(row["key"]), row["key_token"], row["query_token"]) == (key["index"], key["token"], '"b",c')
+        assert float(row["weight"]) == key["weight"]
+        assert row["hidden"] == str(key["hidden"]).lower()
+        for stage, number in key["scores"].items():
+            assert float(row[stage]) == (float("-inf") if number is None else number)
+    one = table(call(*line, "--key", "0", "-f", "csv"))
+    assert one == [row for row in rows if row["key"] == "0"]
+
+
+def test_a_comparison_is_a_table(call: Call) -> None:
+    line = ("compare", "the cat sat", "--heads", "2", "--with", "mask=causal")
+    ran = call(*line, "-f", "csv")
+    rows, document = table(ran), json.loads(call(*line, "--json").out)
+    assert ran.code == 3
+    setting, *rest = rows
+    assert (setting["compared"], setting["name"], setting["a"], setting["b"]) == ("setting", "mask", "none", "causal")
+    stages = [row for row in rest if row["compared"] == "stage"]
+    assert [(row["name"], float(row["largest"])) for row in stages] == [
+        (stage["stage"], stage["largest"]) for stage in document["stages"]
+    ]
+    heads = [row for row in rest if row["compared"] == "head"]
+    assert [(int(row["head"]), float(row["js"])) for row in heads] == [
+        (head["head"], head["js"]) for head in document["heads"]
+    ]
+    assert len(rows) == 1 + len(stages) + len(heads)
+
+
+@unix
+def test_a_result_longer_than_the_terminal_is_paged() -> None:
+    line = ["explain", "the cat sat"]
+    assert shown(line, {"TERM": "xterm", "PAGER": MARKING}) == (0, "PAGED True\n")
+    assert "PAGED" not in shown([*line, "--no-pager"], {"TERM": "xterm", "PAGER": MARKING})[1]
+    assert "PAGED" not in shown(["heatmap", "the cat sat"], {"TERM": "xterm", "PAGER": MARKING})[1]
+    assert "PAGED" not in shown([*line, "--json"], {"TERM": "xterm", "PAGER": MARKING})[1]
+
+
+@unix
+def test_the_exit_code_of_a_paged_result_is_that_of_the_command() -> None:
+    line = ["compare", "the cat sat", "the dog ran"]
+    assert shown(line, {"TERM": "xterm", "PAGER": MARKING}) == (3, "PAGED True\n")
