@@ -1,4 +1,4 @@
-"""attend(): the road from vectors to outputs, recording a stage after each step."""
+"""Attention from vectors to outputs, one recorded stage per step; `attend` for documents, `compute` for all."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -37,14 +37,14 @@ class Projections:
     b_O: Array | None = None
 
     def given(self) -> dict[str, Array]:
-        """The matrices and biases that are there, by name."""
+        """The matrices and biases that are set, by name."""
         return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
 
 
 class Attention(NamedTuple):
-    """One attention as values: how vectors become heads, the steps on heads and on scores, and how heads are joined.
+    """How one layer computes: its projections, the steps on heads and on scores, the normalizer and the output.
 
-    Steps run in their order, and only those whose stage is not given.
+    Steps run in order; a step is skipped when its stage is given.
     """
 
     spec: Spec
@@ -55,13 +55,13 @@ class Attention(NamedTuple):
     output: Callable[[Array], Made]
 
     def settings(self, d_k: int | None) -> Settings:
-        """The settings as a trace stores them; a temperature that no step divides by is part of the scale."""
+        """The settings as a trace stores them; without a temperature step, the temperature is part of the scale."""
         divided = any(isinstance(step, Temperature) for step in self.on_scores)
         return (self.spec if divided else self.spec.divided(d_k)).settings(d_k)
 
 
 class Grid(NamedTuple):
-    """The cells of the scores: how many heads, and the positions of queries and of keys."""
+    """The grid of scores: the number of heads, and the positions of queries and keys."""
 
     heads: int
     queries: Array
@@ -69,18 +69,19 @@ class Grid(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """(heads, queries, keys)."""
         return self.heads, len(self.queries), len(self.keys)
 
 
 def compute(record: Record, attention: Attention, grid_of: Callable[[Mapping[str, Array]], Grid]) -> Grid:
-    """Record every stage from Q to the output: the one road of documents and checkpoints.
+    """Record every stage from Q to the output, and return the grid of scores.
 
-    `record` knows the vectors already. `grid_of` is given all stages up to Q, K and V.
+    `record` already knows the input vectors. `grid_of` makes the grid from the stages up to Q, K and V.
     """
     wanted = [name for name in "QKV" if name not in record.given]
-    made = dict(attention.project(record.known, wanted))
-    grid = grid_of({**record.given, **record.known, **{name: array for name, (array, _) in made.items()}})
-    _change_heads(record, attention, ("Q", "K", "V"), made, grid)
+    projected = dict(attention.project(record.known, wanted))
+    grid = grid_of({**record.given, **record.known, **{name: array for name, (array, _) in projected.items()}})
+    _change_heads(record, attention, ("Q", "K", "V"), projected, grid)
     inputs = ScoreInputs(record.known, grid.shape, grid.queries, grid.keys, attention.spec.dtype)
     _weigh(record, attention, inputs)
     if record.keeps(*PARTS):
@@ -104,12 +105,12 @@ def attend(
     context_tokens: Sequence[str] | None = None,
     keep: Collection[str] | None = None,
 ) -> Layer:
-    """Scaled dot-product attention (Vaswani et al. 2017, arXiv 1706.03762), every stage recorded.
+    """Compute scaled dot-product attention (Vaswani et al. 2017, arXiv 1706.03762) and record every stage.
 
     `given` holds the stages to start from: `X` (token, d_model) with `projections`, or `Q`, `K` and perhaps `V`
-    (head, token, feature), or any later one; `embedded` (and `embedded_context`) in place of X where positions have
-    still to be added. What is given is shown as it is. `context_tokens` make it cross-attention: they label the keys.
-    `keep` names the stages to hold on to, all when None. Raises SpecError where shapes do not fit together.
+    (head, token, feature), or any later stage. `embedded` (and `embedded_context`) replace X when positions are still
+    to be added. A given stage is recorded unchanged. `context_tokens` label the keys of cross-attention.
+    `keep` names the stages to record; None records all. Raises SpecError if shapes do not fit.
     """
     spec, extras = spec or Spec(), extras or Extras()
     cross = context_tokens is not None
@@ -128,12 +129,16 @@ def attend(
 
     def grid_of(known: Mapping[str, Array]) -> Grid:
         _, queries, keys = check_shapes(known, spec, extras, tokens, context_tokens)
-        return Grid(spec.heads, _some(own, queries, spec, cross), _some(context, keys, spec, cross))
+        return Grid(
+            spec.heads,
+            _positions_of(positions, queries, spec, cross),
+            _positions_of(context_positions, keys, spec, cross),
+        )
 
     with np.errstate(all="ignore"):
         check_shapes(record.given, spec, extras, tokens, context_tokens)
-        own, context = _places(spec, extras, len(tokens), len(context_tokens or tokens), cross)
-        place(record, spec, extras, own, context)
+        positions, context_positions = _token_positions(spec, extras, len(tokens), len(context_tokens or tokens), cross)
+        place(record, spec, extras, positions, context_positions)
         grid = compute(record, attention, grid_of)
     from_start = spec.mask.from_start or cross
     return layer_of(
@@ -157,7 +162,7 @@ def layer_of(
     name: str = "layers.0",
     index: int = 0,
 ) -> Layer:
-    """What was recorded of one attention as a Layer, with the stages that are to be kept."""
+    """The recorded stages as a Layer; `keep` names the stages to include, None includes all."""
     spec = attention.spec
     return Layer(
         stages=tuple(stage for stage in record.stages if keep is None or stage.name in keep),
@@ -177,57 +182,57 @@ def layer_of(
 
 
 def keeping(keep: Collection[str] | None) -> Collection[str] | None:
-    """The stages to hold on to while attention runs: parts are made from the scores before and after each step."""
+    """The stages to record while attention runs: the parts of a score also need the scores around each step."""
     return keep if keep is None or not set(PARTS) & set(keep) else {*keep, *READS["position"]}
 
 
-def _places(spec: Spec, extras: Extras, tokens: int, context: int, cross: bool) -> tuple[Array, Array]:
-    """Where the tokens and the context's tokens stand: at their ids, or at 0, 1, 2, …."""
-    own = np.arange(tokens) if extras.position_ids is None else extras.position_ids
+def _token_positions(spec: Spec, extras: Extras, tokens: int, context: int, cross: bool) -> tuple[Array, Array]:
+    """The positions of the tokens and of the context's tokens: their position ids, or 0, 1, 2, …."""
+    positions = np.arange(tokens) if extras.position_ids is None else extras.position_ids
     if not cross:
-        return own, own
+        return positions, positions
     ids = extras.position_ids_context
-    return own, np.arange(context) if ids is None else ids
+    return positions, np.arange(context) if ids is None else ids
 
 
-def _some(places: Array, count: int, spec: Spec, cross: bool) -> Array:
-    """The positions of as many queries or keys as there are, counted like their labels."""
-    return places[:count] if spec.mask.from_start or cross else places[len(places) - count :]
+def _positions_of(positions: Array, count: int, spec: Spec, cross: bool) -> Array:
+    """The positions of `count` queries or keys: the first ones, or the last ones if the mask aligns ends."""
+    return positions[:count] if spec.mask.from_start or cross else positions[len(positions) - count :]
 
 
 def _change_heads(
-    record: Record, attention: Attention, names: Collection[str], made: Mapping[str, Made], grid: Grid
+    record: Record, attention: Attention, names: Collection[str], projected: Mapping[str, Made], grid: Grid
 ) -> None:
-    """Record every form of Q, K and V, or of head outputs; `made` holds those that were projected."""
+    """Record every form of Q, K and V, or of head outputs; `projected` holds the results of the projections."""
     positions = {"K": grid.keys, "V": grid.keys}
     forms = {form: name for name in names for form in FORMS[name]}
     for stage in arranged(tuple(step.makes for step in attention.on_heads)):
         if (name := forms.get(stage)) is None or stage in record.known or record.take(stage):
             continue
         steps = [step for step in attention.on_heads if step.makes == stage]
-        at, before = positions.get(name, grid.queries), record.form(name)
-        if stage in made:
-            array, formula = made[stage]
+        token_positions, before = positions.get(name, grid.queries), record.form(name)
+        if stage in projected:
+            array, formula = projected[stage]
         elif steps and before is not None:
             first = steps.pop(0)
-            array = first(record.known[before], at)
-            formula = f"{first.formula(before, at)}   {by(array[0])}"
+            array = first(record.known[before], token_positions)
+            formula = f"{first.formula(before, token_positions)}   {by(array[0])}"
         else:
             continue
         words, gap, shapes = formula.partition("   ")
         for step in steps:
-            array, words = step(array, at), step.formula(words, at)
+            array, words = step(array, token_positions), step.formula(words, token_positions)
         record.add(stage, array, words + gap + shapes)
 
 
 def _weigh(record: Record, attention: Attention, inputs: ScoreInputs) -> None:
-    """Record everything from scores to head outputs, from the earliest stage that is given or can be computed."""
+    """Record scores to head outputs, from the earliest stage that is given or can be computed."""
     normalizer = attention.normalizer if "weights" in record.given else attention.normalizer.at(inputs)
-    made: dict[str, BlockStep] = {}
+    steps: dict[str, BlockStep] = {}
     for step in (*(step.at(inputs) for step in attention.on_scores), normalizer):
         if step is not None:
-            made[step.makes] = Refined(made[step.makes], step) if step.makes in made else step
-    names = [name for name in arranged(tuple(made)) if name in CHAIN and (name in made or name in record.given)]
+            steps[step.makes] = Refined(steps[step.makes], step) if step.makes in steps else step
+    names = [name for name in arranged(tuple(steps)) if name in CHAIN and (name in steps or name in record.given)]
     while names and names[0] != "scores" and names[0] not in record.given:
         del names[0]
     unscaled = attention.spec.scale == "sqrt" and head_width(record.known, attention.spec) is None
@@ -237,18 +242,18 @@ def _weigh(record: Record, attention: Attention, inputs: ScoreInputs) -> None:
     if record.edits:
         from attn_cli.core.edited import edited_step
 
-        made = {name: edited_step(step, record.edits, inputs.shape) for name, step in made.items()}
-    chain = {name: None if name in record.given else made[name] for name in names}
+        steps = {name: edited_step(step, record.edits, inputs.shape) for name, step in steps.items()}
+    chain = {name: None if name in record.given else steps[name] for name in names}
     if not chain or not record.keeps(*chain, "sink_weight", "head_output", "output"):
         return
-    blended = score(record, chain, inputs.shape, inputs.dtype)
+    head_output = score(record, chain, inputs.shape, inputs.dtype)
     if not record.take("sink_weight") and normalizer.shares is not None:
         record.add("sink_weight", normalizer.shares, "sink_weight = what the sink took in softmax")
-    if not record.take("head_output") and blended is not None:
+    if not record.take("head_output") and head_output is not None:
         heads, queries, keys = inputs.shape
-        shapes = f"{queries}×{keys} · {by(record.known['V'][0])} → {by(blended[0])}"
-        each = f", in each of {heads} heads" if heads > 1 else ""
-        record.add("head_output", blended, f"head_output = weights · V   {shapes}{each}")
+        shapes = f"{queries}×{keys} · {by(record.known['V'][0])} → {by(head_output[0])}"
+        per_head = f", in each of {heads} heads" if heads > 1 else ""
+        record.add("head_output", head_output, f"head_output = weights · V   {shapes}{per_head}")
 
 
 def _typed(name: str, array: Array, dtype: str) -> Array:

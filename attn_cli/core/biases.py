@@ -1,4 +1,4 @@
-"""Biases: what positions, masks of numbers and models add to scores, as a step."""
+"""Biases on scores: ALiBi, additive masks and the step that adds them."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -10,11 +10,11 @@ from attn_cli.core.steps import Block, ScoreInputs
 from attn_cli.trace.trace import Array
 
 Addend = Callable[[Block], Array]
-"""What is added to a block of scores: (head or 1, query, key), or (query, key) for all heads."""
+"""The numbers to add to a block of scores: (head or 1, query, key), or (query, key) for all heads."""
 
 
 class Term(Protocol):
-    """Something that is added to scores; `part` is the part of the score that it counts as."""
+    """A summand of scores; `part` names the part of the score it belongs to, `words` stand in the formula."""
 
     @property
     def words(self) -> str: ...
@@ -26,14 +26,14 @@ class Term(Protocol):
 
 
 class AlibiTerm(NamedTuple):
-    """−slope × distance, a slope for each head (Press et al. 2021, arXiv 2108.12409)."""
+    """−slope × distance, with one slope per head (Press et al. 2021, arXiv 2108.12409)."""
 
     slopes: Array
     words: str = "ALiBi"
     part: str = "position"
 
     def at(self, inputs: ScoreInputs) -> Addend:
-        # float16 cannot tell position 2049 from 2048
+        # float16 cannot distinguish position 2049 from 2048
         queries, keys = inputs.queries.astype(np.float64), inputs.keys.astype(np.float64)
         slopes = self.slopes.astype(inputs.dtype)
 
@@ -46,7 +46,7 @@ class AlibiTerm(NamedTuple):
 
 
 class ArrayTerm(NamedTuple):
-    """An array of numbers to add: (query, key) for all heads, or (head, query, key)."""
+    """An array to add: (query, key) for all heads, or (head, query, key)."""
 
     array: Array
     words: str
@@ -58,7 +58,7 @@ class ArrayTerm(NamedTuple):
 
 
 class Bias(NamedTuple):
-    """Add what positions or a mask give to each score: the sum of the terms."""
+    """Add the sum of the terms to each score."""
 
     terms: tuple[Term, ...]
     makes: str = "biased"
@@ -69,7 +69,7 @@ class Bias(NamedTuple):
 
 
 class Addends(NamedTuple):
-    """Scores plus the sum of some arrays."""
+    """A bias ready to run: scores plus the sum of the addends."""
 
     words: str
     addends: tuple[Addend, ...]
@@ -85,7 +85,7 @@ class Addends(NamedTuple):
 
 
 def terms_of(spec: Spec, mask: Array | None = None) -> tuple[Term, ...]:
-    """What positions, and a mask of numbers (query, key) or (head, query, key), add to scores."""
+    """The terms of a spec's positions and of an additive mask (query, key) or (head, query, key)."""
     slopes = spec.positions.slopes(spec.heads)
     alibi = () if slopes is None else (AlibiTerm(slopes),)
     return alibi if mask is None else (*alibi, ArrayTerm(mask, "attn_mask"))

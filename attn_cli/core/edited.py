@@ -1,4 +1,4 @@
-"""Edits of scores, made on the way from one step to the next."""
+"""Edits of scores, applied between steps."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from attn_cli.trace.trace import Array
 
 
 class EditCells(NamedTuple):
-    """Set cells of a stage of shape `shape` (head, query, key) as soon as it is made."""
+    """Set cells of a stage of shape `shape` (head, query, key) right after the step that makes it."""
 
     makes: str
     edits: Collection[Edit]
@@ -27,9 +27,9 @@ class EditCells(NamedTuple):
 
 
 def edited_step(step: BlockStep, edits: Collection[Edit], shape: Shape) -> BlockStep:
-    """The step with those of the edits that are of its stage."""
-    own = tuple(edit for edit in edits if edit.stage == step.makes)
-    return Refined(step, EditCells(step.makes, own, shape)) if own else step
+    """The step followed by the edits of its stage."""
+    stage_edits = tuple(edit for edit in edits if edit.stage == step.makes)
+    return Refined(step, EditCells(step.makes, stage_edits, shape)) if stage_edits else step
 
 
 def _in(index: int, span: slice) -> bool:

@@ -1,4 +1,4 @@
-"""Edits: numbers of a stage put in place of its own while attention runs, so that all that follows is made of them."""
+"""Edits: replace numbers of a stage while attention runs, so that later stages are computed from the new numbers."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -18,17 +18,17 @@ _HINT = "such as weights[0][2]=0.5, or a whole row: weights[0]=[0.2,0.3,0.5] (at
 
 
 class Edit(Protocol):
-    """A change of one stage's numbers."""
+    """A change of numbers in one stage."""
 
     @property
     def stage(self) -> str: ...
 
     @property
     def words(self) -> str:
-        """What stands behind the formula of the stage."""
+        """The words added to the formula of the stage."""
 
     def place(self, shape: tuple[int, ...], numbers: Sequence[int] | None = None) -> Place:
-        """The index in an array of this shape; `numbers` are its heads' own, if not 0, 1, 2, …."""
+        """The index into an array of this shape; `numbers` are the head numbers it holds, None for 0, 1, 2, …."""
 
     @property
     def number(self) -> float | tuple[float, ...]: ...
@@ -36,7 +36,7 @@ class Edit(Protocol):
 
 @dataclass(frozen=True)
 class SetCell:
-    """A cell of a stage, or a row of it (`number` a tuple), by its indices; one head need not be named."""
+    """Set a cell of a stage, or a row (`number` is a tuple); `index` may omit the head if there is only one."""
 
     stage: str
     index: tuple[int, ...]
@@ -44,45 +44,45 @@ class SetCell:
 
     @property
     def named(self) -> str:
-        return self.stage + "".join(f"[{place}]" for place in self.index)
+        return self.stage + "".join(f"[{number}]" for number in self.index)
 
     @property
     def words(self) -> str:
         return f"{self.named} set"
 
     def place(self, shape: tuple[int, ...], numbers: Sequence[int] | None = None) -> Place:
-        """SelectionError where there is no such cell or row; the place in the stage is named."""
+        """The index into the array; SelectionError if the stage has no such cell or row."""
         kind = STAGES[self.stage]
         row = isinstance(self.number, tuple)
         axes = [*(["HEAD"] if kind.heads else []), "ROW", *(["COLUMN"] if kind.columns else [])]
-        wanted = axes[:-1] if row and kind.columns else axes
+        expected = axes[:-1] if row and kind.columns else axes
         if row and not kind.columns:
             raise SelectionError(f"--set: {self.stage} has one number a row", hint=f"{self.stage}[0]=0.5")
         index = self.index
-        if kind.heads and len(index) == len(wanted) - 1 and shape[0] == 1:
+        if kind.heads and len(index) == len(expected) - 1 and shape[0] == 1:
             index = (numbers[0] if numbers else 0, *index)
-        if len(index) != len(wanted):
-            what = f"a {'row' if row else 'cell'} of {self.stage}"
-            spelled = self.stage + "".join(f"[{axis}]" for axis in wanted)
-            raise SelectionError(f"--set: {self.named} is not {what}", hint=f"{what} is {spelled}")
-        there = [list(numbers) if numbers and kind.heads else list(range(shape[0])), *map(list, map(range, shape[1:]))]
-        place: list[int | slice] = []
-        for axis, number, known in zip(wanted, index, there, strict=False):
-            if number not in known:
-                span = f"{axis.lower()}s are {known[0]} to {known[-1]}" if len(known) > 1 else f"there is {known[0]}"
+        if len(index) != len(expected):
+            target = f"a {'row' if row else 'cell'} of {self.stage}"
+            spelled = self.stage + "".join(f"[{axis}]" for axis in expected)
+            raise SelectionError(f"--set: {self.named} is not {target}", hint=f"{target} is {spelled}")
+        first = list(numbers) if numbers and kind.heads else list(range(shape[0]))
+        indices: list[int | slice] = []
+        for axis, number, valid in zip(expected, index, [first, *map(list, map(range, shape[1:]))], strict=False):
+            if number not in valid:
+                span = f"{axis.lower()}s are {valid[0]} to {valid[-1]}" if len(valid) > 1 else f"there is {valid[0]}"
                 raise SelectionError(f"--set: {self.named}: there is no {axis.lower()} {number}", hint=span)
-            place.append(known.index(number))
+            indices.append(valid.index(number))
         if isinstance(self.number, tuple) and len(self.number) != shape[-1]:
             raise SelectionError(
                 f"--set: {self.named}: {len(self.number)} numbers for a row of {shape[-1]}",
                 hint=f"give {shape[-1]}, one for each column",
             )
-        return tuple([*place, slice(None)] if row else place)
+        return tuple([*indices, slice(None)] if row else indices)
 
 
 @dataclass(frozen=True)
 class ZeroHead:
-    """A head switched off: its output is all 0 before W_O (zero ablation, as Michel et al. 2019, arXiv 1905.10650)."""
+    """Zero ablation: set a head's output to 0 before W_O (Michel et al. 2019, arXiv 1905.10650)."""
 
     head: int
     spelled: str
@@ -94,15 +94,16 @@ class ZeroHead:
         return f"head {self.head} switched off"
 
     def place(self, shape: tuple[int, ...], numbers: Sequence[int] | None = None) -> Place:
-        there = list(numbers or range(shape[0]))
-        if self.head not in there:
-            heads = f"heads are {', '.join(map(str, there))}" if len(there) > 1 else f"there is only head {there[0]}"
-            raise SelectionError(f"--without-head {self.spelled}: there is no head {self.head}", hint=heads)
-        return (there.index(self.head),)
+        """The index of the head; SelectionError if the array does not hold it."""
+        heads = list(numbers or range(shape[0]))
+        if self.head not in heads:
+            hint = f"heads are {', '.join(map(str, heads))}" if len(heads) > 1 else f"there is only head {heads[0]}"
+            raise SelectionError(f"--without-head {self.spelled}: there is no head {self.head}", hint=hint)
+        return (heads.index(self.head),)
 
 
 def edited(array: Array, edits: Collection[Edit], numbers: Sequence[int] | None = None) -> Array:
-    """A copy of a stage with all of these edits."""
+    """A copy of a stage's array with these edits applied."""
     changed: Array = array.copy()
     for edit in edits:
         changed[edit.place(changed.shape, numbers)] = edit.number
@@ -110,7 +111,7 @@ def edited(array: Array, edits: Collection[Edit], numbers: Sequence[int] | None 
 
 
 def localised(edit: Edit, shape: tuple[int, ...], numbers: Sequence[int]) -> Edit:
-    """The edit for arrays that hold only some heads, these."""
+    """The edit with its head as an index into arrays that hold only the heads `numbers`."""
     place = edit.place(shape, numbers)
     if isinstance(edit, ZeroHead) and isinstance(place[0], int):
         return replace(edit, head=place[0])
@@ -118,16 +119,16 @@ def localised(edit: Edit, shape: tuple[int, ...], numbers: Sequence[int]) -> Edi
 
 
 def parse_set_cell(text: str) -> tuple[str | None, SetCell]:
-    """`weights[0][2]=0.5`, a layer before it where there are several: `layers.1.weights[0][0]=[0.5,0.5]`."""
+    """Read `weights[0][2]=0.5`, or with a layer `layers.1.weights[0][0]=[0.5,0.5]`; UsageError for other text."""
     match = re.fullmatch(r"(?:([\w.]+)\.)?(\w+)((?:\[\d{1,9}\])+)=(.+)", text.replace(" ", ""), re.ASCII)
     if not match:
-        raise UsageError(f"--set: {text!r} is no place and number", hint=_HINT)
+        raise UsageError(f"--set: {text!r} is not STAGE[INDEX]=NUMBER", hint=_HINT)
     layer, stage, index, value = match.groups()
     settable = [name for name in STAGES if name not in (*PARTS, "residual")]
     if stage not in settable:
         raise UsageError(f"--set: there is no stage {stage!r} to set", hint=f"stages are {', '.join(settable)}")
-    places = tuple(int(place) for place in re.findall(r"\d+", index))
-    return layer, SetCell(stage, places, _number(value, text))
+    indices = tuple(int(number) for number in re.findall(r"\d+", index))
+    return layer, SetCell(stage, indices, _number(value, text))
 
 
 def _number(value: str, text: str) -> float | tuple[float, ...]:

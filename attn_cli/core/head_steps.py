@@ -1,4 +1,4 @@
-"""Steps on heads: what happens to queries, keys and values before they meet, each step a value that makes a stage."""
+"""Steps on heads: clip, norm, rotate and scale queries, keys, values or head outputs; each step makes a stage."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class HeadStep(Protocol):
     """A change of queries, keys, values or head outputs (head, token, feature).
 
-    It starts from the last form of them before it. A step that makes the same stage as the one before it, or as the
-    projections, changes what that has made before it becomes a stage.
+    It reads their last form. If the step before it or the projections make the same stage, it changes their result
+    before the stage is recorded.
     """
 
     @property
@@ -30,16 +30,16 @@ class HeadStep(Protocol):
 
     @property
     def by_position(self) -> bool:
-        """Whether it changes with the positions of the tokens."""
+        """Whether its result depends on token positions."""
 
     def formula(self, before: str, positions: Array) -> str:
-        """The formula of the stage, given the name of the form before it, or the formula of the step before it."""
+        """The stage's formula; `before` is the name of the previous form, or the formula to extend."""
 
     def __call__(self, x: Array, positions: Array) -> Array: ...
 
 
 class Clip(NamedTuple):
-    """Limit every number to ± `limit`."""
+    """Clip every number to ± `limit`."""
 
     makes: str
     limit: float
@@ -54,9 +54,9 @@ class Clip(NamedTuple):
 
 
 class NormHeads(NamedTuple):
-    """Norm queries or keys: the features of each head, or with `together` those of all heads of a token at once.
+    """Normalize queries or keys per head, or with `together` over all heads of a token at once.
 
-    `norm` is given the number of a head, 0 for all of them, and vectors (token, feature).
+    `norm` gets a head's number (0 for all heads together) and vectors (token, feature).
     """
 
     makes: str
@@ -111,7 +111,7 @@ def in_order(
     *,
     norm_last: bool,
 ) -> tuple[HeadStep, ...]:
-    """The steps on heads in their order: projections are clipped, normed and rotated, then queries are scaled."""
+    """The steps on heads in order: clip, norm, rotate (rotate before norm if `norm_last`), then scale queries."""
     clips = [] if clip is None else [Clip(name, clip) for name in "QKV"]
     steps: list[HeadStep] = [*clips, *rotations, *norms] if norm_last else [*clips, *norms, *rotations]
     if scaling is not None:
@@ -121,7 +121,7 @@ def in_order(
 
 
 def on_heads(spec: Spec, extras: Extras) -> tuple[HeadStep, ...]:
-    """The steps on heads of a spec, in their order; SpecError for arrays that no setting uses."""
+    """The steps on heads of a spec, in order; SpecError for arrays that no setting uses."""
     norm = spec.qk_norm
     arrays = {key: getattr(extras, key) for key in ("Q_norm", "K_norm", "Q_norm_bias", "K_norm_bias")}
     if norm is None and (given := [key for key, array in arrays.items() if array is not None]):
@@ -141,22 +141,20 @@ def _norm(head_norm: "HeadNorm", name: str, weight: Array | None, bias: Array | 
     together = head_norm.over == "all"
 
     def norm(head: int, x: Array) -> Array:
-        wide = np.promote_types(x.dtype, np.float32)  # float16 cannot hold the square of 256
-        own = [a if a is None or a.ndim == 1 else a[head] for a in (weight, bias)]
-        weights = [None if a is None else a.astype(wide, copy=False) for a in own]
+        wide = np.promote_types(x.dtype, np.float32)  # float16 overflows at the square of 256
+        of_head = [a if a is None or a.ndim == 1 else a[head] for a in (weight, bias)]
+        weights = [None if a is None else a.astype(wide, copy=False) for a in of_head]
         return head_norm.norm(x.astype(wide, copy=False), *weights).astype(x.dtype, copy=False)
 
     return NormHeads(f"{name}_normed", norm, together)
 
 
 def _rotation(scheme: Positions, frequencies: Array | None) -> Callable[[Array, Array], Array | None] | None:
-    """What rotates queries and keys, None where nothing does; SpecError for frequencies that do not act."""
+    """The rotation of queries and keys, None without one; SpecError for frequencies that no rotation uses."""
     if frequencies is None:
         return scheme.rotated if rotates(scheme) else None
     if not isinstance(scheme, Rope):
-        raise SpecError("rotary_frequencies are given, and nothing rotates", hint='add "positions": "rope"')
+        raise SpecError("rotary_frequencies are given, and no position scheme rotates", hint='add "positions": "rope"')
     if replace(scheme, base=Rope.base, dim=Rope.dim, factor=Rope.factor) != scheme:
-        raise SpecError(
-            "rotary_frequencies stand in place of the base, dim and factor of rope", hint="keep one of the two"
-        )
+        raise SpecError("rotary_frequencies replace the base, dim and factor of rope", hint="keep one of the two")
     return partial(scheme.rotated, frequencies=frequencies)

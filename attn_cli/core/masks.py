@@ -1,4 +1,4 @@
-"""Which keys a query may look at, as values; masks go by index, the last query standing on the last key."""
+"""Masks as values: the keys that each query may attend to, by index."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,29 +13,30 @@ _PACKED = "give the length of each text: packed:3,3 is two texts of 3 tokens"
 
 
 class Mask:
-    """A rule for what is visible; the last query stands on the last key, or `from_start` the first on the first."""
+    """A rule for visible keys; the last query is at the last key, or if `from_start` the first at the first."""
 
     @property
     def from_start(self) -> bool:
+        """Whether the first query is at the first key; otherwise the last query is at the last key."""
         return False
 
     def first_query(self, queries: int, keys: int) -> int:
-        """The key that the first query stands on, of so many queries and keys."""
+        """The index of the key at the first query's position."""
         return 0 if self.from_start else keys - queries
 
     def sees(self, query: Array, key: Array) -> Array | None:
-        """Truth values (query, key) for indices of queries, as a column, and of keys; None where all is visible."""
+        """True (query, key) where visible, for query indices (query, 1) and key indices (key,); None if all are."""
         raise NotImplementedError
 
     def visible(self, rows: slice, queries: int, keys: int) -> Array | None:
-        """Truth values (row, key) for some rows among `queries`, True where they may look."""
+        """True (row, key) where the key is visible, for some rows of the queries; None if all keys are."""
         query = np.arange(*rows.indices(queries))[:, np.newaxis]
         return self.sees(query + self.first_query(queries, keys), np.arange(keys))
 
 
 @dataclass(frozen=True)
 class NoMask(Mask):
-    """Every query looks at every key."""
+    """Every query sees every key."""
 
     def sees(self, query: Array, key: Array) -> Array | None:
         return None
@@ -43,7 +44,7 @@ class NoMask(Mask):
 
 @dataclass(frozen=True)
 class Causal(Mask):
-    """No query looks ahead; the last query stands on the last key, with `start` the first on the first."""
+    """No query sees later keys; the last query is at the last key, or with `start` the first query at the first key."""
 
     align: Literal["end", "start"] = "end"
 
@@ -57,7 +58,7 @@ class Causal(Mask):
 
 @dataclass(frozen=True)
 class Sliding(Mask):
-    """Causal, but no further back than `window` tokens, itself included."""
+    """Causal sliding window: the last `window` tokens, the query's own included."""
 
     window: int
 
@@ -67,7 +68,7 @@ class Sliding(Mask):
 
 @dataclass(frozen=True)
 class Local(Mask):
-    """Less than `window` tokens away, in both directions."""
+    """Keys less than `window` tokens away, in both directions."""
 
     window: int
 
@@ -77,7 +78,7 @@ class Local(Mask):
 
 @dataclass(frozen=True)
 class Prefix(Mask):
-    """Causal, but the first `length` keys are seen by all."""
+    """Prefix LM: causal, but every query sees the first `length` keys."""
 
     length: int
 
@@ -87,7 +88,7 @@ class Prefix(Mask):
 
 @dataclass(frozen=True)
 class Chunked(Mask):
-    """Causal, but no further back than the start of the query's own chunk of `size` tokens."""
+    """Causal within chunks of `size` tokens: no query sees keys of earlier chunks."""
 
     size: int
 
@@ -97,14 +98,14 @@ class Chunked(Mask):
 
 @dataclass(frozen=True)
 class Packed(Mask):
-    """Several texts in one sequence, causal within each; `lengths` are their tokens, in order."""
+    """Several texts packed into one sequence, causal within each; `lengths` are their token counts, in order."""
 
     lengths: tuple[int, ...]
 
     def sees(self, query: Array, key: Array) -> Array:
         ends = np.cumsum(self.lengths)
-        text, others = (np.searchsorted(ends, index, side="right") for index in (query, key))
-        return np.asarray((key <= query) & (text == others))
+        query_text, key_text = (np.searchsorted(ends, index, side="right") for index in (query, key))
+        return np.asarray((key <= query) & (query_text == key_text))
 
     def visible(self, rows: slice, queries: int, keys: int) -> Array | None:
         if sum(self.lengths) != keys:
@@ -134,4 +135,4 @@ MASKS_ALSO = MappingProxyType(
         "block": "chunked",
     }
 )
-"""Other words for some of them, which errors answer."""
+"""Other names for masks; an error suggests ours."""

@@ -1,4 +1,4 @@
-"""Norms of vectors, and how queries and keys are normed, as values."""
+"""LayerNorm and RMSNorm of vectors, and QK-norm, as values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ import numpy as np
 from attn_cli.core.threads import chunks, each, threads_for
 from attn_cli.trace.trace import Array
 
-BAND = 2**17  # the numbers that go through a norm at a time, so that they stay in a core's cache
-NUMBERS = 2**17  # how many numbers are worth waking a thread for
+BAND = 2**17  # numbers per band, so that a band stays in a core's cache
+NUMBERS = 2**17  # with fewer numbers per thread, waking the thread costs more than it saves
 
 
 def by_bands(function: Callable[[Array], Array], x: Array) -> Array:
-    """A function of each token's vector (token, feature), for some tokens at a time."""
+    """Apply a function of token vectors (token, feature) to bands of tokens, in threads; same shape and result."""
     threads = threads_for(x.size, NUMBERS)
     bands = chunks(len(x), -(-x.size // (threads * BAND)) * threads)
     if len(bands) <= 1:
@@ -31,7 +31,7 @@ def by_bands(function: Callable[[Array], Array], x: Array) -> Array:
 
 @dataclass(frozen=True)
 class Norm:
-    """LayerNorm, or RMSNorm (Zhang & Sennrich 2019), over the last axis; `plus_one` for weights stored around 0."""
+    """LayerNorm or RMSNorm over the last axis; `plus_one` if weights are stored as weight − 1 (Gemma)."""
 
     kind: Literal["layer", "rms"]
     eps: float
@@ -52,27 +52,27 @@ class Norm:
         return y
 
     def frozen_at(self, x: Array, weight: Array | None) -> Callable[[Array], Array]:
-        """The norm of a vector x (feature) as a linear map of its parts (…, feature), in float64, its bias left out.
+        """The norm with its divisor frozen at vector x (feature): a linear map of parts of x (…, feature), float64.
 
-        What it divides by is that of x itself, so that the parts of x add up to what they make together.
+        The mapped parts add up to the norm of x without its bias.
         """
         spread = np.square(x - x.mean() if self.kind == "layer" else x).mean(dtype=np.float64)
         factor = 1 / np.sqrt(spread + self.eps)
-        scaled = factor if weight is None else factor * (weight.astype(np.float64) + self.plus_one)
+        scale = factor if weight is None else factor * (weight.astype(np.float64) + self.plus_one)
 
         def part(parts: Array) -> Array:
             centered = parts - parts.mean(axis=-1, keepdims=True) if self.kind == "layer" else parts
-            made: Array = centered * scaled
-            return made
+            scaled_parts: Array = centered * scale
+            return scaled_parts
 
         return part
 
 
 @dataclass(frozen=True)
 class HeadNorm:
-    """A norm of queries and keys: `over` the features of a head, or those of all heads of a token at once.
+    """QK-norm: a norm of queries and keys, `after` the projection or after the rotation.
 
-    Heads share their weights, unless each has its own. It comes `after` the projection, or after the rotation.
+    `over`: head = per head with shared weights, each = per head with weights per head, all = over all heads at once.
     """
 
     kind: ClassVar[Literal["layer", "rms"]]
@@ -82,10 +82,11 @@ class HeadNorm:
 
     @property
     def norm(self) -> Norm:
+        """The norm of one vector."""
         return Norm(self.kind, self.eps)
 
     def shape(self, heads: int, width: int) -> tuple[int, ...]:
-        """The shape of its weights for some heads of some width."""
+        """The shape of the weights for `heads` heads of width `width`."""
         return {"head": (width,), "each": (heads, width), "all": (heads * width,)}[self.over]
 
 

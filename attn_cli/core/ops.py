@@ -1,4 +1,4 @@
-"""Softmax, and the cutting of arrays into heads."""
+"""Softmax, and splitting and joining heads."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from attn_cli.trace.trace import Array
 
 
 def softmax(scores: Array, sinks: Array | None = None, out: Array | None = None) -> tuple[Array, Array]:
-    """Turn scores (…, key) into weights that sum to 1 over keys, and the share (…) that a sink took from them.
+    """Weights (…, key) that sum to 1 over keys, and the sink's share (…) of each row.
 
-    A row with nothing visible stays all zero. `sinks` (…, 1) stand in the sum like one more key; the share is 0
-    without them. The row's largest score is subtracted first, so that no exponential overflows.
+    A row of −∞ gives zeros. `sinks` (…, 1) count as one more key's score; without them the share is 0.
+    The row's largest score is subtracted first, so that no exponential overflows.
     """
     peak = scores.max(axis=-1, keepdims=True)
     if sinks is not None:
@@ -26,10 +26,10 @@ def softmax(scores: Array, sinks: Array | None = None, out: Array | None = None)
 
 
 def split_heads(x: Array, heads: int) -> Array:
-    """Cut features side by side (token, head · feature) into (head, token, feature)."""
+    """Split (token, head · feature) into (head, token, feature)."""
     return np.ascontiguousarray(x.reshape(len(x), heads, -1).swapaxes(0, 1))
 
 
 def join_heads(x: Array) -> Array:
-    """Lay heads (head, token, feature) side by side again (token, head · feature)."""
+    """Join (head, token, feature) into (token, head · feature)."""
     return np.ascontiguousarray(x.swapaxes(0, 1)).reshape(x.shape[1], -1)

@@ -25,12 +25,12 @@ def record_parts(
     on_scores: Sequence[ScoreStep],
     inputs: ScoreInputs,
 ) -> None:
-    """Record the parts (head, query, key) that are asked for; the last one is what is left of the score."""
-    made = [name for name in _UNMASKED if name in record.known]
+    """Record the parts (head, query, key) of the scores; the last part is the remainder."""
+    stages = [name for name in _UNMASKED if name in record.known]
     before = record.known.get("scaled", record.known.get("scores"))
     if before is None:
         return
-    total, capped = record.known[made[-1]], record.known.get("softcapped", before)
+    total, capped = record.known[stages[-1]], record.known.get("softcapped", before)
     parts = {"content": before}
     if (content := _content(record, project, on_heads, on_scores, inputs)) is not None:
         parts = {"content": content, "position": before - content}
@@ -45,7 +45,7 @@ def record_parts(
     *first, last = parts
     parts[last] = total - sum(parts[name] for name in first)
     for name, part in parts.items():
-        formula = f"{name}: a part of {' + '.join(parts)} = {made[-1]}"
+        formula = f"{name}: a part of {' + '.join(parts)} = {stages[-1]}"
         record.add(name, part.copy() if part is before else part, formula)
 
 
@@ -56,30 +56,30 @@ def _content(
     on_scores: Sequence[ScoreStep],
     inputs: ScoreInputs,
 ) -> Array | None:
-    """Scaled scores (head, query, key) as they would be without positions; None where those are no part of them."""
+    """Scaled scores (head, query, key) without positions; None if positions do not enter them or cannot be removed."""
     if "Q_rotated" not in record.known and "embedded" not in record.known:
         return None
-    plain = [_unplaced(record, project, on_heads, inputs, name) for name in "QK"]
-    if plain[0] is None or plain[1] is None:
+    vectors = [_without_positions(record, project, on_heads, inputs, name) for name in "QK"]
+    if vectors[0] is None or vectors[1] is None:
         return None
-    everything, scores = whole(inputs.shape), np.empty(inputs.shape, plain[0].dtype)
-    Products(plain[0], plain[1])(scores, everything, scores)
+    whole_block, scores = whole(inputs.shape), np.empty(inputs.shape, vectors[0].dtype)
+    Products(vectors[0], vectors[1])(scores, whole_block, scores)
     scale = next((step.at(inputs) for step in on_scores if isinstance(step, Scale)), None)
-    return scores if scale is None else scale(scores, everything, scores)
+    return scores if scale is None else scale(scores, whole_block, scores)
 
 
-def _unplaced(
+def _without_positions(
     record: Record, project: Project, on_heads: Sequence[HeadStep], inputs: ScoreInputs, name: str
 ) -> Array | None:
-    """Queries or keys (head, token, feature) as they would be without positions; None where nothing shows them."""
+    """Queries or keys (head, token, feature) without positions; None if no stage gives them."""
     forms = [stage for stage in record.known if stage in FORMS[name]]
     if not forms:
         return None
     steps = [step for step in on_heads if step.makes in FORMS[name] and not step.by_position]
     positions = inputs.queries if name == "Q" else inputs.keys
     vectors = record.known[forms[-1]]
-    if "embedded" in record.known and name in (made := project(_embedded(record), [name])):
-        array = made[name][0]
+    if "embedded" in record.known and name in (projected_heads := project(_embedded(record), [name])):
+        array = projected_heads[name][0]
         if array.size != vectors.size:
             source = "embedded" if name == "Q" or "X_context" not in record.known else "embedded_context"
             projected = by(join_heads(array))
@@ -91,15 +91,15 @@ def _unplaced(
         unrotated = forms[: forms.index(f"{name}_rotated")] if f"{name}_rotated" in forms else forms
         if not unrotated:
             return None
-        array, left = record.known[unrotated[-1]], forms[len(unrotated) :]
-        steps = [step for step in steps if step.makes in left]
+        array, remaining = record.known[unrotated[-1]], forms[len(unrotated) :]
+        steps = [step for step in steps if step.makes in remaining]
     for step in steps:
         array = step(array, positions)
     return array
 
 
 def _embedded(record: Record) -> dict[str, Array]:
-    """The vectors that queries and keys would be made of if nothing were added to them by position."""
+    """The input vectors of the projections before positions are added."""
     known = record.known | {"X": record.known["embedded"]}
     context = record.given.get("embedded_context")
     return known if context is None else known | {"X_context": context}

@@ -1,4 +1,4 @@
-"""How a token's place enters the arithmetic, as values: added to X, by rotating Q and K, or as a bias on scores."""
+"""Position schemes as values: vectors added to X, a rotation of Q and K, or a bias on scores."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,24 +11,24 @@ from attn_cli.trace.trace import Array
 
 
 class Positions:
-    """A position scheme; it acts in one of three places, and does nothing in the other two."""
+    """A position scheme: it adds to embeddings, rotates queries and keys, or lowers scores by distance."""
 
     def added(self, positions: Array, width: int) -> Array | None:
-        """Vectors (token, feature) to add to embeddings, None for none."""
+        """Vectors (token, feature) to add to embeddings; None if the scheme adds none."""
         return None
 
     def rotated(self, x: Array, positions: Array) -> Array | None:
-        """Queries or keys (head, token, feature), rotated; None where the scheme rotates nothing."""
+        """Rotated queries or keys (head, token, feature); None if the scheme rotates nothing."""
         return None
 
     def slopes(self, heads: int) -> Array | None:
-        """How much each head's scores fall by a token of distance; None where they do not."""
+        """Each head's slope (head): how much a score falls per token of distance; None without such a bias."""
         return None
 
 
 @dataclass(frozen=True)
 class NoPositions(Positions):
-    """Order plays no part: attention sees a set of tokens."""
+    """No positions: attention ignores the order of tokens."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Sinusoidal(Positions):
 
 @dataclass(frozen=True)
 class Rope(Positions):
-    """Rotary positions (Su et al. 2021, arXiv 2104.09864): pairs of features turn by position / base^(2i/dim).
+    """Rotary positions (Su et al. 2021, arXiv 2104.09864): pairs of features rotate by position / base^(2i/dim).
 
-    `style` pairs feature i with i + dim/2 (half) or 2i with 2i + 1 (interleaved); only the first `dim` features turn,
-    all unless set; `factor` divides the frequencies, and so positions (linear scaling). What rotates is made
-    `attention_factor` times as long (YaRN, arXiv 2309.00071).
+    `style` pairs feature i with i + dim/2 (half) or 2i with 2i + 1 (interleaved). Only the first `dim` features rotate,
+    by default all. `factor` divides the frequencies (linear scaling). `attention_factor` multiplies the rotated
+    features (YaRN, arXiv 2309.00071).
     """
 
     base: float = 10000.0
@@ -60,15 +60,15 @@ class Rope(Positions):
     attention_factor: float = 1.0
 
     def rotated(self, x: Array, positions: Array, frequencies: Array | None = None) -> Array:
-        """The same with radians per position for each pair (pair,), in place of the base and all that depends on it."""
+        """Rotated queries or keys; `frequencies` (pair), in radians per position, replace base, dim and factor."""
         width = x.shape[-1]
         dim = 2 * len(frequencies) if frequencies is not None else width if self.dim is None else self.dim
         if dim > width or dim % 2:
             raise SpecError(
-                f"rope cannot turn {dim} features of a head of width {width}: they go in pairs",
-                hint="choose an even width of heads (--head-dim), or turn some of them (rope:dim=2)",
+                f"rope cannot rotate {dim} features of a head of width {width}: it rotates pairs",
+                hint="choose an even width of heads (--head-dim), or rotate some features (rope:dim=2)",
             )
-        wide = np.promote_types(x.dtype, np.float32)  # float16 cannot tell position 2049 from 2048
+        wide = np.promote_types(x.dtype, np.float32)  # float16 cannot distinguish position 2049 from 2048
         if frequencies is None:
             frequencies = self._frequencies(dim, wide) / wide.type(self.factor)
         return rotate_pairs(
@@ -76,7 +76,7 @@ class Rope(Positions):
         )
 
     def _frequencies(self, dim: int, dtype: "np.dtype[np.floating]") -> Array:
-        """Radians a token, for each pair; rounded as PyTorch rounds them where the arithmetic is not float64."""
+        """Radians per position (pair); rounded as PyTorch rounds them unless the arithmetic is float64."""
         if dtype == np.float64:
             return np.asarray(1 / self.base ** (np.arange(0, dim, 2) / dim))
         exponents = (np.arange(0, dim, 2, dtype="f4") / np.float32(dim)).astype("f8")
@@ -85,13 +85,13 @@ class Rope(Positions):
 
 @dataclass(frozen=True)
 class Alibi(Positions):
-    """A bias of −slope × distance on scores, a slope for each head (Press et al. 2021, arXiv 2108.12409)."""
+    """A bias of −slope × distance on scores, one slope per head (Press et al. 2021, arXiv 2108.12409)."""
 
     def slopes(self, heads: int) -> Array:
-        power = 1 << (heads.bit_length() - 1)  # the largest power of two that is not above heads
-        own = 2.0 ** (-8.0 * np.arange(1, power + 1) / power)
-        between = 2.0 ** (-4.0 * np.arange(1, 2 * (heads - power), 2) / power)
-        return np.concatenate([own, between])
+        power = 1 << (heads.bit_length() - 1)  # the largest power of two up to heads
+        slopes = 2.0 ** (-8.0 * np.arange(1, power + 1) / power)
+        interpolated = 2.0 ** (-4.0 * np.arange(1, 2 * (heads - power), 2) / power)
+        return np.concatenate([slopes, interpolated])
 
 
 def adds(scheme: Positions) -> bool:
@@ -107,10 +107,10 @@ def rotates(scheme: Positions) -> bool:
 def rotate_pairs(
     x: Array, positions: Array, frequencies: Array, style: Literal["half", "interleaved"], factor: float = 1.0
 ) -> Array:
-    """Queries or keys (head, token, feature) with pairs of features rotated by position × frequency.
+    """Rotate pairs of features of queries or keys (head, token, feature) by position × frequency.
 
     `frequencies` (pair) are in radians per position. `style` pairs feature i with i + dim/2 (half), or 2i with 2i + 1
-    (interleaved); features after the pairs stay. Those that rotate are made `factor` times as long.
+    (interleaved); features after the pairs stay. `factor` multiplies the rotated features.
     """
     count = len(frequencies)
     angles = positions[:, np.newaxis] * frequencies  # (token, pair)
@@ -130,7 +130,7 @@ def rotate_pairs(
 class QueryScaling:
     """Queries times 1 + `slope` · ln(1 + ⌊(position + `ahead`) / `step`⌋) (Nakanishi 2025, arXiv 2501.19399).
 
-    They grow with their position, so that softmax stays sharp over long texts.
+    Queries grow with position, so that softmax stays sharp over long texts.
     """
 
     slope: float
@@ -143,7 +143,7 @@ class QueryScaling:
         return f"(1 + {self.slope:g} · ln(1 + ⌊{position} / {self.step:g}⌋))"
 
     def factors(self, positions: Array) -> Array:
-        """What the query at each position is multiplied by, in float64."""
+        """The factor of the query at each position, in float64."""
         factors: Array = 1 + self.slope * np.log1p(np.floor((positions + self.ahead) / self.step))
         return factors
 
@@ -151,4 +151,4 @@ class QueryScaling:
 QUERY_SCALINGS = MappingProxyType({"log": QueryScaling})
 POSITIONS = MappingProxyType({"none": NoPositions, "sinusoidal": Sinusoidal, "rope": Rope, "alibi": Alibi})
 POSITIONS_ALSO = MappingProxyType({"rotary": "rope", "sin": "sinusoidal", "absolute": "sinusoidal"})
-"""Other words for some of them, which errors answer."""
+"""Other names for position schemes; an error suggests ours."""

@@ -1,4 +1,4 @@
-"""From embeddings to queries, keys and values."""
+"""From embeddings to X, and from X to queries, keys and values."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from attn_cli.trace.trace import Array
 
 Matrices = Mapping[str, Array]
 Made = tuple[Array, str]
-"""A stage that was just made, and its formula."""
+"""A computed stage: its array and its formula."""
 Project = Callable[[Mapping[str, Array], Collection[str]], Mapping[str, Made]]
-"""From the stages so far to those of Q, K and V that are wanted and can be made."""
+"""Makes those of Q, K and V that are wanted from the stages so far; a name without a matrix is left out."""
 
 
 def place(record: Record, spec: Spec, extras: Extras, positions: Array, context_positions: Array) -> None:
-    """Embeddings to X, and the context's likewise, with what positions add; without that X is what was embedded."""
+    """Record X and X_context: the embeddings plus position vectors, or the embeddings themselves if none are added."""
     record.take("residual")
-    sides = (("embedded", "X", positions), ("embedded_context", "X_context", context_positions))
-    for before, name, places in sides:
+    inputs = (("embedded", "X", positions), ("embedded_context", "X_context", context_positions))
+    for before, name, token_positions in inputs:
         embedded = record.given.get(before)
-        vectors = None if embedded is None or name in record.given else _added(embedded, spec, extras, places)
+        vectors = None if embedded is None or name in record.given else _added(embedded, spec, extras, token_positions)
         if before in STAGES and (vectors is not None or name in record.given):
             record.take(before)
         if embedded is None or name in record.given:
@@ -31,14 +31,14 @@ def place(record: Record, spec: Spec, extras: Extras, positions: Array, context_
         elif vectors is None:
             record.take(name, before)
         else:
-            scheme = [] if spec.positions.added(places[:1], 1) is None else ["sin, cos of position"]
+            scheme = [] if spec.positions.added(token_positions[:1], 1) is None else ["sin, cos of position"]
             table = [] if extras.position_embeddings is None else ["position_embeddings"]
             words = " + ".join(["embedded", *scheme, *table])
             record.add(name, embedded + vectors, f"{name} = {words}   {by(embedded)}")
 
 
 def _added(x: Array, spec: Spec, extras: Extras, positions: Array) -> Array | None:
-    """What is added to embeddings (token, feature) at these positions, None for nothing."""
+    """The position vectors (token, feature) to add to embeddings at these positions; None if there are none."""
     vectors = spec.positions.added(positions, x.shape[1])
     table = extras.position_embeddings
     if table is not None:
@@ -57,14 +57,14 @@ def _added(x: Array, spec: Spec, extras: Extras, positions: Array) -> Array | No
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MatrixProjections:
-    """Queries, keys and values out of X, or of the context's X in cross-attention, by matrices of the caller."""
+    """Project X to queries, keys and values by matrices; in cross-attention keys and values come from X_context."""
 
     spec: Spec
     matrices: Matrices
     cross: bool
 
     def __call__(self, known: Mapping[str, Array], wanted: Collection[str]) -> dict[str, Made]:
-        """Those of Q, K and V (head, token, feature) that are wanted and have a matrix; SpecError for shapes."""
+        """The wanted ones of Q, K and V (head, token, feature) that have a matrix; SpecError if shapes do not fit."""
         made = {}
         for name in wanted:
             source = "X_context" if self.cross and name != "Q" else "X"
@@ -90,19 +90,19 @@ class MatrixProjections:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MatrixOutput:
-    """Heads side by side, through W_O where there is one."""
+    """Join the heads and multiply by W_O, if there is one."""
 
     matrices: Matrices
 
     def __call__(self, heads: Array) -> Made:
-        """Head outputs (head, query, feature) to the output (query, feature)."""
+        """The output (query, feature) of head outputs (head, query, feature), with its formula."""
         side_by_side = "head_output" if len(heads) == 1 else "heads side by side"
         output, formula = linear(side_by_side, join_heads(heads), "O", self.matrices)
         return output, f"output = {formula}"
 
 
 def linear(left: str, x: Array, name: str, matrices: Matrices) -> tuple[Array, str]:
-    """x · W_name + b_name with its formula; a copy of x where there is neither."""
+    """x · W_name + b_name (a copy of x without both), and its formula, in which `left` stands for x."""
     formula, shapes, y = left, by(x), x
     if (matrix := matrices.get(f"W_{name}")) is not None:
         if matrix.ndim != 2 or matrix.shape[0] != x.shape[1]:

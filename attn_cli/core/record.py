@@ -1,11 +1,11 @@
-"""Record: the stages of one run, what is known so far, and which of it is kept."""
+"""Record: the stages of one attention, computed and given, and which of them are kept."""
 
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from attn_cli.errors import SelectionError
 from attn_cli.trace.stages import PARTS, STAGES, last_form
-from attn_cli.trace.trace import Array, Stage, frozen
+from attn_cli.trace.trace import Array, Stage, frozen, shape_words
 
 if TYPE_CHECKING:
     from attn_cli.core.edits import Edit
@@ -14,9 +14,9 @@ AS_STORED = "as stored"
 
 
 class Record:
-    """Grows by a stage at a time; a given stage is taken as it is, never computed.
+    """Collects stages one by one; a given stage is recorded unchanged, never computed.
 
-    `steps` name the stages that scores go through, kept or not.
+    `known` holds every stage so far, `stages` the kept ones; `steps` names the stages that scores go through.
     """
 
     def __init__(
@@ -30,28 +30,28 @@ class Record:
         self.steps: tuple[str, ...] = ()
 
     def keeps(self, *names: str) -> bool:
-        """Whether any of these stages is to be held on to; parts of scores only if they are asked for."""
+        """Whether any of these stages is kept; parts of scores are kept only on request."""
         if self.keep is None:
             return any(name not in PARTS for name in names)
         return any(name in self.keep for name in names)
 
     def add(self, name: str, array: Array, formula: str) -> Array:
-        """Note a stage that was computed, and return it: edited where it is to be, and frozen, for it is ours."""
+        """Record a computed stage and return its array, edited and frozen."""
         array = self._edited(name, array)
         self.known[name] = array
         if self.keeps(name):
-            self.stages.append(Stage(name, frozen(array), self._told(name, formula)))
+            self.stages.append(Stage(name, frozen(array), self._with_edits(name, formula)))
         return array
 
     def take(self, name: str, given_as: str | None = None) -> bool:
-        """Note a stage that was given, as it is, perhaps under another name; False if it was not."""
+        """Record a given stage, which may be given under another name; False if it was not given."""
         if (array := self.given.get(given_as or name)) is None:
             return False
         array = self._edited(name, array)
         self.known[name] = array
         if self.keeps(name):
             formula = AS_STORED if given_as is None else f"{name} = embeddings   {by(array)}"
-            self.stages.append(Stage(name, array, self._told(name, formula)))
+            self.stages.append(Stage(name, array, self._with_edits(name, formula)))
         return True
 
     def check_edits(self) -> None:
@@ -62,15 +62,15 @@ class Record:
                 raise SelectionError(f"there is no {edit.stage} here to change", hint=f"there is {there}")
 
     def _edited(self, name: str, array: Array) -> Array:
-        mine = [edit for edit in self.edits if edit.stage == name]
-        if not mine:
+        edits = [edit for edit in self.edits if edit.stage == name]
+        if not edits:
             return array
         from attn_cli.core.edits import edited
 
-        return edited(array, mine)
+        return edited(array, edits)
 
-    def _told(self, name: str, formula: str) -> str:
-        """A formula, and what was changed of what it made."""
+    def _with_edits(self, name: str, formula: str) -> str:
+        """The formula, with the words of the stage's edits."""
         words = [edit.words for edit in self.edits if edit.stage == name]
         if not words:
             return formula
@@ -82,5 +82,5 @@ class Record:
 
 
 def by(array: Array) -> str:
-    """A shape in words: 3×4."""
-    return "×".join(map(str, array.shape)) or "one number"
+    """The shape of an array in words: 3×4."""
+    return shape_words(array.shape) or "one number"

@@ -1,4 +1,4 @@
-"""The steps on scores, from dot products to softmax, each a value that makes a stage."""
+"""The steps on scores, from dot products to softmax; each makes a stage."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from attn_cli.trace.trace import Array
 
 
 class DotProduct(NamedTuple):
-    """Compare each query with each key by dot product; query heads may share key heads."""
+    """The dot product of each query with each key; query heads may share key heads (GQA)."""
 
     makes: str = "scores"
 
@@ -45,7 +45,7 @@ class Products(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """Multiply scores as a spec says, so that their spread does not grow with the width of a head."""
+    """Scale scores by the spec's factor, so that their spread does not grow with the width of a head."""
 
     spec: Spec
     makes: str = "scaled"
@@ -58,7 +58,7 @@ class Scale(NamedTuple):
 
 
 class Factor(NamedTuple):
-    """Scores times a number, which is 1/√d_k where `d_k` is named."""
+    """Scores times a number; `d_k` is set if the number is 1/√d_k."""
 
     factor: float
     d_k: int | None
@@ -75,7 +75,7 @@ class Factor(NamedTuple):
 
 
 class Softcap(NamedTuple):
-    """Squeeze scores smoothly into ± cap (Gemma 2, arXiv 2408.00118)."""
+    """Softcap: cap · tanh(scores / cap), so that scores stay within ± cap (Gemma 2, arXiv 2408.00118)."""
 
     cap: float
     makes: str = "softcapped"
@@ -94,7 +94,7 @@ class Softcap(NamedTuple):
 
 
 class Temperature(NamedTuple):
-    """Divide the scores of a stage, so that softmax is sharper (below 1) or more even (above 1)."""
+    """Divide scores by the temperature: below 1 softmax is sharper, above 1 more even."""
 
     temperature: float
     makes: str
@@ -112,7 +112,7 @@ class Temperature(NamedTuple):
 
 
 class HideMasked(NamedTuple):
-    """Set what a query may not look at to −∞: what the mask hides, and what `hidden` (query, key) or per head does."""
+    """Set masked scores to −∞: cells hidden by the mask, or by `hidden` (query, key) or (head, query, key)."""
 
     mask: Mask
     hidden: Array | None = None
@@ -141,7 +141,7 @@ class HideMasked(NamedTuple):
 
 
 class Softmax(NamedTuple):
-    """Softmax over keys; `sinks` (head) join it, and what they take goes to `shares` (head, query)."""
+    """Softmax over keys; `sinks` (head) add one score per row, whose share is written to `shares` (head, query)."""
 
     sinks: Array | None = None
     shares: Array | None = None
@@ -164,15 +164,15 @@ class Softmax(NamedTuple):
 
 
 def hides(mask: Mask, queries: int, keys: int) -> bool:
-    """Whether the mask hides any key from any query, asked in bands of rows, so that no large array is needed."""
+    """Whether the mask hides any key from any query; tested in bands of rows, so that no large array is needed."""
     bands = (slice(start, start + 64) for start in range(0, queries, 64))
-    return any((seen := mask.visible(band, queries, keys)) is not None and not seen.all() for band in bands)
+    return any((visible := mask.visible(band, queries, keys)) is not None and not visible.all() for band in bands)
 
 
 def on_scores(spec: Spec, terms: tuple[Term, ...] = (), hidden: Array | None = None) -> tuple[ScoreStep, ...]:
-    """The steps on scores of a spec, in their order.
+    """The steps on scores of a spec, in order.
 
-    A temperature is part of the scale; where more follows before the mask, it divides the result of that.
+    The temperature is part of the scale, or a step of its own after a softcap or a bias.
     """
     late = spec.softcap is not None or bool(terms)
     scaling = replace(spec, temperature=1.0) if late else spec

@@ -1,4 +1,4 @@
-"""Whether the arrays of one layer fit together; what does not is said with both shapes."""
+"""Checks that the arrays of one layer fit together; an error shows both shapes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,13 +10,13 @@ from attn_cli.trace.stages import FORMS, PARTS, STAGES
 from attn_cli.trace.trace import Array
 
 STARTS = ("embedded_context", *(name for name in STAGES if name not in PARTS))
-"""What attention can be given: stages, and the context's vectors before positions are added."""
+"""The arrays that attention can start from: stages, and the context's embeddings before positions are added."""
 
 
 def check_shapes(
     known: Mapping[str, Array], spec: Spec, extras: Extras, tokens: Sequence[str], context_tokens: Sequence[str] | None
 ) -> Shape:
-    """How many heads, queries and keys there are; SpecError where two arrays, or arrays and tokens, disagree."""
+    """The numbers of heads, queries and keys; SpecError if arrays, or arrays and tokens, disagree."""
     sizes: dict[str, tuple[int, str]] = {}
     for name, array in known.items():
         if name not in STARTS:
@@ -24,7 +24,7 @@ def check_shapes(
         _agree(name, array, spec, sizes)
     _check_width(known, spec)
     if context_tokens is None and {"X_context", "embedded_context"} & set(known):
-        raise SpecError("X_context is given, and no tokens that it belongs to", hint="give context_tokens")
+        raise SpecError("X_context is given, and no tokens for it", hint="give context_tokens")
     if context_tokens is None and extras.position_ids_context is not None:
         raise SpecError("position_ids_context is given, and there is no context", hint="leave it out")
     _check_ids(extras, len(tokens), len(tokens if context_tokens is None else context_tokens))
@@ -38,13 +38,13 @@ def check_shapes(
 
 
 def _check_width(known: Mapping[str, Array], spec: Spec) -> None:
-    """Queries and keys, in every form in which they are known, are as wide as each other and as `d_k` says."""
-    there = [name for pair in zip(FORMS["Q"], FORMS["K"], strict=True) for name in pair if name in known]
-    for name in there:
-        width, first = known[name].shape[2], known[there[0]]
+    """Check that all forms of queries and keys have one width, which is `d_k` if that is set."""
+    forms = [name for pair in zip(FORMS["Q"], FORMS["K"], strict=True) for name in pair if name in known]
+    for name in forms:
+        width, first = known[name].shape[2], known[forms[0]]
         if width != first.shape[2]:
             raise SpecError(
-                f"{there[0]} and {name} do not fit: {there[0]} is {by(first)}, and {name} is {by(known[name])}",
+                f"{forms[0]} and {name} do not fit: {forms[0]} is {by(first)}, and {name} is {by(known[name])}",
                 hint="Q and K, and so W_Q and W_K, must give each head the same width",
             )
         if spec.d_k not in (None, width):
@@ -52,7 +52,7 @@ def _check_width(known: Mapping[str, Array], spec: Spec) -> None:
 
 
 def _agree(name: str, array: Array, spec: Spec, sizes: dict[str, tuple[int, str]]) -> None:
-    """Note the sizes of an array's axes; they must be those of the arrays before it."""
+    """Add the sizes of an array's axes to `sizes`; SpecError if an earlier array has another size."""
     kind = STAGES["X_context" if name == "embedded_context" else name]
     axes = [axis for axis in (kind.heads, kind.rows, kind.columns) if axis is not None]
     if array.ndim != len(axes):
@@ -69,26 +69,26 @@ def _agree(name: str, array: Array, spec: Spec, sizes: dict[str, tuple[int, str]
         if heads is not None and size != heads:
             raise SpecError(
                 f"{name} has {size} heads ({by(array)}), expected {heads}",
-                hint="set heads and kv_heads to what it holds",
+                hint="set heads and kv_heads to the numbers of heads in the arrays",
             )
-        found, where = sizes.setdefault(axis, (size, f"{name} is {by(array)}"))
-        if heads is None and found != size:
-            what = "queries" if axis == "query" else "keys"
+        earlier, where = sizes.setdefault(axis, (size, f"{name} is {by(array)}"))
+        if heads is None and earlier != size:
+            plural = "queries" if axis == "query" else "keys"
             raise SpecError(
-                f"{name} does not fit: {name} is {by(array)}, {size} {what}, and {where}, {found} {what}",
-                hint=f"give both as many {what}",
+                f"{name} does not fit: {name} is {by(array)}, {size} {plural}, and {where}, {earlier} {plural}",
+                hint=f"give both as many {plural}",
             )
 
 
 def _check_tokens(queries: int, keys: int, tokens: Sequence[str], context_tokens: Sequence[str] | None) -> None:
-    wanted = [(tokens, max(queries, keys), "tokens", "rows")]
+    expected = [(tokens, max(queries, keys), "tokens", "rows")]
     if context_tokens is not None:
-        wanted = [(tokens, queries, "tokens", "queries"), (context_tokens, keys, "context tokens", "keys")]
-    for labels, count, what, things in wanted:
+        expected = [(tokens, queries, "tokens", "queries"), (context_tokens, keys, "context tokens", "keys")]
+    for labels, count, kind, axis in expected:
         if len(labels) != count:
             raise SpecError(
-                f"{len(labels)} {what} cannot label {count} {things} ({queries} queries, {keys} keys)",
-                hint=f"give {count} {what}",
+                f"{len(labels)} {kind} cannot label {count} {axis} ({queries} queries, {keys} keys)",
+                hint=f"give {count} {kind}",
             )
 
 
@@ -110,7 +110,7 @@ def _check_extras(shape: Shape, extras: Extras) -> None:
 
 
 def _check_norms(known: Mapping[str, Array], spec: Spec, extras: Extras) -> None:
-    """The weights of the norm of queries and keys fit the queries and keys."""
+    """Check that the weights of the QK-norm fit the queries and keys."""
     for name in "QK" if spec.qk_norm is not None else "":
         if name not in known or spec.qk_norm is None:
             continue

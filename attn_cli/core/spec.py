@@ -1,4 +1,4 @@
-"""Spec: how attention is to be computed, apart from the numbers it is computed on."""
+"""Spec: the settings of an attention, and Extras: arrays that act on it beside its projections."""
 
 import math
 from dataclasses import dataclass, replace
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
     from attn_cli.core.norms import HeadNorm
 
 DTYPES = ("float64", "float32", "float16")
+"""The dtypes that arithmetic runs in; a trace may also hold bfloat16."""
 SCALE_RULES = ("sqrt", "none")
 ScaleRule = float | Literal["sqrt", "none"]
 
 
 @dataclass(frozen=True)
 class Spec:
-    """Heads, mask, positions, scale, softcap and dtype; `heads` query heads share `kv_heads` key/value heads.
+    """The settings of an attention; `heads` query heads share `kv_heads` key/value heads.
 
-    `d_k` is the width of a head, where it cannot be read off Q. `temperature` divides the scores before softmax.
-    `clip` limits Q, K and V to ± itself, then `qk_norm` norms queries and keys, and `query_scaling` comes last.
+    `d_k` is the width of a head, needed only if Q is not known. `temperature` divides the scores before softmax.
+    `clip` limits Q, K and V to ± `clip`, then `qk_norm` normalizes queries and keys; `query_scaling` comes last.
     """
 
     heads: int = 1
@@ -53,23 +54,24 @@ class Spec:
 
     @property
     def key_heads(self) -> int:
+        """The number of key/value heads."""
         return self.heads if self.kv_heads is None else self.kv_heads
 
     def factor(self, d_k: int | None) -> float | None:
-        """What scores are multiplied with, 1/√d_k unless set; None where they are not scaled."""
+        """The factor of the scores, 1/√d_k unless set; None if scores are not scaled."""
         if self.scale == "none" or (self.scale == "sqrt" and d_k is None):
             return None
         return 1 / math.sqrt(d_k or 1) if self.scale == "sqrt" else float(self.scale)
 
     def divided(self, d_k: int | None) -> "Spec":
-        """The same arithmetic with the temperature in the scale, for scores that are scaled and no more than that."""
+        """The same spec with the temperature moved into the scale, for scores without softcap or bias."""
         if self.temperature == 1:
             return self
         factor = self.factor(d_k)
         return replace(self, scale=(1.0 if factor is None else factor) / self.temperature, temperature=1.0)
 
     def settings(self, d_k: int | None) -> Settings:
-        """The spellings that a trace stores; the root of an unknown `d_k` stays a rule."""
+        """The settings as a trace spells them; with an unknown `d_k` the scale stays `sqrt`."""
         factor = self.scale if d_k is None and self.scale == "sqrt" else self.factor(d_k)
         return Settings(
             mask=spell(self.mask, MASKS),
@@ -84,12 +86,11 @@ class Spec:
 class Extras:
     """Arrays that act on attention beside its projections.
 
-    `bias` (query, key) or (head, query, key) is added to scores; `hidden` of the same
-    shape is True where a query may not look. `sinks` (head) join each softmax. `position_embeddings`
-    (position, d_model) are added to X. `position_ids` and `position_ids_context` say where queries or keys stand, if
-    not at 0, 1, 2, …. `edits` are put in place of what stages hold. `Q_norm` and `K_norm` are the weights of the norm
-    of queries and keys: (feature), (head, feature) or (head · feature) as it says. `rotary_frequencies` (pair), in
-    radians per position, stand in place of the base of rope.
+    `bias` (query, key) or (head, query, key) is added to scores; `hidden` of the same shape is True at masked cells.
+    `sinks` (head) are scores that join each softmax. `position_embeddings` (position, d_model) are added to X.
+    `position_ids` and `position_ids_context` are the positions of tokens, None for 0, 1, 2, …. `edits` replace numbers
+    of stages. `Q_norm` and `K_norm` are the weights of the QK-norm: (feature), (head, feature) or (head · feature),
+    as its `over` says. `rotary_frequencies` (pair), in radians per position, replace those of rope.
     """
 
     bias: Array | None = None
@@ -107,16 +108,19 @@ class Extras:
 
 
 def parse_mask(text: str) -> Mask:
+    """The mask of a spelling such as `sliding:4`; SpecError if there is none."""
     mask: Mask = parse(text, MASKS, "mask", MASKS_ALSO)
     return mask
 
 
 def parse_positions(text: str) -> Positions:
+    """The position scheme of a spelling such as `rope:10000`; SpecError if there is none."""
     positions: Positions = parse(text, POSITIONS, "position scheme", POSITIONS_ALSO)
     return positions
 
 
 def parse_qk_norm(text: str) -> "HeadNorm":
+    """The QK-norm of a spelling such as `rms:1e-06`; SpecError if there is none."""
     from attn_cli.core.norms import QK_NORMS
 
     norm: HeadNorm = parse(text, QK_NORMS, "norm of queries and keys")
@@ -124,17 +128,18 @@ def parse_qk_norm(text: str) -> "HeadNorm":
 
 
 def parse_query_scaling(text: str) -> QueryScaling:
+    """The query scaling of a spelling such as `log:0.1,step=8192`; SpecError if there is none."""
     scaling: QueryScaling = parse(text, QUERY_SCALINGS, "scaling of queries")
     return scaling
 
 
 def parse_clip(text: str | float) -> float:
-    """A number above 0."""
+    """The limit of Q, K and V, a number above 0; SpecError for anything else."""
     return positive(text, "clip", "Q, K and V are limited to ± a number such as 8")
 
 
 def parse_scale(text: str | float) -> ScaleRule:
-    """`sqrt`, `none` or a finite number."""
+    """The scale: `sqrt`, `none` or a finite number; SpecError for anything else."""
     if text == "sqrt":
         return "sqrt"
     if text == "none":
@@ -145,16 +150,17 @@ def parse_scale(text: str | float) -> ScaleRule:
 
 
 def parse_softcap(text: str | float) -> float | None:
-    """A number above 0, or `none`."""
+    """The softcap, a number above 0, or None for `none`; SpecError for anything else."""
     return None if text == "none" else positive(text, "softcap", "a softcap is a number such as 50, or none")
 
 
 def parse_temperature(text: str | float) -> float:
-    """A number above 0."""
+    """The temperature, a number above 0; SpecError for anything else."""
     return positive(text, "temperature", "a temperature is a number above 0: below 1 sharpens, above 1 evens out")
 
 
 def parse_dtype(text: str) -> str:
+    """The dtype of the arithmetic; SpecError if it is not in `DTYPES`."""
     if text not in DTYPES:
         raise SpecError(f"unknown dtype {text!r}", hint=f"a dtype is one of {', '.join(DTYPES)}")
     return text

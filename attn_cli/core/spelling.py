@@ -1,4 +1,4 @@
-"""One spelling for every variant, `name:field,name=value`, read and written from the variant's own fields."""
+"""Read and write the spelling of a variant, `name:value,field=value`, from the fields of its dataclass."""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ Table = Mapping[str, type]
 
 
 def forms(table: Table) -> tuple[str, ...]:
-    """How each variant of a table is spelled, fields in capitals: `sliding:WINDOW`."""
+    """The spelling of each variant of a table, with fields in capitals: `sliding:WINDOW`."""
     return tuple(
         name + "".join(_placeholder(field, kind, place) for place, field in enumerate(fields(kind)))
         for name, kind in table.items()
@@ -20,7 +20,7 @@ def forms(table: Table) -> tuple[str, ...]:
 
 
 def completions(table: Table) -> tuple[str, ...]:
-    """The beginnings that a shell completes to: `causal`, `causal:start`, and `sliding:` for a number to follow."""
+    """The shell's completions: `causal`, `causal:start`, and `sliding:` if a number must follow."""
     offered: list[str] = []
     for name, kind in table.items():
         slots = fields(kind)
@@ -33,9 +33,9 @@ def completions(table: Table) -> tuple[str, ...]:
 
 
 def parse(text: str, table: Table, what: str, also: Mapping[str, str] = MappingProxyType({})) -> Any:
-    """The variant that a spelling means; SpecError where the name, a field or its value is not known.
+    """The variant of a spelling; SpecError if the name, a field or its value is unknown.
 
-    `also` has other words for names, which the error answers.
+    `what` names the kind of variant in errors. `also` maps other names to those of the table, for the error's hint.
     """
     name, colon, rest = text.strip().partition(":")
     hint = f"a {what} is one of {', '.join(forms(table))} (attn manual masks)"
@@ -44,11 +44,11 @@ def parse(text: str, table: Table, what: str, also: Mapping[str, str] = MappingP
     kind = table[name]
     slots = {field.name: field for field in fields(kind)}
     given: dict[str, Any] = {}
-    for place, part in enumerate(rest.split(",") if colon else []):
+    for number, part in enumerate(rest.split(",") if colon else []):
         key, sign, value = part.partition("=")
-        if not sign and (place == 0 or _is_list(kind)):
+        if not sign and (number == 0 or _is_list(kind)):
             key, value = next(iter(slots), ""), part
-            if place and key in given:
+            if number and key in given:
                 given[key] += _value(value, get_type_hints(kind)[key], f"{what} {text!r}", hint)
                 continue
         if key not in slots or key in given:
@@ -61,25 +61,25 @@ def parse(text: str, table: Table, what: str, also: Mapping[str, str] = MappingP
 
 
 def spell(variant: Any, table: Table) -> str:
-    """The spelling of a variant, fields that stand at their default left out; `parse` reads it back."""
+    """The spelling of a variant without its default values; `parse` reads it back."""
     name = next(name for name, kind in table.items() if kind is type(variant))
     parts = []
-    for place, field in enumerate(fields(variant)):
+    for number, field in enumerate(fields(variant)):
         value = getattr(variant, field.name)
         if value != field.default:
             word = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
             word = ",".join(map(str, value)) if isinstance(value, tuple) else word
-            parts.append(word if place == 0 else f"{field.name}={word}")
+            parts.append(word if number == 0 else f"{field.name}={word}")
     return name + (":" + ",".join(parts) if parts else "")
 
 
 def _is_list(kind: type) -> bool:
-    """Whether the first field of a variant takes several values, `packed:3,3`."""
+    """Whether the first field of a variant takes several values, as in `packed:3,3`."""
     return get_origin(next(iter(get_type_hints(kind).values()), None)) is tuple
 
 
 def _kinds(hint: Any) -> tuple[Any, ...]:
-    """The types a field may have, without None."""
+    """The types of a field, without None."""
     return tuple(kind for kind in get_args(hint) or (hint,) if kind is not NoneType)
 
 
@@ -113,7 +113,7 @@ def positive(text: str | float, where: str, help_: str) -> float:
 
 
 def finite(text: str | float) -> float | None:
-    """A finite number, None where it is not one; Python's `1_000` and digits of other scripts are not."""
+    """A finite number, None for anything else, including `1_000` and digits of other scripts."""
     if isinstance(text, str) and ("_" in text or not text.isascii()):
         return None
     try:

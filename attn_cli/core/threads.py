@@ -1,4 +1,4 @@
-"""Work shared out to threads: NumPy lets go of the interpreter's lock while it calculates."""
+"""Share work among threads; NumPy releases the interpreter lock while it computes."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -14,23 +14,23 @@ Jobs = SimpleQueue[Callable[[], None]]
 
 
 def each(items: Sequence[Item], work: Callable[[Item], object], threads: int) -> None:
-    """Work on every item, on as many threads at a time, this one among them; the work may not do so in turn."""
+    """Call `work` on every item, on `threads` threads including this one; `work` must not call `each`."""
     todo = iter(items)
 
-    def help_out() -> None:
-        with np.errstate(all="ignore"):  # of this thread; NaN and infinities are noted, not warned of
-            np.setbufsize(256)  # a longer buffer than a row makes NumPy copy what it broadcasts along the row
+    def run() -> None:
+        with np.errstate(all="ignore"):  # settings are per thread; NaN and infinities are reported elsewhere
+            np.setbufsize(256)  # with a buffer longer than a row, NumPy copies broadcast operands
             for item in todo:
                 work(item)
 
     if threads == 1 or len(items) == 1:
-        help_out()
+        run()
         return
     ended: SimpleQueue[BaseException | None] = SimpleQueue()
 
     def helper() -> None:
         try:
-            help_out()
+            run()
             ended.put(None)
         except BaseException as error:
             ended.put(error)
@@ -39,33 +39,33 @@ def each(items: Sequence[Item], work: Callable[[Item], object], threads: int) ->
     for _ in range(helpers):
         _jobs().put(helper)
     try:
-        help_out()
+        run()
     finally:
-        list(todo)  # after an error here nobody goes on
+        list(todo)  # after an error, no thread takes another item
         errors = [ended.get() for _ in range(helpers)]
     for error in filter(None, errors):
         raise error
 
 
 def chunks(count: int, wanted: int, grain: int = 1) -> list[slice]:
-    """`count` things cut into as many equal runs, or fewer, each but the last a multiple of `grain` long."""
+    """Cut `count` items into at most `wanted` slices of equal length, a multiple of `grain` except for the last."""
     step = max(1, -(-count // max(1, wanted) // grain) * grain)
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
 def threads_for(work: int, worth: int) -> int:
-    """As many threads as there are cores, and as have something to do that is `worth` waking them."""
+    """The number of threads for `work`: at most one per core, each with at least `worth` of the work."""
     return max(1, min(cores(), work // worth))
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache
 def _jobs() -> Jobs:
-    """What waiting threads take their work from: to start one takes as long as a small product."""
+    """The queue of the waiting threads; they stay alive, because starting one takes as long as a small product."""
     jobs: Jobs = SimpleQueue()
     for _ in range(max(1, cores() - 1)):
         Thread(target=_serve, args=(jobs,), daemon=True).start()
@@ -77,5 +77,5 @@ def _serve(jobs: Jobs) -> None:
         jobs.get()()
 
 
-if hasattr(os, "register_at_fork"):  # a forked process has none of these threads
+if hasattr(os, "register_at_fork"):  # a forked process starts without these threads
     os.register_at_fork(after_in_child=_jobs.cache_clear)

@@ -120,7 +120,7 @@ def _runs(model: Model) -> Sequence[Layers]:
     runs: list[Layers] = []
     for stack in model.architecture.stacks:
         for number, plan in enumerate(stack.layers):
-            name = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
+            name = stack.layer_name(number)
             own = _layer(name, plan)
             before = runs[-1] if runs else None
             if before and number and vars(before) | {"first": name, "last": name} == vars(own):

@@ -9,7 +9,7 @@ from attn_cli.models.files.tensors import Tensors
 from attn_cli.models.model import Model
 from attn_cli.models.network.plan import LayerPlan, StackPlan
 from attn_cli.models.network.weights import Weights
-from attn_cli.trace.trace import Array
+from attn_cli.trace.trace import Array, shape_words
 
 CONTRADICT = "config.json and the weights contradict each other"
 SIDES = ("", "expert_", "shared_")
@@ -89,7 +89,7 @@ def _check_shape(weights: Weights, name: str, expected: tuple[int, int]) -> None
     """DocumentError for a matrix that is missing or of another shape, or has a bias of another length."""
     matrix, bias = weights.matrix(name), weights.find(name, "bias")
     if matrix.shape != expected:
-        shape, wanted = ("×".join(map(str, sizes)) for sizes in (matrix.shape, expected))
+        shape, wanted = (shape_words(sizes) for sizes in (matrix.shape, expected))
         raise DocumentError(f"{weights.named(name)} is {shape}, config.json says {wanted}", hint=CONTRADICT)
     if bias is not None and bias.shape != expected[:1]:
         raise DocumentError(

@@ -1,13 +1,13 @@
-"""The names of a model's attentions."""
+"""The names of a model's attention layers."""
 
 from attn_cli.models.family import Architecture
 
 
 def layer_names(architecture: Architecture) -> list[str]:
-    """Every attention of a model, in the order in which it runs."""
+    """The name of every attention layer of a model, in the order in which they run."""
     names = []
     for stack in architecture.stacks:
         for number, plan in enumerate(stack.layers):
-            name = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
+            name = stack.layer_name(number)
             names += [name, f"{name}.cross"] if plan.cross else [name]
     return names

@@ -93,10 +93,10 @@ def layer_parameters(request: ModelRequest, layer: str | None, heads: str | None
 def _found(model: Model, name: str) -> ChosenAttention:
     for stack in model.architecture.stacks:
         for number in range(len(stack.layers)):
-            own = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
-            if name in (own, f"{own}.cross"):
+            layer_name = stack.layer_name(number)
+            if name in (layer_name, f"{layer_name}.cross"):
                 return ChosenAttention(
-                    name, stack, number, model.weights_of(stack, number), "" if name == own else "cross_"
+                    name, stack, number, model.weights_of(stack, number), "" if name == layer_name else "cross_"
                 )
     raise AssertionError(name)
 

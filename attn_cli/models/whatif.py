@@ -47,7 +47,7 @@ def left(text: Encoded, what_if: WhatIf) -> Encoded:
 
 def _edits(stack: StackPlan, number: int, edits: "dict[str, Edits]") -> "tuple[Edits, ...]":
     """Those of a layer's attention to itself, and of its attention to the encoder."""
-    name = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
+    name = stack.layer_name(number)
     return edits.get(name, ()), edits.get(f"{name}.cross", ())
 
 

@@ -1,6 +1,6 @@
-"""How the heads of a layer write to the residual stream: W_O, where a document or a trace carries it."""
+"""W_O by head, from a document or a trace: how heads write to the residual stream."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,23 +12,28 @@ from attn_cli.trace.trace import Array, Layer, Trace
 
 @dataclass(frozen=True, eq=False)
 class HeadOutputMatrix:
-    """W_O by heads (head, d_v, d_out), of all heads that the layer has.
+    """W_O by head (head, d_v, d_out), for all heads of the layer.
 
-    `scale` multiplies the output before it joins the residual; `normed` says that a norm stands between them.
+    `scale` multiplies the output before it is added to the residual stream; `normed` says that a norm comes between.
     """
 
     matrix: Array
     scale: float = 1.0
     normed: bool = False
 
+    def written(self, values: Array, heads: Sequence[int]) -> Array:
+        """v_j · W_O of each of these heads (head, key, d_out), for their values (head, key, d_v)."""
+        written: Array = values @ self.matrix[list(heads)]
+        return written
+
 
 OutputMatrixOf = Callable[[Layer], HeadOutputMatrix | None]
-"""How a layer's heads write, None where the source of its numbers does not carry W_O."""
+"""The output matrix of a layer, None if its source does not contain W_O."""
 
 
-def writes_of(found: Trace | Parameters) -> OutputMatrixOf:
-    """How each layer writes: through the document's W_O, or as its heads stand side by side."""
-    matrix = None if isinstance(found, Trace) else found.projections.W_O
+def writes_of(source: Trace | Parameters) -> OutputMatrixOf:
+    """The output matrix of each layer: the document's W_O, or the identity if the output is the joined heads."""
+    matrix = None if isinstance(source, Trace) else source.projections.W_O
 
     def writes(layer: Layer) -> HeadOutputMatrix | None:
         if matrix is not None:
@@ -43,7 +48,7 @@ def writes_of(found: Trace | Parameters) -> OutputMatrixOf:
 
 
 def _side_by_side(layer: Layer) -> bool:
-    """Whether the output is just the heads side by side, so that W_O is the identity."""
+    """Whether the output is the heads side by side, so that W_O is the identity."""
     if "output" not in layer or "head_output" not in layer or len(layer.head_index) != layer.heads:
         return False
     return np.array_equal(layer["output"], join_heads(layer["head_output"]), equal_nan=True)

@@ -29,6 +29,11 @@ def read_only(array: Array) -> Array:
     return view
 
 
+def shape_words(shape: Sequence[int]) -> str:
+    """A shape as people write it, `3×4`; axes after the eighth are cut."""
+    return "×".join(map(str, shape if len(shape) < 9 else [*shape[:8], "…"]))
+
+
 def aligned(tokens: Sequence[str], count: int, *, from_start: bool) -> tuple[str, ...]:
     """The `count` tokens that label rows or columns: the first ones `from_start`, otherwise the last ones.
 

@@ -138,7 +138,7 @@ def test_what_follows_from_a_stage_is_what_is_made_of_it() -> None:
 
 
 REFUSED = [
-    (("--set", "weights[0]"), 2, "no place and number"),
+    (("--set", "weights[0]"), 2, "is not STAGE[INDEX]=NUMBER"),
     (("--set", "weights[0][9]=1"), 1, "weights[0][9]: there is no column 9"),
     (("--set", "weights[0][0][0][0]=1"), 1, "weights[0][0][0][0] is not a cell of weights"),
     (("--set", "weights[0]=[1,2]"), 1, "2 numbers for a row of 6"),

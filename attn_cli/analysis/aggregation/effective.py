@@ -22,7 +22,7 @@ def effective(chosen: Chosen) -> Combined:
         output_matrix = chosen.writes(layer)
         if output_matrix is None:
             remarks.append("T = V instead of V · W_O, which a trace does not contain: the same if W_O has full rank")
-        written = values if output_matrix is None else values @ output_matrix.matrix[list(heads)]
+        written = values if output_matrix is None else output_matrix.written(values, heads)
         causal = causal and is_causal(weights)
         ranks[layer.name] = []
         for row, basis in zip(weights, _bases(written, layer), strict=True):

@@ -44,7 +44,7 @@ class Chosen:
     def written(self) -> Iterator[Array]:
         """f(x_j) = v_j · W_O of the head (head, key, d_out) for each layer: what a key's value adds to the output."""
         for layer, heads, values in zip(self.layers, self.heads, self.values(), strict=True):
-            yield values @ self.output_matrix(layer).matrix[list(heads)]
+            yield self.output_matrix(layer).written(values, heads)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from attn_cli.models.files.tensors import Tensors
 from attn_cli.models.gguf.architectures import GgufArchitecture
 from attn_cli.models.gguf.header import Header, library
 from attn_cli.models.gguf.tensor_names import Stored, named_tensors
-from attn_cli.trace.trace import Array
+from attn_cli.trace.trace import Array, shape_words
 
 ROPE_TENSORS = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
 """Tensors that are settings: the config has them."""
@@ -41,7 +41,7 @@ class GgufTensors(Tensors):
                 arrays = [undo(array) for array in arrays]
             return arrays[0] if stored.join is None else stored.join.joined(*arrays)
         except ValueError as error:
-            shapes = " and ".join("×".join(map(str, piece.shape)) for piece in stored.pieces)
+            shapes = " and ".join(shape_words(piece.shape) for piece in stored.pieces)
             raise DocumentError(
                 f"{stored.tensor.path}: {name} of {shapes} does not fit what the file says of it",
                 hint="the file contradicts itself: convert it again",

@@ -78,7 +78,7 @@ def _layers(
 ) -> Stream:
     shared: dict[str, Array | None] = {}
     for number, plan in enumerate(stack.layers[first:], start=first):
-        name = f"{stack.name}.layers.{number}" if stack.name else f"layers.{number}"
+        name = stack.layer_name(number)
         labels = LayerLabels(name, number, tuple(tokens), looked.tokens if looked else ())
         x = yield from _through(plan, source.layer(number), x, labels, keep, looked, shared)
     weights = source.layer(None)

@@ -144,8 +144,12 @@ class StackPlan:
     final_norm: Norm | None = None
     max_positions: int | None = None
 
+    def layer_name(self, number: int) -> str:
+        """The name of a layer of this stack: `layers.0`, `decoder.layers.0`; its cross-attention appends `.cross`."""
+        return f"{self.name}.layers.{number}" if self.name else f"layers.{number}"
+
     def positions(self, ids: Array) -> Array:
-        """Where the tokens stand in the table of positions."""
+        """The index of each token (token) into the table of positions."""
         if self.padding is None:
             return np.arange(len(ids)) + self.position_offset
         real = ids != self.padding

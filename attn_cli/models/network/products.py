@@ -17,7 +17,7 @@ import numpy as np
 
 from attn_cli.core.threads import chunks, each, threads_for
 from attn_cli.errors import DocumentError
-from attn_cli.trace.trace import Array
+from attn_cli.trace.trace import Array, shape_words
 
 WORTH = 2**22  # how many multiplications are worth waking a thread for
 SMALL = 100**3  # a product of so many multiplications OpenBLAS does at once, without copying its matrices first
@@ -44,7 +44,7 @@ class Linear:
         """DocumentError if it does not take vectors of this width."""
         if self.weight.shape[1] != width:
             raise DocumentError(
-                f"{self.what} is {self.weight.shape[0]}×{self.weight.shape[1]}, and takes vectors of width {width}",
+                f"{self.what} is {shape_words(self.weight.shape)}, and takes vectors of width {width}",
                 hint="config.json and the weights contradict each other",
             )
 

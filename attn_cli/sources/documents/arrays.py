@@ -11,9 +11,9 @@ from attn_cli.core.spec import Extras, Spec
 from attn_cli.errors import DocumentError
 from attn_cli.sources.documents.catalogue import BIASES, LATER, MATRICES, SETTINGS, Document
 from attn_cli.sources.documents.mask_arrays import for_all_queries, read_mask
-from attn_cli.trace.files.checker import quoted, shape_words, sizes_of, to_array
+from attn_cli.trace.files.checker import quoted, sizes_of, to_array
 from attn_cli.trace.stages import STAGES
-from attn_cli.trace.trace import Array
+from attn_cli.trace.trace import Array, shape_words
 
 _NULL = MappingProxyType({"masked": -np.inf, "weights": np.nan})
 """What null stands for in a list, in the stages that may hold it."""
@@ -103,7 +103,7 @@ def _check_heads(array: Array, spec: Spec, name: str, key: str) -> None:
     heads = spec.heads if key in ("W_Q", "b_Q", "W_O") else spec.key_heads
     if len(array) != heads:
         raise DocumentError(
-            f"{name}: {key}: expected {heads} heads, found {len(array)} ({shape_words(array)})",
+            f"{name}: {key}: expected {heads} heads, found {len(array)} ({shape_words(array.shape)})",
             hint="set heads (and kv_heads) to what the matrices hold",
         )
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace.files.checker import quoted, shape_words
-from attn_cli.trace.trace import Array
+from attn_cli.trace.files.checker import quoted
+from attn_cli.trace.trace import Array, shape_words
 
 _NUMBERS = {True: 0.0, False: -np.inf, None: -np.inf, "-Infinity": -np.inf}
 """The number that a cell adds to its score, where a mask mixes words and numbers."""
@@ -99,7 +99,7 @@ def _path(number: int, shape: list[int]) -> str:
 
 
 def _counted(cells: Array) -> str:
-    return f"a list of {cells.size}" if cells.ndim == 1 else f"an array {shape_words(cells)}"
+    return f"a list of {cells.size}" if cells.ndim == 1 else f"an array {shape_words(cells.shape)}"
 
 
 def _ambiguous(where: str) -> DocumentError:

@@ -10,12 +10,12 @@ import numpy as np
 
 from attn_cli.errors import DocumentError
 from attn_cli.sources.documents.catalogue import Document
-from attn_cli.trace.files.checker import by, sizes_of, to_array
+from attn_cli.trace.files.checker import sizes_of, to_array
 from attn_cli.trace.files.layers import IGNORED, SETTINGS
 from attn_cli.trace.files.paths import TOP, undescribed
 from attn_cli.trace.files.reading import read_trace
 from attn_cli.trace.files.usual_names import usual_stage
-from attn_cli.trace.trace import Array, Trace
+from attn_cli.trace.trace import Array, Trace, shape_words
 
 STACKS: Mapping[str, str] = MappingProxyType(
     {
@@ -50,14 +50,14 @@ def from_stack(document: Document, name: str) -> Trace | None:
                 raise DocumentError(f"{name}: {key} is a second {layer}", hint="number the layers from 0, each once")
             layers[layer] = _matrices(value, f"{name}: {key}")
         elif _is_unclear(key, value):
-            count, shape = len(value), by(sizes_of(value))
+            count, shape = len(value), shape_words(sizes_of(value))
             message = f"{name}: {key}: {shape} may be {count} layers, or a batch of {count} texts"
             hint = "name layers attentions: np.savez(file, attentions=…); give each text of a batch its own document"
             raise DocumentError(message, hint=hint)
         elif (pattern := _pattern(key, value)) is not None:
             stack = _layers(value, f"{name}: {key}")
             layers |= {pattern.format(number): matrix for number, matrix in enumerate(stack)}
-            notes.append(f"{key} holds the weights of {len(stack)} layers: {by(sizes_of(value))}")
+            notes.append(f"{key} holds the weights of {len(stack)} layers: {shape_words(sizes_of(value))}")
         else:
             return None
     if not layers:
@@ -96,7 +96,7 @@ def _layers(value: Any, where: str) -> Array:
     if 1 in array.shape[:2]:
         single: Array = array[:, 0] if array.shape[1] == 1 else array[0]
         return single
-    message = f"{where}: {by(array.shape)} is a batch of {array.shape[1]} texts in {array.shape[0]} layers"
+    message = f"{where}: {shape_words(array.shape)} is a batch of {array.shape[1]} texts in {array.shape[0]} layers"
     raise DocumentError(message, hint="give each text its own document: attentions[:, :1] is the first")
 
 

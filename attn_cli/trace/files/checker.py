@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace.trace import Array
+from attn_cli.trace.trace import Array, shape_words
 
 WORDS = MappingProxyType({"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")})
 """How a trace spells NaN and infinities in JSON."""
@@ -58,11 +58,6 @@ def refuse_nonfinite(array: Array, where: str) -> None:
     if not finite.all():
         index = np.unravel_index(int(finite.argmin()), array.shape)
         _refuse(where + _path(index), "a finite number", quoted(float(array[index])))
-
-
-def shape_words(array: Array) -> str:
-    """The shape of an array as people write it: `3×4`."""
-    return by(array.shape)
 
 
 def quoted(value: Any) -> str:
@@ -141,7 +136,7 @@ def _read_words(
 
 def _check_shape(shape: tuple[int, ...], where: str, dims: tuple[int, ...]) -> None:
     if 0 in shape:
-        _refuse(where, _form(dims), f"an empty array ({by(shape)})")
+        _refuse(where, _form(dims), f"an empty array ({shape_words(shape)})")
     # [[1, 2]] where a vector is expected is a matrix, not a batch of one vector.
     if len(shape) == max(dims) + 1 > 2:
         if shape[0] != 1:
@@ -149,7 +144,7 @@ def _check_shape(shape: tuple[int, ...], where: str, dims: tuple[int, ...]) -> N
             raise DocumentError(f"{where}: batch of {shape[0]}: one document holds one text", hint=hint)
     elif len(shape) not in dims:
         flat = f"a list of {shape[0]}" if shape else "one number"
-        _refuse(where, _form(dims), f"{len(shape)} dimensions ({by(shape)})" if len(shape) > 1 else flat)
+        _refuse(where, _form(dims), f"{len(shape)} dimensions ({shape_words(shape)})" if len(shape) > 1 else flat)
 
 
 def _refuse_lengths(rows: Sequence[list[Any]], shape: tuple[int, ...], where: str) -> NoReturn:
@@ -183,11 +178,6 @@ def _refuse(where: str, expected: str, value: str, cause: Exception | None = Non
 def _path(indices: Sequence[Any]) -> str:
     """Indices as a path: `[2][1]`."""
     return "".join(f"[{index}]" for index in indices)
-
-
-def by(shape: Sequence[int]) -> str:
-    """A shape as people write it: `3×4`."""
-    return "×".join(map(str, shape if len(shape) < 9 else [*shape[:8], "…"]))
 
 
 def _form(dims: tuple[int, ...]) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from attn_cli.errors import DocumentError
-from attn_cli.trace.files.checker import shape_words, to_array
+from attn_cli.trace.files.checker import to_array
 from attn_cli.trace.files.fields import Fields
 from attn_cli.trace.files.heads import Heads, read_heads
 from attn_cli.trace.files.narrow import DTYPES, held_in, narrow, widest
 from attn_cli.trace.stages import STAGES
-from attn_cli.trace.trace import Array, Settings, Stage, frozen, read_only
+from attn_cli.trace.trace import Array, Settings, Stage, frozen, read_only, shape_words
 
 IGNORED = ("$schema", "comment")
 SETTINGS = ("heads", "kv_heads", "mask", "positions", "scale", "softcap", "dtype")
@@ -141,8 +141,8 @@ def _counts(stages: tuple[Stage, ...], path: str) -> Mapping[str, int]:
             if size != known:
                 what = f"{axis}{'' if axis.endswith('heads') or axis in _WIDTHS else ' rows'}"
                 message = (
-                    f"{path}{stage.name}: {size} {what} ({shape_words(stage.array)}) do not fit {first.name} "
-                    f"with {known} ({shape_words(first.array)})"
+                    f"{path}{stage.name}: {size} {what} ({shape_words(stage.array.shape)}) do not fit {first.name} "
+                    f"with {known} ({shape_words(first.array.shape)})"
                 )
                 raise DocumentError(message, hint="the stages of one layer share heads, queries and keys")
     return {axis: size for axis, (size, _) in counts.items()}

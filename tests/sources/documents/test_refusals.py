@@ -57,7 +57,7 @@ WRONG: list[tuple[Document, str]] = [
     (a_document(d_k=5), "d_k is 5, and Q is 1×5×3"),
     (a_document(mask="casual"), "unknown mask 'casual'"),
     (a_document(mask=5), "mask: found 5"),
-    (a_document(positions="rope:dim=1"), "rope cannot turn 1 features of a head of width 3"),
+    (a_document(positions="rope:dim=1"), "rope cannot rotate 1 features of a head of width 3"),
     (a_document(positions=["rope"]), "positions: found a list"),
     (a_document(scale="root"), "unknown scale 'root'"),
     (a_document(scale="0.5"), 'scale: found "0.5"'),
