@@ -1,1 +1,1 @@
-"""Inputs: texts cut into tokens, and arrays from seeds and files."""
+"""Inputs: texts split into tokens, and arrays from seeds and files."""

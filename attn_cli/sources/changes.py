@@ -1,4 +1,4 @@
-"""What a change of settings changes: which stages are stale after it, and where it has nothing to act on."""
+"""The effect of changed settings: the stages that become stale, and options that cannot act."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -16,8 +16,8 @@ Arrays = Mapping[str, Array]
 
 
 def check_can_act(overrides: Mapping[str, Any], given: Arrays, matrices: Collection[str], before: Spec) -> None:
-    """UsageError for the first of these options that has nothing to act on: its stages are given, or nothing is."""
-    projects, turns = _projects(given, matrices), _has(given, "", "_normed")
+    """Raise UsageError for the first option that cannot act, because the document gives or lacks its stages."""
+    projects, rotatable = _projects(given, matrices), _has(given, "", "_normed")
     matches = projects or _has(given, "", "_normed", "_rotated")
     scales = matches or "scores" in given
     biases = scales or "scaled" in given or "softcapped" in given
@@ -25,7 +25,7 @@ def check_can_act(overrides: Mapping[str, Any], given: Arrays, matrices: Collect
     schemes = (before.positions, overrides.get("positions", before.positions))
     hides = biases or "biased" in given
     if any(map(rotates, schemes)) and _moves(given, before, replace(before, mask=overrides.get("mask", before.mask))):
-        hides = projects or turns
+        hides = projects or rotatable
     acts = {
         "heads": cuts,
         "kv_heads": cuts,
@@ -35,7 +35,7 @@ def check_can_act(overrides: Mapping[str, Any], given: Arrays, matrices: Collect
         "mask": hides,
         "positions": projects
         if any(map(adds, schemes))
-        else projects or turns
+        else projects or rotatable
         if any(map(rotates, schemes))
         else biases,
     }
@@ -51,27 +51,29 @@ def check_can_act(overrides: Mapping[str, Any], given: Arrays, matrices: Collect
 def still_valid(
     given: Arrays, matrices: Collection[str], before: Spec, after: Spec, *, changed: Collection[str] = ()
 ) -> dict[str, Array]:
-    """The given stages that still hold under the settings `after`; later ones are to be computed again.
+    """The given stages that still hold under the settings `after`; attention computes the others again.
 
-    Stages in `changed` are stale too, whatever the settings. What no projection can make again is held. Parts of
-    scores are not: they are made when they are asked for.
+    Stages in `changed` are stale too. Q, K and V without a projection are always kept. Parts of scores never are; they
+    are computed on request.
     """
-    touched = {*changed, *_touched(given, matrices, before, after)}
-    stale = touched | followers(*touched, order=stage_order(after, given))
-    made_once = {name for name in "QKV" if f"W_{name}" not in matrices}
+    changed_first = {*changed, *_touched(given, matrices, before, after)}
+    stale = changed_first | followers(*changed_first, order=stage_order(after, given))
+    irreplaceable = {name for name in "QKV" if f"W_{name}" not in matrices}
     return {
-        name: array for name, array in given.items() if name not in PARTS and (name not in stale or name in made_once)
+        name: array
+        for name, array in given.items()
+        if name not in PARTS and (name not in stale or name in irreplaceable)
     }
 
 
 def stage_order(spec: Spec, given: Collection[str]) -> tuple[str, ...]:
-    """All stages in the order in which a spec makes them, or where it norms nothing, in that of the given ones."""
+    """All stages in the order of a spec's steps if it has a QK-norm, else in the order of the given stages."""
     norms = spec.qk_norm is not None
     return arranged(tuple(step.makes for step in on_heads(spec, Extras())) if norms else tuple(given))
 
 
 def _touched(given: Arrays, matrices: Collection[str], before: Spec, after: Spec) -> Iterator[str]:
-    """The stages that the change touches first; all that follow from them are stale too."""
+    """The first stages that a change of settings makes stale; their followers are stale too."""
     if before.positions != after.positions:
         schemes = (before.positions, after.positions)
         yield from ("X", "X_context") if any(map(adds, schemes)) else ()
@@ -94,7 +96,7 @@ def _touched(given: Arrays, matrices: Collection[str], before: Spec, after: Spec
 
 
 def _after_start(given: Arrays, matrices: Collection[str]) -> Iterator[str]:
-    """The first stages that can be computed from those that are given."""
+    """The first stages that attention computes from the given ones."""
     if _projects(given, matrices):
         yield from "QKV"
     elif _has(given, "", "_normed"):
@@ -108,17 +110,17 @@ def _after_start(given: Arrays, matrices: Collection[str]) -> Iterator[str]:
 
 
 def _projects(given: Arrays, matrices: Collection[str]) -> bool:
-    """Whether queries and keys are made here, from vectors and projections."""
+    """Whether queries and keys are computed from vectors and projections."""
     return {"W_Q", "W_K"} <= set(matrices) and ("X" in given or "embedded" in given)
 
 
 def _has(given: Arrays, *forms: str) -> bool:
-    """Whether queries and keys are given, each in one of these forms."""
+    """Whether queries and keys are both given, each in one of these forms."""
     return all(any(f"{name}{form}" in given for form in forms) for name in "QK")
 
 
 def _moves(given: Arrays, before: Spec, after: Spec) -> bool:
-    """Whether queries count from the other end, and so stand at other positions: there are fewer of them than keys."""
+    """Whether the change moves queries to other positions: they align with the other end of more keys."""
     sizes: dict[str | None, int] = {}
     for name, array in given.items():
         if name in STAGES and array.ndim > 1:

@@ -1,4 +1,4 @@
-"""run(): from a text or a document to a Trace."""
+"""From a text or a document to a Trace."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -25,10 +25,10 @@ ALL_STAGES = frozenset(STAGES)
 def run(
     request: Request, *, layers: str | None = None, heads: str | None = None, stages: Collection[str] | None = None
 ) -> Trace:
-    """The trace of a request, with only some layers, heads (`0`, `-1`, `0-2`, `L3.5`) and stages where given.
+    """The trace of a request, limited to the given layers, heads (`0`, `-1`, `0-2`, `L3.5`) and stages.
 
-    `stages` None keeps every stage except the parts of scores; ALL_STAGES includes them. SelectionError for a head or
-    stage that is not there.
+    `stages` None keeps every stage except the parts of scores; ALL_STAGES includes them. SelectionError for a missing
+    layer, head or stage.
     """
     check_stages(stages)
     return traced(request, read(request), layers=layers, heads=heads, stages=stages)
@@ -42,7 +42,7 @@ def traced(
     heads: str | None = None,
     stages: Collection[str] | None = None,
 ) -> Trace:
-    """The same as `run`, of the trace or parameters that `read` returned."""
+    """Like `run`, for the trace or parameters that `read` returned."""
     trace = source if isinstance(source, Trace) else _attended(request, source, stages)
     held = {stage.name for layer in trace.layers for stage in layer.stages}
     if stages is not None and stages is not ALL_STAGES:
@@ -50,12 +50,14 @@ def traced(
             if name not in held and (name not in PARTS or not held & set(PARTS)):
                 raise _no_stage(source, name, [stage for stage in STAGES if stage in held])
     chosen = Selection(layers, heads, [layer.name for layer in trace.layers])
-    kept = (layer for layer in trace.layers if layer.name in chosen.layers)
-    return replace(trace, layers=tuple(layer.select(chosen.heads(layer.name, layer.heads), stages) for layer in kept))
+    layers_kept = (layer for layer in trace.layers if layer.name in chosen.layers)
+    return replace(
+        trace, layers=tuple(layer.select(chosen.heads(layer.name, layer.heads), stages) for layer in layers_kept)
+    )
 
 
 def _no_stage(source: Trace | Parameters, name: str, held: Sequence[str]) -> SelectionError:
-    """The error for a stage that is not there."""
+    """The error for a missing stage."""
     if isinstance(source, Trace):
         return SelectionError(f"this trace has no stage {name!r}", hint=f"it has {', '.join(held) or 'other stages'}")
     hint = "attn explain without --stage shows the stages that it has"
@@ -63,7 +65,7 @@ def _no_stage(source: Trace | Parameters, name: str, held: Sequence[str]) -> Sel
 
 
 def read(request: Request) -> Trace | Parameters:
-    """A trace, as it is or restarted under other settings, or parameters ready for attend()."""
+    """The trace of the document, restarted under changed settings, or parameters for attend()."""
     overrides = request.overrides()
     if request.weights is None:
         without = {"as": request.matrix_stage, "max_bytes": request.max_bytes}
@@ -131,14 +133,14 @@ def _with_sums(trace: Trace) -> Trace:
 
 
 def _source(request: Request) -> dict[str, Any]:
-    """Where the numbers came from, as a trace says it."""
+    """The source of the numbers, as a trace records it."""
     if request.weights is None:
         return {"kind": "random", "seed": request.seed or 0}
     return {"kind": "arrays"} if request.document is not None else {"kind": "document", "path": request.weights}
 
 
 def check_stages(stages: Collection[str] | None) -> None:
-    """Raise SelectionError for a name that no stage has."""
+    """Raise SelectionError for an unknown stage."""
     for name in stages or ():
         if name not in STAGES:
             hint = did_you_mean(name, STAGES, also=STAGES_ALSO, cutoff=0.5)
@@ -146,7 +148,7 @@ def check_stages(stages: Collection[str] | None) -> None:
 
 
 def _relabelled(trace: Trace, request: Request) -> Trace:
-    """The trace labelled by the tokens of the text and the context; DocumentError where their number differs."""
+    """The trace labeled with the tokens of the text and the context; DocumentError if their number differs."""
     tokens, context = trace.tokens, trace.context_tokens
     if request.text is not None:
         tokens = _as_many(request, request.text, trace.tokens, "TEXT")
@@ -162,11 +164,11 @@ def _relabelled(trace: Trace, request: Request) -> Trace:
     return replace(trace, text=text, tokens=tokens, context_tokens=context, layers=layers)
 
 
-def _as_many(request: Request, text: str, old: tuple[str, ...], what: str) -> tuple[str, ...]:
+def _as_many(request: Request, text: str, old: tuple[str, ...], option: str) -> tuple[str, ...]:
     tokens = tokenize(text, request.tokenizer or "word")
     if len(tokens) != len(old):
         raise DocumentError(
-            f"{what} has {len(tokens)} token{'s' * (len(tokens) > 1)}, the trace has {len(old)}",
-            hint=f"{what} can only relabel a trace: leave it out, or give {len(old)} tokens",
+            f"{option} has {len(tokens)} token{'s' * (len(tokens) > 1)}, the trace has {len(old)}",
+            hint=f"{option} can only relabel a trace: leave it out, or give {len(old)} tokens",
         )
     return tokens

@@ -1,4 +1,4 @@
-"""Layers of a model or trace as users name them: `0`, `0-3`, `encoder.3`, `decoder.0.cross`."""
+"""Read the spellings of layers: `0`, `0-3`, `encoder.3`, `decoder.0.cross`."""
 
 import re
 from collections.abc import Sequence
@@ -9,21 +9,21 @@ from attn_cli.trace.addresses import address
 
 
 def chosen_layers(spelling: str | None, names: Sequence[str]) -> list[str]:
-    """The names of the layers that a spelling means, in the order of the model; SelectionError for an unknown one."""
+    """The names of the spelled layers, in the order of the model; SelectionError for an unknown layer."""
     if spelling is None:
         return list(names)
-    wanted: set[str] = set()
+    chosen: set[str] = set()
     for part in map(str.strip, spelling.split(",")):
         if part[:1].isalpha() and part != "all":
-            wanted |= _named(part, names)
+            chosen |= _named(part, names)
         else:
             numbers = indices(part, len(names), "layer")
-            wanted |= set(names if numbers is None else [names[number] for number in numbers])
-    return [name for name in names if name in wanted]
+            chosen |= set(names if numbers is None else [names[number] for number in numbers])
+    return [name for name in names if name in chosen]
 
 
 def _named(part: str, names: Sequence[str]) -> set[str]:
-    """One layer by its name, with or without `layers`; or all layers of a stack."""
+    """The layer of a name, with or without `layers`, or all layers of a stack."""
     short = {name.replace("layers.", ""): name for name in names}
     addresses = {address(name): name for name in names}
     if part in names or part in short:

@@ -39,7 +39,7 @@ def writes_of(source: Trace | Parameters) -> OutputMatrixOf:
         if matrix is not None:
             by_head = matrix.astype(np.float64).reshape(layer.heads, -1, matrix.shape[1])
             return HeadOutputMatrix(by_head)
-        if not _side_by_side(layer):
+        if len(layer.head_index) != layer.heads or not is_side_by_side(layer):
             return None
         width = layer["head_output"].shape[2]
         return HeadOutputMatrix(np.eye(layer.heads * width).reshape(layer.heads, width, -1))
@@ -47,8 +47,8 @@ def writes_of(source: Trace | Parameters) -> OutputMatrixOf:
     return writes
 
 
-def _side_by_side(layer: Layer) -> bool:
+def is_side_by_side(layer: Layer) -> bool:
     """Whether the output is the heads side by side, so that W_O is the identity."""
-    if "output" not in layer or "head_output" not in layer or len(layer.head_index) != layer.heads:
+    if "output" not in layer or "head_output" not in layer:
         return False
     return np.array_equal(layer["output"], join_heads(layer["head_output"]), equal_nan=True)

@@ -1,4 +1,4 @@
-"""Notes on the numbers of layers: NaN, queries that see no key, rows of weights that do not sum to 1."""
+"""Notes on the numbers of layers: NaN, queries that see no key, weights that do not sum to 1."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ import numpy as np
 from attn_cli.trace.trace import Layer
 
 ROUNDING = 0.01
-"""How far from 1 the sum of a row of rounded weights may be."""
+"""The largest distance from 1 of the sum of a row of rounded weights."""
 SUMS = "rows of weights do not sum to 1:"
-"""The start of the note on such rows."""
+"""The start of the note on rows with another sum."""
 ADDED = "special tokens that the tokenizer added: "
-"""The start of the note that names them, separated by commas."""
+"""The start of the note that lists special tokens, separated by commas."""
 
 
 def remarks(layer: Layer) -> list[str]:
@@ -33,7 +33,7 @@ def remarks(layer: Layer) -> list[str]:
 
 
 def sums_note(layers: Sequence[Layer]) -> tuple[str, ...]:
-    """A note on the row of weights whose sum is furthest from 1; none where all sums are 1 but for rounding."""
+    """A note on the row of weights whose sum is furthest from 1; empty if all sums are 1 within rounding."""
     worst, words = ROUNDING, ""
     for layer in layers:
         formulas = {stage.name: stage.formula for stage in layer.stages}
@@ -42,11 +42,11 @@ def sums_note(layers: Sequence[Layer]) -> tuple[str, ...]:
         sums = layer["weights"].astype(np.float64).sum(axis=-1)  # (head, query)
         if "sink_weight" in layer:
             sums = sums + layer["sink_weight"]
-        seen = (layer["weights"] != 0).any(axis=-1) & ~np.isnan(sums)
-        away = np.where(seen, np.abs(sums - 1), 0)
-        head, query = (int(index) for index in np.unravel_index(int(away.argmax()), away.shape))
-        if away[head, query] > worst:
-            worst = float(away[head, query])
+        valid = (layer["weights"] != 0).any(axis=-1) & ~np.isnan(sums)
+        distances = np.where(valid, np.abs(sums - 1), 0)
+        head, query = (int(index) for index in np.unravel_index(int(distances.argmax()), distances.shape))
+        if distances[head, query] > worst:
+            worst = float(distances[head, query])
             where = f"{layer.name}, " * (len(layers) > 1) + f"head {layer.head_index[head]}"
             words = f'{where}: the row of "{layer.query_tokens[query]}" sums to {sums[head, query]:.4g}'
     return (f"{SUMS} {words}; attn check says why",) if words else ()

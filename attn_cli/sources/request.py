@@ -1,4 +1,4 @@
-"""Request: what to run attention on, and how, before anything is read."""
+"""Request: the input and the options of a run, before anything is read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,18 +9,18 @@ from attn_cli.sources.documents.settings import PARSERS
 from attn_cli.sources.whatif import WhatIf
 
 UNKNOWN = ("random", "zero")
-"""How to embed tokens that a document has no vector for."""
+"""How to embed tokens missing from a document."""
 MATRIX_STAGES = ("weights", "scores")
 """The stages that a bare matrix may hold."""
 
 
 @dataclass(frozen=True, repr=False)
 class Request:
-    """What to run attention on, and how. None leaves the choice to the document or the default.
+    """The input and options of a run; None leaves the choice to the document or the default.
 
-    `weights` is the path of a document, or `-` for standard input; with `document`, keys and values at hand, it is the
-    name that errors use. `unknown` is `random` or `zero`. `matrix_stage` names the stage that a bare matrix holds.
-    `allow_nonfinite` accepts NaN and infinities. `max_bytes` limits what is read from a file and unpacked. `what_if`
+    `weights` is the path of a document, or `-` for standard input; if `document` holds keys and values in memory,
+    `weights` is its name in errors. `unknown` is `random` or `zero`. `matrix_stage` is the stage of a bare matrix.
+    `allow_nonfinite` accepts NaN and infinities. `max_bytes` limits the bytes read from a file and unpacked. `what_if`
     holds changes to the run.
     """
 
@@ -47,11 +47,11 @@ class Request:
 
     @property
     def name(self) -> str:
-        """What errors call the document."""
+        """The name of the document in errors."""
         return "standard input" if self.weights == "-" else str(self.weights)
 
     def overrides(self) -> dict[str, Any]:
-        """The settings of the request, parsed; UsageError where one is misspelled."""
+        """The settings of the request, parsed; UsageError for a misspelled one."""
         chosen: dict[str, Any] = {}
         for name, parse in PARSERS.items():
             if (value := getattr(self, name)) is not None:
@@ -65,9 +65,9 @@ class Request:
         return chosen | {name: count for name, count in counts.items() if count is not None}
 
     def kept(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
-        """The tokens of the text without those that the request leaves out."""
+        """The tokens of the text without those that the request removes."""
         return tuple(tokens[index] for index in self.what_if.kept(tokens))
 
     def refuse(self, why: str, **options: object) -> None:
-        """UsageError for the first option that is given although it cannot act."""
+        """Raise UsageError for the first option that is set although it cannot act."""
         refuse(why, {"--" + name.replace("_", "-"): value for name, value in options.items()})

@@ -1,4 +1,4 @@
-"""Random embeddings and projections: the same on every machine, without the state of a generator."""
+"""Random embeddings and projections, the same on every machine, without a generator's state."""
 
 from collections.abc import Sequence
 from math import isqrt
@@ -19,10 +19,10 @@ _MOST = 2**26 - 1  # a digest of 8 bytes each has to stay under 2**29 bytes
 def embeddings(seed: int, tokens: Sequence[str], width: int) -> Array:
     """One vector per token (token, feature), drawn from the seed and the token alone: uniform on ±1.7320, variance 1.
 
-    A token has the same vector at every position; a wider embedding begins with the narrower one.
-    Every number has four decimals. A draw is one SHAKE-128 digest of (seed, kind, token), read as
-    little-endian 64-bit integers modulo an odd range: integer arithmetic and one division, the same on every machine.
-    SpecError where a vector needs more numbers than one digest holds.
+    A token has the same vector at every position; a wider embedding begins with the narrower one. Every number has four
+    decimals. A draw is one SHAKE-128 digest of (seed, kind, token), read as little-endian 64-bit integers modulo an odd
+    range: integer arithmetic and one division, the same on every machine. SpecError if a vector needs more numbers than
+    one digest holds.
     """
     distinct = {token: row for row, token in enumerate(dict.fromkeys(tokens))}
     drawn = b"".join(_digest(seed, "embedding", token, width) for token in distinct)
@@ -33,7 +33,7 @@ def embeddings(seed: int, tokens: Sequence[str], width: int) -> Array:
 def projection(seed: int, name: str, rows: int, columns: int) -> Array:
     """A matrix (rows, columns) drawn from the seed and its name like an embedding, uniform with variance 1/rows.
 
-    So an embedding times a projection has variance about 1, and so has q·k/√d.
+    An embedding times a projection then has variance about 1, as has q·k/√d.
     """
     drawn = _digest(seed, "projection", name, rows * columns)
     return frozen(_grid(drawn, limit=isqrt(3 * 10**8 // rows)).reshape(rows, columns))
@@ -48,6 +48,6 @@ def _digest(seed: int, kind: str, name: str, count: int) -> bytes:
 
 
 def _grid(drawn: bytes, limit: int) -> Array:
-    """Uniform multiples of 1/10,000 from -limit to limit ten-thousandths, of 64-bit integers."""
+    """Uniform multiples of 1/10,000 between ±limit/10,000, from bytes read as 64-bit integers."""
     whole = np.frombuffer(drawn, dtype="<u8") % np.uint64(2 * limit + 1)
     return (whole.astype(np.int64) - limit) / 10000.0

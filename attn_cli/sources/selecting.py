@@ -1,4 +1,4 @@
-"""Indices as users spell them: `0`, `-1`, `0-3`, `0,5`, `all`."""
+"""Read the spellings of indices: `0`, `-1`, `0-3`, `0,5`, `all`."""
 
 import re
 
@@ -6,9 +6,9 @@ from attn_cli.errors import SelectionError, UsageError
 
 
 def indices(spelling: str | None, count: int, what: str) -> list[int] | None:
-    """The indices below `count` that a spelling means, in order; None for all of them.
+    """The spelled indices below `count`, in order; None for all.
 
-    UsageError for a bad spelling, SelectionError for an index that is not there; `what` names the things counted.
+    UsageError for a bad spelling, SelectionError for a missing index; `what` names the counted kind, `layer` or `head`.
     """
     if spelling is None or spelling.strip() == "all":
         return None
@@ -27,9 +27,9 @@ def indices(spelling: str | None, count: int, what: str) -> list[int] | None:
 
 
 def _index(digits: str, count: int, what: str) -> int:
-    """An index from 0, of digits that may count from the end."""
+    """The index of digits, which count from the end if negative."""
     index = int(digits)
     if not -count <= index < count:
-        known = f"{what}s are 0 to {count - 1}" if count > 1 else f"there is only {what} 0"
-        raise SelectionError(f"there is no {what} {index}", hint=known)
+        hint = f"{what}s are 0 to {count - 1}" if count > 1 else f"there is only {what} 0"
+        raise SelectionError(f"there is no {what} {index}", hint=hint)
     return index % count

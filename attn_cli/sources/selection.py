@@ -1,4 +1,4 @@
-"""The layers and heads that a user chose: by number, by name, or by an address such as L3.5."""
+"""The layers and heads that a user chose, by number, by name or by an address such as L3.5."""
 
 import re
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ _IN_HEADS = re.compile(rf"(?:[LEDX]?\d+|[a-z]\w*(?:\.\w+)*){_HEAD}", re.IGNORECA
 
 
 class Selection:
-    """The layers and heads that --layer and --head choose, `names` being the layers that there are.
+    """The layers and heads that --layer and --head choose among the layers `names`.
 
     Both take addresses: L3.5 is head 5 of layer 3 and chooses that layer, L3.0-2 its first three heads. Other spellings
-    of --head hold for every chosen layer. UsageError for a bad spelling, SelectionError for what is not there.
+    of --head hold for every chosen layer. UsageError for a bad spelling, SelectionError for a missing layer or head.
     """
 
     layers: list[str]
@@ -40,7 +40,7 @@ class Selection:
         self.layers = [name for name in names if name in chosen]
 
     def heads(self, layer: str, count: int) -> list[int] | None:
-        """The indices of the chosen heads of a layer that has `count` of them; None for all."""
+        """The indices of the chosen heads of a layer with `count` heads; None for all."""
         numbers: set[int] = set()
         spelled = [head for named, head in self._addresses if named == layer]
         for head in spelled:
@@ -55,20 +55,20 @@ class Selection:
 
 
 def chooses_heads(layers: str | None, heads: str | None) -> bool:
-    """Whether the options choose both layers and heads, be it with an address."""
+    """Whether the options choose both layers and heads, for example by an address."""
     both = layers is not None and heads is not None
     return both or bool(_split(layers, _IN_LAYERS)[1] or _split(heads, _IN_HEADS)[1])
 
 
 def _split(spelled: str | None, pattern: "re.Pattern[str]") -> tuple[str | None, list[str]]:
-    """The parts of a list that are no addresses, None where there are none, and those that are."""
+    """The parts of a list that are not addresses, None if there are none, and the addresses."""
     parts = [] if spelled is None else [part.strip() for part in spelled.split(",")]
     plain = [part for part in parts if not pattern.fullmatch(part)]
     return ",".join(plain) if plain else None, [part for part in parts if pattern.fullmatch(part)]
 
 
 def _read(part: str, names: Sequence[str]) -> tuple[str, str]:
-    """The layer that an address names, and the heads in it as they are spelled."""
+    """The layer of an address, and the spelling of its heads."""
     spelled, _, head = part.rpartition(".")
     layers = chosen_layers(spelled, names)
     if len(layers) != 1:

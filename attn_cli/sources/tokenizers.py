@@ -1,4 +1,4 @@
-"""Cutting a text into tokens by word, whitespace, character or byte."""
+"""Split a text into tokens by word, whitespace, character or byte."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,14 +10,14 @@ APOSTROPHES = ("'", "’")
 
 
 def by_word(text: str) -> list[str]:
-    """Words of letters and digits with the apostrophes inside them; Han, Hiragana and punctuation one by one."""
+    """Words of letters and digits with inner apostrophes; Han, Hiragana and punctuation as single characters."""
     if text.isascii():  # the same result without importing regex
         return re.findall(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|\S", text)
     import regex  # type: ignore[import-untyped]
 
     begins_word = regex.compile(r"[[\p{L}\p{N}]--[\p{Han}\p{Hiragana}]]", regex.V1)
     tokens: list[str] = []
-    run: list[str] = []  # the word so far; an apostrophe at its end may turn out to stand outside
+    run: list[str] = []  # the word so far; a final apostrophe is not part of it
 
     def close() -> None:
         outside = [run.pop()] if run and run[-1] in APOSTROPHES else []
@@ -38,7 +38,7 @@ def by_word(text: str) -> list[str]:
 
 
 def by_character(text: str) -> list[str]:
-    """Grapheme clusters: what a reader takes for one character, spaces included."""
+    """Grapheme clusters, the characters that a reader sees, including spaces."""
     import regex
 
     clusters: list[str] = regex.findall(r"\X", text)

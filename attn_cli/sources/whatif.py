@@ -1,4 +1,4 @@
-"""WhatIf: the changes of a run, as users spell them, and the notes that name them."""
+"""WhatIf: the changes to a run as the user spells them, and the notes that name them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from attn_cli.core.edits import Edit
 
 SET_ROWS = "a row of weights that was set"
-"""The start of the note on it."""
+"""The start of the note on a set row."""
 
 
 @dataclass(frozen=True)
 class WhatIf:
-    """Tokens left out of the text, heads ablated (`L.H`), cells or rows set, scores divided by a temperature.
+    """Removed tokens, ablated heads (`L.H`), set cells or rows (`puts`), and a temperature.
 
-    `mask` replaces the mask of a checkpoint in all its layers; for documents a mask is a setting like others.
+    `mask` replaces the mask in all layers of a checkpoint; for documents the mask is an ordinary setting.
     """
 
     without_tokens: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class WhatIf:
 
     @property
     def divisor(self) -> float | None:
-        """The temperature; UsageError where it is misspelled."""
+        """The temperature; UsageError if it is misspelled."""
         if self.temperature is None:
             return None
         try:
@@ -55,7 +55,7 @@ class WhatIf:
         return tuple(notes)
 
     def edits(self, layers: Sequence[str]) -> "dict[str, tuple[Edit, ...]]":
-        """The edits by layer; UsageError for a bad spelling, SelectionError for a layer that is not there."""
+        """The edits by layer; UsageError for a bad spelling, SelectionError for a missing layer."""
         if not self.without_heads and not self.puts:
             return {}
         from attn_cli.core.edits import ZeroHead, parse_set_cell
@@ -82,30 +82,30 @@ class WhatIf:
         return {name: tuple(changes) for name, changes in edits.items()}
 
     def kept(self, tokens: Sequence[str], where: str = "the text") -> list[int]:
-        """The indices of the tokens that stay; SelectionError for an unknown token, or where none stays."""
-        gone: set[int] = set()
+        """The indices of the remaining tokens; SelectionError for an unknown token, or if none remains."""
+        removed: set[int] = set()
         for spelled in self.without_tokens:
-            gone |= _occurrences(spelled, tokens, where)
-        if gone and len(gone) == len(tokens):
+            removed |= _occurrences(spelled, tokens, where)
+        if removed and len(removed) == len(tokens):
             raise SelectionError("--without-token: no token is left", hint="leave fewer out")
-        return [index for index in range(len(tokens)) if index not in gone]
+        return [index for index in range(len(tokens)) if index not in removed]
 
 
 def _occurrences(spelled: str, tokens: Sequence[str], where: str) -> set[int]:
-    """Every index of a token, with or without the spaces around it; `the#2` is the second `the` alone."""
+    """The indices of a token, with or without its surrounding spaces; `the#2` is the second `the`."""
     for form in (lambda token: token, str.strip):
         if indices_ := [index for index, token in enumerate(tokens) if form(token) == spelled]:
             return set(indices_)
-    wanted, sign, nth = spelled.rpartition("#")
-    indices_ = [index for index, token in enumerate(tokens) if wanted in (token, token.strip())]
+    token_text, sign, nth = spelled.rpartition("#")
+    indices_ = [index for index, token in enumerate(tokens) if token_text in (token, token.strip())]
     if sign and nth.isascii() and nth.isdigit() and 0 < int(nth[:9]) <= len(indices_):
         return {indices_[int(nth) - 1]}
-    shown = ", ".join(repr(token) for token in list(dict.fromkeys(tokens))[:12])
-    raise SelectionError(f"--without-token: there is no token {spelled!r} in {where}", hint=f"the tokens are {shown}")
+    listed = ", ".join(repr(token) for token in list(dict.fromkeys(tokens))[:12])
+    raise SelectionError(f"--without-token: there is no token {spelled!r} in {where}", hint=f"the tokens are {listed}")
 
 
 def _layer(spelled: str, layers: Sequence[str], option: str) -> str:
-    """The one layer of that name or number; errors begin with the option."""
+    """The layer of a name or number; errors begin with the option."""
     try:
         number = indices(spelled, len(layers), "layer") if spelled.isdigit() else None
         names = chosen_layers(spelled, layers) if number is None else [layers[number[0]]]

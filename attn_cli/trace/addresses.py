@@ -10,7 +10,7 @@ _NAME = re.compile(r"(?:(?P<stack>encoder|decoder)\.)?layers\.(?P<number>\d+)(?P
 def address(layer: str, head: int | None = None) -> str:
     """The address of a layer by its name, or of one of its heads: L3, L3.5, E0.1, D0.1, X0.1.
 
-    A layer whose name is not one that attn gives keeps it: `mine`, `mine.5`.
+    A layer with any other name keeps it: `mine`, `mine.5`.
     """
     match = _NAME.fullmatch(layer)
     if match is None or (match["cross"] and match["stack"] == "encoder"):
@@ -21,6 +21,6 @@ def address(layer: str, head: int | None = None) -> str:
 
 
 def layer_number(layer: str) -> int | None:
-    """The number in the name of a layer, counted within its stack; None for a name that holds none."""
+    """The number in the name of a layer, counted within its stack; None if the name has none."""
     match = re.fullmatch(r"(?:.*\.)?layers\.(\d+)(?:\..*)?", layer)
     return None if match is None else int(match[1])

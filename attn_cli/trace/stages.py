@@ -1,4 +1,4 @@
-"""The catalogue of stages: the name, the axes and the meaning of every array from embeddings to output."""
+"""The catalog of stages: the name, the axes and the meaning of every array from embeddings to output."""
 
 from collections.abc import Collection, Sequence
 from functools import lru_cache
@@ -10,7 +10,7 @@ Heads = Literal["query heads", "key heads"] | None
 
 
 class StageKind(NamedTuple):
-    """A kind of stage: `heads` says which heads have one matrix each, None where there is one matrix for all.
+    """A kind of stage: `heads` says which heads have one matrix each; None if there is one matrix for all.
 
     `rows` and `columns` name the axes of a matrix; `columns` is None for one number per row.
     """
@@ -84,10 +84,10 @@ STAGES = MappingProxyType(
         "output": StageKind(None, "query", "feature", "The layer's output: one context-aware vector per token."),
     }
 )
-"""Every stage of an attention layer, in the order in which a layer without extras makes them."""
+"""Every stage of an attention layer, in the order in which a plain layer makes them."""
 
 PARTS = ("content", "position", "capping", "bias")
-"""Stages that split a score into its parts; computed only on request, by name or as `parts`."""
+"""The stages that split a score into parts; computed only on request, by name or as `parts`."""
 
 _MATCHED = tuple(f"{name}{form}" for name in "QK" for form in ("", "_normed", "_rotated"))
 _UNMASKED = ("scores", "scaled", "softcapped", "biased")
@@ -120,7 +120,7 @@ READS = MappingProxyType(
         "output": ("head_output",),
     }
 )
-"""The stages that each stage may be made of; every order of stages in the program comes from here."""
+"""The stages that each stage may be computed from; every order of stages in the program derives from this."""
 
 
 STAGES_ALSO = MappingProxyType(
@@ -134,32 +134,32 @@ STAGES_ALSO = MappingProxyType(
         **dict.fromkeys(("z", "heads", "context_layer"), "head_output"),
     }
 )
-"""Other words for some of the stages, which errors answer."""
+"""Other names for stages; an error suggests ours."""
 
 
 @lru_cache
 def arranged(made: tuple[str, ...]) -> tuple[str, ...]:
-    """All stages, those of `made` in the order in which they were made, the others where the catalogue has them."""
+    """All stages: those in `made` in that order, the others at their position in the catalog."""
     named = [name for name in dict.fromkeys(made) if name in STAGES]
-    left = iter(named)
-    return tuple(next(left) if name in named else name for name in STAGES)
+    remaining = iter(named)
+    return tuple(next(remaining) if name in named else name for name in STAGES)
 
 
 def followers(*stages: str, order: Sequence[str] = tuple(STAGES)) -> frozenset[str]:
-    """The stages that are made of these, directly or not, where the arithmetic makes all stages in this order."""
+    """The stages computed from these, directly or indirectly, if all stages are computed in `order`."""
     changed: set[str] = set()
-    made: list[str] = []
+    dependent: list[str] = []
     for name in order:
         if not changed.isdisjoint(READS[name]):
-            made.append(name)
+            dependent.append(name)
             changed.add(name)
         elif name in stages:
             changed.add(name)
-    return frozenset(made)
+    return frozenset(dependent)
 
 
 def between(first: str, last: str) -> tuple[str, ...]:
-    """The stages on the way from one stage to another, both included."""
+    """The stages between two stages, both included."""
     sources = {last}
     for name in reversed(STAGES):
         if name in sources:
@@ -176,9 +176,9 @@ FORMS = MappingProxyType(
         for name, reader in (("Q", "scores"), ("K", "scores"), ("V", "head_output"), ("head_output", "output"))
     }
 )
-"""The forms that queries, keys, values and head outputs go through; the last one that a layer has is used."""
+"""The forms of queries, keys, values and head outputs; attention uses the last form that a layer has."""
 
 
-def last_form(name: str, there: Collection[str]) -> str | None:
-    """The form of Q, K, V or head_output that is used, of stages in the order in which they were made."""
-    return next((stage for stage in reversed(list(there)) if stage in FORMS[name]), None)
+def last_form(name: str, stages: Collection[str]) -> str | None:
+    """The last form of Q, K, V or head_output among stages in their order; None if there is none."""
+    return next((stage for stage in reversed(list(stages)) if stage in FORMS[name]), None)

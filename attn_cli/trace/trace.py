@@ -1,4 +1,4 @@
-"""Stage, Layer and Trace: what attention did, as read-only values."""
+"""Stage, Layer and Trace: the recorded arrays of attention, read-only."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def frozen(array: Array) -> Array:
-    """The array, made read-only together with the array that owns its memory; for arrays made here."""
+    """The array, set read-only together with the array that owns its memory; only for arrays that no caller holds."""
     owner: Any = array
     while owner is not None:
         if isinstance(owner, np.ndarray):
@@ -37,7 +37,7 @@ def shape_words(shape: Sequence[int]) -> str:
 def aligned(tokens: Sequence[str], count: int, *, from_start: bool) -> tuple[str, ...]:
     """The `count` tokens that label rows or columns: the first ones `from_start`, otherwise the last ones.
 
-    Raises SpecError where there are too few tokens.
+    Raises SpecError if there are too few tokens.
     """
     if count > len(tokens):
         raise SpecError(f"{len(tokens)} tokens cannot label {count} rows", hint="give one token to each row")
@@ -46,9 +46,9 @@ def aligned(tokens: Sequence[str], count: int, *, from_start: bool) -> tuple[str
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Stage:
-    """One array on the way from embeddings to output, with the formula that made it.
+    """One array between embeddings and output, with its formula.
 
-    `array` is (row, column), or (head, row, column) where the stage has one matrix per head; it is read-only.
+    `array` is (row, column), or (head, row, column) if the stage has one matrix per head; it is read-only.
     """
 
     name: str
@@ -79,9 +79,9 @@ class Layer:
     `layer["weights"]` is the array of a stage, read-only: (head, query, key); Q is (head, query, feature), K and V are
     (key head, key, feature), X and output (query, feature).
 
-    `heads` and `kv_heads` count the heads the layer has; `head_index` and `kv_head_index` name those its arrays hold.
-    In self-attention the last query stands on the last key, or with `from_start` the first query on the first key.
-    `stated` names the settings that a file states of the layer, None where the layer was computed.
+    `heads` and `kv_heads` count the heads of the layer; `head_index` and `kv_head_index` are the heads in its arrays.
+    In self-attention the last query is at the last key, or with `from_start` the first query at the first key.
+    `stated` names the settings that a file gives for the layer; None for a computed layer.
     """
 
     stages: tuple[Stage, ...]
@@ -102,13 +102,13 @@ class Layer:
 
     @property
     def first_query(self) -> int | None:
-        """The key that the first query stands on; None in cross-attention, where queries stand on no key."""
+        """The index of the key at the first query's position; None in cross-attention."""
         if self.kind == "cross":
             return None
         return 0 if self.from_start else len(self.key_tokens) - len(self.query_tokens)
 
     def labelled(self, tokens: Sequence[str], context: Sequence[str]) -> "Layer":
-        """The same layer with labels from the tokens of a trace and from its context."""
+        """The same layer, labeled with the tokens of a trace and of its context."""
         from_start = self.from_start or self.kind == "cross"
         rows, columns = (tokens if side == "tokens" else context for side in (self.queries, self.keys))
         return replace(
@@ -118,7 +118,7 @@ class Layer:
         )
 
     def __getitem__(self, name: str) -> Array:
-        """The array of a stage; SelectionError where the layer does not hold it."""
+        """The array of a stage; SelectionError if the layer does not hold it."""
         for stage in self.stages:
             if stage.name == name:
                 return stage.array
@@ -129,7 +129,7 @@ class Layer:
         return any(stage.name == name for stage in self.stages)
 
     def heads_of(self, stage: Stage) -> tuple[int | None, ...]:
-        """The number of the head of each matrix of a stage; (None,) for a stage without heads."""
+        """The head number of each matrix of a stage; (None,) for a stage without heads."""
         if stage.kind.heads is None:
             return (None,)
         return self.head_index if stage.kind.heads == "query heads" else self.kv_head_index
@@ -144,7 +144,7 @@ class Layer:
         return self.key_tokens if stage.kind.rows == "key" else self.query_tokens
 
     def columns_of(self, stage: Stage) -> tuple[str, ...] | None:
-        """The tokens that label a stage's columns, None where columns are features."""
+        """The tokens that label a stage's columns; None if columns are features."""
         return self.key_tokens if stage.kind.columns == "key" else None
 
     def key_head(self, head: int) -> int:
@@ -156,9 +156,9 @@ class Layer:
 
         SelectionError for a head that the layer does not hold.
         """
-        kept = [stage for stage in self.stages if stages is None or stage.name in stages]
+        kept_stages = [stage for stage in self.stages if stages is None or stage.name in stages]
         if heads is None:
-            return replace(self, stages=tuple(kept))
+            return replace(self, stages=tuple(kept_stages))
         missing = [head for head in heads if head not in self.head_index]
         if missing:
             numbers = ", ".join(map(str, self.head_index))
@@ -169,13 +169,13 @@ class Layer:
         }
         return replace(
             self,
-            stages=tuple(self._with_heads(stage, chosen) for stage in kept),
+            stages=tuple(self._with_heads(stage, chosen) for stage in kept_stages),
             head_index=chosen["query heads"],
             kv_head_index=chosen["key heads"],
         )
 
     def _with_heads(self, stage: Stage, chosen: Mapping[str, Sequence[int]]) -> Stage:
-        """The stage with the matrices of the chosen heads alone."""
+        """The stage with only the matrices of the chosen heads."""
         if stage.kind.heads is None:
             return stage
         held = self.heads_of(stage)
@@ -184,10 +184,10 @@ class Layer:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trace:
-    """What attention did: the stages of each chosen layer, with where the numbers came from.
+    """The stages of each chosen layer, and the source of the numbers.
 
     `trace["layers.0"]` and `trace[0]` are layers by name and index. `tokens` label queries and keys, `context_tokens`
-    the keys of cross-attention. `source` says where the numbers came from, `notes` what a reader should know of them.
+    the keys of cross-attention. `source` describes where the numbers came from; `notes` are remarks for the reader.
     """
 
     tokens: tuple[str, ...]
@@ -202,7 +202,7 @@ class Trace:
     """How a notebook shows a trace, as HTML; the public package sets it, since views come after traces."""
 
     def __getitem__(self, name: int | str) -> Layer:
-        """The layer with this name or index; SelectionError where there is none."""
+        """The layer with this name or index; SelectionError if there is none."""
         for layer in self.layers:
             if name in (layer.name, layer.index):
                 return layer
@@ -210,6 +210,6 @@ class Trace:
         raise SelectionError(f"there is no layer {name!r}", hint=f"there is {names}")
 
     def _repr_html_(self) -> str | None:
-        """What a notebook shows; None, and so the plain repr, where no view is set."""
+        """The HTML that a notebook shows; None, and so the plain repr, if no view is set."""
         view = type(self).notebook_view
         return None if view is None else view(self)

@@ -1,1 +1,1 @@
-"""Documents: parameters and arrays in files, read and written."""
+"""Read and write documents: parameters and arrays in files."""

@@ -16,9 +16,9 @@ from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array, shape_words
 
 _NULL = MappingProxyType({"masked": -np.inf, "weights": np.nan})
-"""What null stands for in a list, in the stages that may hold it."""
+"""The number that null means, in stages that may hold null."""
 MAY_BE_EMPTY = ("weights", "head_output", "output")
-"""Stages whose rows may be NaN where a query sees no key."""
+"""Stages in which the row of a query that sees no key may be NaN."""
 _EXTRAS = {
     "sinks": (1,),
     "position_embeddings": (2,),
@@ -27,14 +27,14 @@ _EXTRAS = {
     "rotary_frequencies": (1,),
     **dict.fromkeys(("Q_norm", "K_norm", "Q_norm_bias", "K_norm_bias"), (1, 2)),
 }
-"""How many axes each array has that acts beside the projections."""
+"""The numbers of axes of the arrays that act beside the projections."""
 
 
 def read_stages(document: Document, name: str, *, nonfinite: bool = False) -> dict[str, Array]:
-    """The stages from Q on that a document holds, with a head axis where they have one.
+    """The stages of a document from Q on, with a head axis if the stage has one.
 
-    With `nonfinite`, NaN and infinities pass. Without it they pass in masked scores, as −∞, and in the stages that
-    MAY_BE_EMPTY, for the caller to judge.
+    `nonfinite` accepts NaN and infinities. Without it, only masked scores may hold −∞ and the stages in MAY_BE_EMPTY
+    NaN, which the caller checks.
     """
     stages: dict[str, Array] = {}
     for stage in LATER:
@@ -57,7 +57,7 @@ def cut_into_heads(document: Document) -> bool:
 
 
 def head_counts(stages: Mapping[str, Array], document: Document) -> dict[str, int]:
-    """How many heads and key/value heads the arrays hold; empty where they do not show it."""
+    """The numbers of heads (`heads`) and key/value heads (`kv_heads`) of the arrays, as far as they show them."""
     counts: dict[str, int] = {}
     for stage, array in stages.items():
         kind = {"query heads": "heads", "key heads": "kv_heads"}.get(STAGES[stage].heads or "")
@@ -70,7 +70,7 @@ def head_counts(stages: Mapping[str, Array], document: Document) -> dict[str, in
 
 
 def read_projections(document: Document, name: str, spec: Spec) -> Projections:
-    """The matrices as attend() takes them: they multiply from the right, heads side by side."""
+    """The matrices for attend(): they multiply from the right, heads side by side."""
     linear = document.get("projections")
     if linear not in (None, "linear"):
         raise DocumentError(
@@ -99,34 +99,34 @@ def read_projections(document: Document, name: str, spec: Spec) -> Projections:
 
 
 def _check_heads(array: Array, spec: Spec, name: str, key: str) -> None:
-    """Raise DocumentError where an array holds another number of heads than the document has."""
+    """Raise DocumentError if an array and the document have different numbers of heads."""
     heads = spec.heads if key in ("W_Q", "b_Q", "W_O") else spec.key_heads
     if len(array) != heads:
         raise DocumentError(
             f"{name}: {key}: expected {heads} heads, found {len(array)} ({shape_words(array.shape)})",
-            hint="set heads (and kv_heads) to what the matrices hold",
+            hint="set heads (and kv_heads) to the numbers of heads in the matrices",
         )
 
 
 def read_extras(document: Document, name: str, queries: int) -> tuple[Extras, tuple[str, ...]]:
-    """Masks as arrays, sinks, positions and norms of queries and keys, and notes on how a mask was read.
+    """Masks as arrays, sinks, positions and QK-norms, with notes on how the mask was read.
 
     A mask with one row holds for all `queries`.
     """
-    given: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
     if "attn_mask" in document:
         bias, hidden = read_mask(document["attn_mask"], f"{name}: attn_mask")
         if 1 in [mask.shape[-2] for mask in (bias, hidden) if mask is not None] and queries > 1:
             notes = ("attn_mask has one row, which holds for all queries",)
-        given = {"bias": for_all_queries(bias, queries), "hidden": for_all_queries(hidden, queries)}
+        arrays = {"bias": for_all_queries(bias, queries), "hidden": for_all_queries(hidden, queries)}
         if bias is not None and hidden is None and np.isin(bias, (0, 1)).all():
             notes += ("attn_mask holds the numbers 0 and 1, which are added to the scores and hide nothing",)
     for key, dims in _EXTRAS.items():
         if key in document:
-            given[key] = array = to_array(document[key], f"{name}: {key}", dims)
+            arrays[key] = array = to_array(document[key], f"{name}: {key}", dims)
             if key.startswith("position_ids"):
                 if (array != np.floor(array)).any() or (array < 0).any() or (array > 2**53).any():
                     raise DocumentError(f"{name}: {key}: expected whole numbers from 0", hint="such as [0, 1, 2]")
-                given[key] = array.astype(np.int64)
-    return Extras(**given), notes
+                arrays[key] = array.astype(np.int64)
+    return Extras(**arrays), notes

@@ -1,4 +1,4 @@
-"""The keys of a document, with what they mean; unknown keys are refused."""
+"""The keys of a document and their meanings; an unknown key is an error."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -15,7 +15,7 @@ INPUTS = MappingProxyType(
         "tokens": "the text, cut into tokens; they name the keys, and the last of them the queries",
         "context_tokens": "the tokens of the keys and values in cross-attention",
         "embeddings": "token → vector",
-        "embedding_tokens": "in NPZ and safetensors: the tokens that the rows of embeddings belong to",
+        "embedding_tokens": "in NPZ and safetensors: the tokens of the rows of embeddings",
         "X": "tokens × d_model, in the order of tokens, instead of embeddings",
         "X_context": "context tokens × d_model, for cross-attention",
     }
@@ -79,15 +79,15 @@ KEYS = (*INPUTS, *MATRICES, *BIASES, *LATER, *CONDITIONS, *SETTINGS, *IGNORED)
 
 
 def check_keys(document: Document, name: str) -> None:
-    """Raise DocumentError for an unknown key, with the known key that is nearest."""
+    """Raise DocumentError for an unknown key; the hint names the nearest known key."""
     for key in document:
         if key not in KEYS:
-            meant = UNCLEAR.get(key.lower()) or did_you_mean(key, KEYS) + "attn manual keys lists all keys"
-            raise DocumentError(f"{name}: unknown key {key!r}", hint=meant)
+            hint = UNCLEAR.get(key.lower()) or did_you_mean(key, KEYS) + "attn manual keys lists all keys"
+            raise DocumentError(f"{name}: unknown key {key!r}", hint=hint)
 
 
 def check_start(document: Document, name: str) -> None:
-    """Raise DocumentError where attention cannot start from the document, saying what is missing."""
+    """Raise DocumentError if attention cannot start from the document; it names what is missing."""
     if "embeddings" in document and "X" in document:
         raise DocumentError(f"{name}: has both embeddings and X", hint="keep one of them")
     if set(document) & {"scores", "scaled", "softcapped", "biased", "masked", "weights"}:
@@ -98,9 +98,11 @@ def check_start(document: Document, name: str) -> None:
     matrices = {"W_Q", "W_K", "W_V"} & set(document)
     if not embedded and not matrices:
         stages = {"Q", "K", "V"} & set(document)
-        what = f"lacks {'K' if 'Q' in document else 'Q'}" if stages else "holds nothing that attention can start from"
+        problem = (
+            f"lacks {'K' if 'Q' in document else 'Q'}" if stages else "holds nothing that attention can start from"
+        )
         raise DocumentError(
-            f"{name}: {what}",
+            f"{name}: {problem}",
             hint="give embeddings or X with W_Q, W_K, W_V; or Q and K; or scores; or weights (attn manual documents)",
         )
     if not embedded:

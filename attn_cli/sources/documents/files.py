@@ -1,4 +1,4 @@
-"""Bytes and text from files, pipes and standard input, never more than a limit."""
+"""Read bytes and text from files, pipes and standard input, up to a limit."""
 
 import os
 import stat
@@ -9,11 +9,11 @@ from typing import IO
 from attn_cli.errors import DocumentError, UsageError
 
 MOST_PIPED = 1_000_000_000
-"""The bytes that are read from a pipe unless a limit is given."""
+"""The default limit of bytes from a pipe."""
 MOST_FROM_DEVICE = 1_000_000
-"""The bytes that are read from a device, which may never end."""
+"""The limit of bytes from a device, which may never end."""
 MOST_TEXT = 100_000_000
-"""The bytes of a text."""
+"""The limit of bytes of a text."""
 _CHUNK = 2**20
 _read: set[tuple[int, int]] = set()
 
@@ -27,8 +27,8 @@ def read_bytes(
 ) -> bytes:
     """The bytes of a file, or of standard input for `-`.
 
-    A pipe is read no further than its first bytes where `known` is false for them. DocumentError where there is no such
-    file (`hint` says what to do), where it cannot be read, and where it is longer than `max_bytes`.
+    Reading a pipe stops after its first bytes if `known` is false for them. DocumentError for a missing file (with
+    `hint`), an unreadable file, and one longer than `max_bytes`.
     """
     if path == "-":
         return read_stdin(max_bytes=max_bytes, known=known)
@@ -46,7 +46,7 @@ def read_bytes(
 
 
 def read_stdin(*, max_bytes: int | None = None, known: Callable[[bytes], bool] = bool) -> bytes:
-    """All of standard input; UsageError where it is a terminal, since nobody pipes anything in, or closed."""
+    """All of standard input; UsageError if it is a terminal or closed."""
     if sys.stdin is None or sys.stdin.closed:
         raise UsageError("`-` reads standard input, which is closed", hint="pipe something in, or name a file")
     if sys.stdin.isatty():
@@ -59,7 +59,7 @@ def read_stdin(*, max_bytes: int | None = None, known: Callable[[bytes], bool] =
 
 
 def read_text(path: str = "-") -> str:
-    """A file, or standard input, as text: UTF-8 with or without a byte order mark."""
+    """The text of a file or of standard input: UTF-8 with or without a byte order mark."""
     data = read_bytes(path, hint="name a file of text", max_bytes=MOST_TEXT)
     try:
         return data.decode("utf-8-sig")
@@ -72,18 +72,18 @@ def read_text(path: str = "-") -> str:
 
 
 def note_read(file: IO[bytes]) -> None:
-    """Remember a file as an input of this run, which no output may overwrite."""
+    """Record a file as an input of this run, which no output may overwrite."""
     status = os.fstat(file.fileno())
     _read.add((status.st_dev, status.st_ino))
 
 
 def forget_read() -> None:
-    """Begin a run, which has no inputs yet."""
+    """Forget the inputs of the last run."""
     _read.clear()
 
 
 def was_read(path: str) -> bool:
-    """Whether a path leads to a file that this run has read."""
+    """Whether a path is a file that this run has read."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -92,7 +92,7 @@ def was_read(path: str) -> bool:
 
 
 def _all_of(file: IO[bytes], name: str, mode: int, max_bytes: int | None, known: Callable[[bytes], bool]) -> bytes:
-    """The whole file; DocumentError where it is longer than its kind may be."""
+    """The bytes of a file; DocumentError if it is longer than the limit of its kind."""
     if stat.S_ISREG(mode) and max_bytes is None:
         return file.read()
     device = stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
@@ -101,9 +101,11 @@ def _all_of(file: IO[bytes], name: str, mode: int, max_bytes: int | None, known:
     while chunk := file.read(min(_CHUNK, limit + 1 - len(data))):
         data += chunk
         if len(data) > limit:
-            what = f"is a device that goes on after {limit:,} bytes" if device else f"holds more than {limit:,} bytes"
+            problem = (
+                f"is a device that goes on after {limit:,} bytes" if device else f"holds more than {limit:,} bytes"
+            )
             hint = "name a file" if device else "if you trust it, raise the limit with --max-bytes"
-            raise DocumentError(f"{name}: {what}", hint=hint)
+            raise DocumentError(f"{name}: {problem}", hint=hint)
         if len(data) == len(chunk) and not known(chunk):
             break
     return bytes(data)

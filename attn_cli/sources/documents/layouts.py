@@ -1,4 +1,4 @@
-"""The axes of stages, exchanged where the numbers of tokens and heads show that they are stored in another order."""
+"""Reorder the axes of stages if the numbers of tokens and heads show that they are stored in another order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,25 +9,25 @@ import numpy as np
 
 from attn_cli.sources.documents.catalogue import Document
 from attn_cli.trace.files.checker import sizes_of
-from attn_cli.trace.stages import STAGES
+from attn_cli.trace.stages import CHAIN, FORMS, STAGES
 
 Shape = tuple[int, ...]
 Layouts = Mapping[str, tuple[int, int, int]]
 
-# The axes as they are stored, and the order that makes them those of attn, which come first.
+# Stored axes, and the order that transposes them to attn's layout; attn's own layout comes first.
 _VECTORS: Layouts = MappingProxyType({"(head, token, feature)": (0, 1, 2), "(token, head, feature)": (1, 0, 2)})
 _KEY_VECTORS: Layouts = MappingProxyType({**_VECTORS, "(head, feature, token)": (0, 2, 1)})
 _MATRICES: Layouts = MappingProxyType(
     {"(head, query, key)": (0, 1, 2), "(query, head, key)": (1, 0, 2), "(query, key, head)": (2, 0, 1)}
 )
-# Keys come first: queries may be fewer than tokens, and are then stored as the keys are. Each stage shows the number of
+# Keys come first: fewer queries than tokens follow the layout of the keys. Each stage shows the number of
 # heads to the next.
-_MAPS = ("scores", "scaled", "softcapped", "biased", "masked", "weights")
+
 _LAYOUTS: Mapping[str, Layouts] = MappingProxyType(
     {
-        **dict.fromkeys(("K", "K_normed", "K_rotated"), _KEY_VECTORS),
-        **dict.fromkeys(("V", "Q", "Q_normed", "Q_rotated"), _VECTORS),
-        **dict.fromkeys(_MAPS, _MATRICES),
+        **dict.fromkeys(FORMS["K"], _KEY_VECTORS),
+        **dict.fromkeys((*FORMS["V"], *FORMS["Q"]), _VECTORS),
+        **dict.fromkeys(CHAIN, _MATRICES),
         "head_output": _VECTORS,
     }
 )
@@ -36,7 +36,7 @@ _OWN, _BY_TOKEN = _VECTORS
 
 @dataclass(frozen=True)
 class Counts:
-    """How many tokens, context tokens and heads a document has; None where it does not say."""
+    """The numbers of tokens, context tokens and heads of a document; None if unknown."""
 
     tokens: int | None = None
     context: int | None = None
@@ -46,15 +46,15 @@ class Counts:
 
     @property
     def keys(self) -> int | None:
-        """How many tokens the keys have."""
+        """The number of keys."""
         return self.context if self.cross else self.tokens
 
 
 def counts_of(document: Document, tokens: int | None, context: int | None) -> Counts:
-    """What a document says of heads and tokens; square matrices of several heads show it where it does not say."""
+    """The counts of a document, from its settings, or else from square matrices of several heads."""
     heads, kv_heads = (_count(document.get(key)) for key in ("heads", "kv_heads"))
     cross = context is not None or "X_context" in document
-    for name in _MAPS:
+    for name in CHAIN:
         shape = _shape(document.get(name)) or (0, 0, 0)
         if shape[0] != shape[1] == shape[2]:
             heads, tokens = heads or shape[0], tokens or shape[1]
@@ -62,9 +62,9 @@ def counts_of(document: Document, tokens: int | None, context: int | None) -> Co
 
 
 def laid_out(document: Document, counts: Counts) -> tuple[Document, tuple[str, ...]]:
-    """The document with every stage in the layout of attn, and notes on the axes that were exchanged.
+    """The document with every stage in attn's layout, and notes on transposed axes.
 
-    An array stays as it is where it fits as it is, and where nothing shows which of its axes are heads and tokens.
+    An array is unchanged if it fits, or if nothing shows which axes are heads and tokens.
     """
     values = dict(document)
     notes: list[str] = []
@@ -74,36 +74,36 @@ def laid_out(document: Document, counts: Counts) -> tuple[Document, tuple[str, .
         if name not in document or (shape := _shape(document[name])) is None:
             continue
         fitting = [layout for layout, order in layouts.items() if _fits([shape[axis] for axis in order], name, counts)]
-        own = next(iter(layouts))
-        layout = fitting[0] if len(fitting) == 1 else own
+        standard = next(iter(layouts))
+        layout = fitting[0] if len(fitting) == 1 else standard
         if by_token and _BY_TOKEN in fitting:
             layout = _BY_TOKEN
         by_token = by_token or (name.startswith("K") and layout == _BY_TOKEN)
         unknown = (counts.keys, counts.heads, counts.kv_heads) == (None, None, None)
         if layout in fitting and not unknown:
             counts = _with_heads(counts, name, shape[layouts[layout][0]])
-        if layout != own:
+        if layout != standard:
             values[name] = _transposed(document[name], layouts[layout])
-            exchanged.setdefault((layout, own), []).append(name)
+            exchanged.setdefault((layout, standard), []).append(name)
             continue
         values[name] = _without_batch(document[name])
         if name == "K" and unknown and shape[0] > shape[1]:
             words = f"K is read as {shape[0]} heads of {shape[1]} tokens"
             notes.append(f"{words}: give tokens or heads, and attn finds the order of the axes")
-    for (layout, own), names in exchanged.items():
-        notes.append(f"stored as {layout} and read as {own}: {', '.join(names)}")
+    for (layout, standard), names in exchanged.items():
+        notes.append(f"stored as {layout} and read as {standard}: {', '.join(names)}")
     return values, tuple(notes)
 
 
 def _with_heads(counts: Counts, name: str, heads: int) -> Counts:
-    """The counts with the number of heads that a stage shows, where it was not known."""
+    """The counts, with the number of heads from a stage if it was unknown."""
     if STAGES[name].heads == "key heads":
         return replace(counts, kv_heads=counts.kv_heads or heads)
     return replace(counts, heads=counts.heads or heads)
 
 
 def _fits(shape: list[int], name: str, counts: Counts) -> bool:
-    """Whether a shape (head, row, column) agrees with all that is known."""
+    """Whether a shape (head, row, column) agrees with the known counts."""
     kind = STAGES[name]
     axes = (kind.heads, kind.rows, kind.columns)
     return all(_agrees(axis, size, counts) for axis, size in zip(axes, shape, strict=True))
@@ -123,7 +123,7 @@ def _agrees(axis: str | None, size: int, counts: Counts) -> bool:
 
 
 def _shape(value: Any) -> Shape | None:
-    """The sizes of three axes, after a batch axis of 1 among the first two is dropped; None for any other array."""
+    """The sizes of three axes, without a batch axis of 1 among the first two; None for any other array."""
     sizes = sizes_of(value)
     if len(sizes) == 4 and 1 in sizes[:2]:
         sizes = sizes[1:] if sizes[0] == 1 else (sizes[0], *sizes[2:])
@@ -131,7 +131,7 @@ def _shape(value: Any) -> Shape | None:
 
 
 def _without_batch(value: Any) -> Any:
-    """The value without a batch axis of 1 in second place; one in first place is left to the reader."""
+    """The value without a batch axis of 1 as its second axis; the reader drops one as the first axis."""
     sizes = sizes_of(value)
     if len(sizes) != 4 or sizes[0] == 1:
         return value
@@ -139,7 +139,7 @@ def _without_batch(value: Any) -> Any:
 
 
 def _transposed(value: Any, order: tuple[int, int, int]) -> Any:
-    """The value with its three axes in another order, lists as lists; the reader refuses ragged lists."""
+    """The value with its three axes transposed, lists as lists; the reader refuses ragged lists."""
     try:
         array = value if isinstance(value, np.ndarray) else np.asarray(value, dtype=object)
     except ValueError:
@@ -153,5 +153,5 @@ def _transposed(value: Any, order: tuple[int, int, int]) -> Any:
 
 
 def _count(value: Any) -> int | None:
-    """A count, or None; the reader of settings refuses what is not one."""
+    """A count, or None for another value, which the reader of settings refuses."""
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value < 2**31 else None

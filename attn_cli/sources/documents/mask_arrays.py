@@ -1,4 +1,4 @@
-"""Masks as arrays: true and false, or numbers to add to the scores."""
+"""Read masks given as arrays of true and false, or of numbers to add to the scores."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from attn_cli.trace.files.checker import quoted
 from attn_cli.trace.trace import Array, shape_words
 
 _NUMBERS = {True: 0.0, False: -np.inf, None: -np.inf, "-Infinity": -np.inf}
-"""The number that a cell adds to its score, where a mask mixes words and numbers."""
+"""The number that a cell adds to its score, in a mask that mixes words and numbers."""
 _MOST_AXES = 8
 
 
 def read_mask(value: Any, where: str) -> tuple[Array | None, Array | None]:
-    """The numbers that a mask adds to scores, and where it hides (True); None where it adds or hides nothing.
+    """The numbers that a mask adds to scores, and True where it hides; None if it adds or hides nothing.
 
-    Each is (query, key) or (head, query, key), with one row if that holds for all queries. A list of keys alone is such
-    a row. Cells are true or a number to add where a query may look; false, null or −∞ where it may not.
+    Each is (query, key) or (head, query, key), with a single row for all queries; a list of keys is such a row.
+    A visible cell is true or a number to add; a hidden one is false, null or −∞.
     """
     if not isinstance(value, list | np.ndarray):
         hint = "a spelling such as causal belongs under mask, an array here"
@@ -56,7 +56,7 @@ def read_mask(value: Any, where: str) -> tuple[Array | None, Array | None]:
 
 
 def for_all_queries(mask: Array | None, queries: int) -> Array | None:
-    """A mask of one row, (1, key) or (head, 1, key), with that row for every query."""
+    """The mask with its single row, (1, key) or (head, 1, key), repeated for every query."""
     if mask is None or mask.shape[-2] != 1 or queries == 1:
         return mask
     return np.broadcast_to(mask, (*mask.shape[:-2], queries, mask.shape[-1]))

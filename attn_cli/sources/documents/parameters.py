@@ -1,4 +1,4 @@
-"""Parameters: the arguments of attend(), drawn from a seed or read from a document."""
+"""Parameters: the arguments of attend(), from a seed or a document."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,10 +15,10 @@ from attn_cli.trace.trace import Array, Layer
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Parameters:
-    """The contents of a document: stages to start from, projections, settings.
+    """The contents of a document: stages to start from, projections and settings.
 
-    `table` is token → vector, None where vectors come in the order of tokens. Stages in `left_out` are not computed:
-    the document lacks what they were made of. `notes` say how the document was read.
+    `table` is token → vector, None if vectors are in the order of tokens. Stages in `left_out` are not computed,
+    because the document lacks their inputs. `notes` say how the document was read.
     """
 
     tokens: tuple[str, ...]
@@ -33,7 +33,7 @@ class Parameters:
 
     def attended(self, keep: Collection[str] | None = None) -> Layer:
         """Attention on these parameters; `keep` names the stages to keep, all when None."""
-        made = attend(
+        layer = attend(
             self.tokens,
             self.given,
             self.projections,
@@ -42,10 +42,10 @@ class Parameters:
             context_tokens=self.context_tokens,
             keep=keep,
         )
-        return replace(made, stages=tuple(stage for stage in made.stages if stage.name not in self.left_out))
+        return replace(layer, stages=tuple(stage for stage in layer.stages if stage.name not in self.left_out))
 
     def changed(self, what_if: WhatIf) -> "Parameters":
-        """The same with cells set and heads ablated; stored stages that follow from those are computed again."""
+        """The parameters with cells set and heads ablated; stored stages that depend on them are computed again."""
         edits = what_if.edits(["layers.0"]).get("layers.0", ())
         if not edits:
             return self
@@ -76,9 +76,9 @@ def draw(
     d_k: int | None = None,
     context_tokens: Sequence[str] | None = None,
 ) -> Parameters:
-    """Random embeddings and projections; a vector depends on the seed and its token alone.
+    """Random embeddings and projections; a vector depends only on the seed and its token.
 
-    A head is `d_k` wide, d_model / heads unless given; SpecError where that does not divide evenly.
+    A head is `d_k` wide, by default d_model / heads; SpecError if that does not divide evenly.
     """
     if min(d_model, 1 if d_k is None else d_k) < 1:
         raise SpecError("a vector needs at least one number", hint="choose 1 or more for --dim and --head-dim")

@@ -1,4 +1,4 @@
-"""Documents: the contents of a file of any container, as a trace or as keys and values."""
+"""Read a document from any container, as a trace or as keys and values."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,8 +24,6 @@ from attn_cli.trace.files.paths import unquoted
 from attn_cli.trace.files.tensors import read_safetensors
 from attn_cli.trace.trace import Array, Layer, Trace
 
-_AFTER_WEIGHTS = ("sink_weight", "head_output", "output")
-
 
 def read_document(
     data: bytes,
@@ -35,10 +33,10 @@ def read_document(
     *,
     as_stored: bool = False,
 ) -> Trace | Document:
-    """A trace, or the keys and values of a document of parameters or arrays; the content decides which.
+    """A trace, or the keys and values of a document of parameters or arrays, depending on the content.
 
-    A bare matrix is the stage `matrix_stage`, weights unless given. `max_bytes` limits what an NPZ unpacks to. NaN in
-    hidden cells of weights is read as 0, unless `as_stored`.
+    A bare matrix is the stage `matrix_stage`, by default weights. `max_bytes` limits the unpacked bytes of an NPZ. NaN
+    in hidden cells of weights becomes 0, unless `as_stored`.
     """
     settled = _same if as_stored else with_hidden_as_zero
     contents = _contents(data, name, max_bytes)
@@ -66,7 +64,7 @@ def _same(trace: Trace) -> Trace:
 
 
 def _located(trace: Trace, name: str) -> Trace:
-    """The trace with its queries where the mask of each layer puts them, and masks in the spelling that attn writes."""
+    """The trace with queries aligned by each layer's mask, and masks in attn's spelling."""
 
     def located(layer: Layer) -> Layer:
         mask = within(name, parse_mask, layer.settings.mask)
@@ -80,7 +78,7 @@ def _located(trace: Trace, name: str) -> Trace:
 
 
 def _contents(data: bytes, name: str, max_bytes: int | None) -> Any:
-    """A trace, a table, or the values that a container holds."""
+    """A trace, a table, or the values of a container."""
     kind = kind_of(data)
     if kind == "npz":
         arrays = read_npz(data, name, max_bytes)
@@ -103,12 +101,12 @@ def _contents(data: bytes, name: str, max_bytes: int | None) -> Any:
 
 
 def is_known(head: bytes) -> bool:
-    """Whether the first bytes of a file can be those of a document."""
+    """Whether a file with these first bytes can be a document."""
     return kind_of(head) != "unknown"
 
 
 def labels_of(matrix: Matrix) -> dict[str, Any]:
-    """The words of a table as tokens: those of its columns name the keys, and its rows the last of them or others."""
+    """The words of a table as tokens: columns are keys; rows are the last of them, or else the tokens of queries."""
     rows, columns = matrix.rows, matrix.columns
     queries, keys = matrix.numbers.shape
     names = columns if columns is not None else rows if queries == keys else None
@@ -119,9 +117,9 @@ def labels_of(matrix: Matrix) -> dict[str, Any]:
 
 
 def from_mapping(document: Mapping[str, Any], name: str, *, as_stored: bool = False) -> Trace | Document:
-    """A trace or a document from keys and values at hand: JSON's values, and NumPy arrays by stage or by path.
+    """A trace or a document from keys and values in memory: JSON values, and NumPy arrays by stage or by path.
 
-    NaN in hidden cells of weights is read as 0, unless `as_stored`.
+    NaN in hidden cells of weights becomes 0, unless `as_stored`.
     """
     settled = _same if as_stored else with_hidden_as_zero
     if {"layers", "format"} & set(document):
@@ -135,13 +133,13 @@ def from_mapping(document: Mapping[str, Any], name: str, *, as_stored: bool = Fa
 
 
 def _is_trace(arrays: Mapping[str, Any]) -> bool:
-    """Whether these names hold a trace: one that attn described, or arrays by path."""
+    """Whether these arrays are a trace: described by attn, or named by path."""
     return "trace" in arrays or any("layers." in key for key in arrays)
 
 
 def _with_settings(arrays: Mapping[str, Array], metadata: Mapping[str, str], name: str) -> dict[str, Any]:
     """The arrays of a safetensors file with the settings in its metadata."""
-    # Libraries write their own name as `format` into the metadata of every file.
+    # Libraries write their name as `format` into the metadata of every file.
     settings = {key: unquoted(text, key) for key, text in metadata.items() if key != "format"}
     if both := settings.keys() & arrays.keys():
         raise DocumentError(f"{name}: {min(both)!r} stands in the metadata too", hint="keep one of them")
@@ -149,12 +147,12 @@ def _with_settings(arrays: Mapping[str, Array], metadata: Mapping[str, str], nam
 
 
 def _values(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings and strings of an NPZ as JSON values; other arrays as they are."""
+    """The entries of an NPZ, with settings and strings as JSON values."""
     return {key: _plain(value) if isinstance(value, np.ndarray) else value for key, value in arrays.items()}
 
 
 def _plain(array: Array) -> Any:
-    """A setting or strings as JSON values, bytes read as UTF-8; another array as it is."""
+    """A setting or strings as JSON values, with bytes decoded as UTF-8; any other array unchanged."""
     if array.dtype.kind == "S":
         try:
             array = np.char.decode(array, "utf-8")

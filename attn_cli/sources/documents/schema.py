@@ -1,4 +1,4 @@
-"""The JSON Schema of a parameters document, made from the tables that the reader uses."""
+"""The JSON Schema of a parameters document, made from the reader's tables."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ _SETTINGS: dict[str, Any] = {
 
 
 def weights_schema() -> dict[str, Any]:
-    """The schema, JSON Schema draft 2020-12. It cannot say that shapes must fit together; the reader checks that."""
+    """The schema (JSON Schema draft 2020-12). Only the reader checks that shapes fit together."""
     kinds = _INPUTS | _CONDITIONS | _SETTINGS
     kinds |= {key: {"anyOf": [_MATRIX, _of(_MATRIX)]} for key in MATRICES}
     kinds |= {key: _VECTOR if key == "b_O" else {"anyOf": [_VECTOR, _MATRIX]} for key in BIASES}
@@ -79,7 +79,7 @@ def weights_schema() -> dict[str, Any]:
 
 
 def _there(*keys: str) -> dict[str, Any]:
-    """A schema that holds where these keys are in the document and not null."""
+    """A schema that requires these keys, with values other than null."""
     return {"required": list(keys), "properties": {key: {"not": {"type": "null"}} for key in keys}}
 
 

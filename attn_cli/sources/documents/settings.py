@@ -1,4 +1,4 @@
-"""The settings of a document as a Spec; options of the command line override them."""
+"""Read the settings of a document as a Spec; command-line options override them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -31,7 +31,7 @@ _OTHERS: dict[str, Callable[[Any], Any]] = {
     "qk_norm": parse_qk_norm,
     "query_scaling": parse_query_scaling,
 }
-"""Settings that no option of the command line changes."""
+"""Settings without a command-line option."""
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "scale": (str, int, float),
     "softcap": (str, int, float),
@@ -40,7 +40,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def read_spec(document: Document, name: str, overrides: Mapping[str, Any], counts: Mapping[str, int]) -> Spec:
-    """The settings; DocumentError where one is wrong. `counts` are the heads that the arrays hold."""
+    """The settings as a Spec; `counts` are the numbers of heads in the arrays. DocumentError for a wrong setting."""
     settings: dict[str, Any] = {}
     for key, parse in (PARSERS | _OTHERS).items():
         if key in document:
@@ -57,7 +57,7 @@ def read_spec(document: Document, name: str, overrides: Mapping[str, Any], count
     if heads is not None and heads != counts.get("heads", heads):
         raise DocumentError(
             f"{name}: heads is {heads}, and the arrays hold {counts['heads']}",
-            hint="give arrays heads × tokens × features, and set heads to the number that they hold",
+            hint="give arrays heads × tokens × features, and set heads to their number of heads",
         )
     settings = {**counts, **settings}
     if "heads" in overrides and "kv_heads" not in overrides and settings.get("kv_heads") == settings.get("heads", 1):
@@ -74,7 +74,7 @@ def _count(value: Any, where: str, meaning: str) -> int:
 
 
 def within(name: str, parse: Callable[[Any], Any], value: Any) -> Any:
-    """A value of a document, parsed; errors begin with the document's name."""
+    """The parsed value; errors begin with the document's name."""
     try:
         return parse(value)
     except SpecError as error:

@@ -1,4 +1,4 @@
-"""The attention of all layers in one array, as `output_attentions` gives it, turned into a trace."""
+"""Read the attention of all layers in one array, as `output_attentions` gives it, as a trace."""
 
 import re
 from collections.abc import Mapping
@@ -25,15 +25,15 @@ STACKS: Mapping[str, str] = MappingProxyType(
         "cross_attentions": "decoder.layers.{}.cross",
     }
 )
-"""The names of layers by the names that Transformers gives to their stacked weights."""
+"""The names of layers, by the names of stacked weights in Transformers."""
 _NUMBERED = re.compile(r"(?:arr|attentions?|attn|layer|weights)[._]?(\d{1,4})", re.ASCII)
 
 
 def from_stack(document: Document, name: str) -> Trace | None:
     """A trace of stacked weights (layer, 1, head, query, key), or of numbered arrays; None for any other document.
 
-    (layer, head, query, key) is read only under a name that says so, such as attentions: under another, the first axis
-    may as well be a batch. DocumentError for a batch of several texts.
+    (layer, head, query, key) is read only under a name such as attentions; under another name the first axis may be a
+    batch. DocumentError for a batch of several texts.
     """
     layers: dict[str, Any] = {}
     notes: list[str] = []
@@ -72,7 +72,7 @@ def from_stack(document: Document, name: str) -> Trace | None:
 
 
 def _pattern(key: str, value: Any) -> str | None:
-    """The names of the layers that a value holds; None where it does not hold several."""
+    """The pattern of the layers' names; None if the value does not hold several layers."""
     axes = len(sizes_of(value))
     named = STACKS.get(key.lower())
     if named is not None and (axes == 5 or (axes == 4 and len(value) != 1)):
@@ -81,7 +81,7 @@ def _pattern(key: str, value: Any) -> str | None:
 
 
 def _is_unclear(key: str, value: Any) -> bool:
-    """Whether weights have four axes, under a name that does not say whether the first counts layers or texts."""
+    """Whether weights have four axes under a name that leaves open whether the first is layers or texts."""
     sizes = sizes_of(value)
     named = key == "weights" or (usual_stage(key) == "weights" and key.lower() not in STACKS)
     return named and len(sizes) == 4 and 1 not in sizes[:2]

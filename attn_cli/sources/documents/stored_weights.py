@@ -1,4 +1,4 @@
-"""Stored weights that need a word: averages over heads, NaN in hidden cells, bits, rows that do not sum to 1."""
+"""Checks of stored weights: averages over heads, NaN in hidden cells, bits of bfloat16."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,10 +13,10 @@ from attn_cli.trace.trace import Array, Layer, Trace, frozen
 
 
 def hidden_as_zero(weights: Array, hidden: Array | None, *, keep_empty: bool = False) -> tuple[Array, int]:
-    """Weights (head, query, key) with 0 for NaN in hidden cells, and how many cells those are.
+    """Weights (head, query, key) with 0 for NaN in hidden cells, and the number of those cells.
 
-    `hidden`, True where a mask hides (query, key) or (head, query, key), says which cells are hidden; without it they
-    are those of rows whose other cells sum to 1. With `keep_empty` a row that is NaN throughout stays as it is.
+    `hidden` (query, key) or (head, query, key) is True at hidden cells; without it, NaN in a row whose other cells sum
+    to 1 counts as hidden. With `keep_empty` a row of only NaN is unchanged.
     """
     nan = np.isnan(weights)
     if not nan.any() or (hidden is not None and not _fits(hidden, weights.shape)):
@@ -31,35 +31,35 @@ def hidden_as_zero(weights: Array, hidden: Array | None, *, keep_empty: bool = F
 
 
 def empty_as_zero(rows: Array, hidden: Array | None) -> tuple[Array, int]:
-    """Outputs (…, query, feature) with 0 for the NaN of queries that see no key, and how many numbers those are."""
+    """Outputs (…, query, feature) with 0 for NaN of queries that see no key, and the count of those numbers."""
     if hidden is None or not _fits(hidden[..., :1], (*rows.shape[:-1], 1)):
         return rows, 0
     blind: Array = np.logical_and.reduce(hidden, axis=-1)  # (query,) or (head, query)
-    if rows.ndim == 2 < hidden.ndim:  # output, which is made of all heads
+    if rows.ndim == 2 < hidden.ndim:  # output, which all heads make
         blind = np.logical_and.reduce(blind, axis=0)
     read = np.isnan(rows) & blind[..., np.newaxis]
     return np.where(read, rows.dtype.type(0), rows), int(read.sum())
 
 
 def _fits(hidden: Array, shape: tuple[int, ...]) -> bool:
-    """Whether a mask, for all heads or for each, fits arrays of this shape; where it does not, others say so."""
+    """Whether a mask fits arrays of this shape; a misfit is reported elsewhere."""
     heads = len(hidden) if hidden.ndim == len(shape) == 3 else 1
     return hidden.shape[-2:] == shape[-2:] and heads in (1, shape[0])
 
 
 def any_infinite(cells: Any) -> bool:
-    """Whether nested lists hold a bare -Infinity."""
+    """Whether nested lists contain a bare -Infinity."""
     if isinstance(cells, list):
         return any(map(any_infinite, cells))
     return isinstance(cells, float) and cells == -np.inf
 
 
 def with_hidden_as_zero(trace: Trace) -> Trace:
-    """A trace whose layers hold 0 in place of NaN in hidden cells, with a note where there were any."""
+    """The trace with 0 for NaN in hidden cells of weights, and a note if there were any."""
     counts: list[int] = []
 
     def settled(layer: Layer) -> Layer:
-        """The layer with its weights read so."""
+
         if "weights" not in layer or not np.isnan(layer["weights"]).any():
             return layer
         weights, count = hidden_as_zero(layer["weights"], None, keep_empty=True)
@@ -72,7 +72,7 @@ def with_hidden_as_zero(trace: Trace) -> Trace:
 
 
 def hidden_note(stage: str, count: int) -> tuple[str, ...]:
-    """The note on NaN that was read as 0."""
+    """The note on NaN read as 0; empty for a count of 0."""
     numbers = f"{count} number{'s' * (count != 1)}"
     return (f"{stage}: NaN is read as 0 in {numbers} that the mask hides",) if count else ()
 
@@ -87,12 +87,12 @@ def bits_note(document: Document) -> tuple[str, ...]:
 
 
 def is_average(stages: Mapping[str, Array], heads: int) -> bool:
-    """Whether one matrix of weights stands beside several heads."""
+    """Whether the weights are one matrix although there are several heads."""
     return "weights" in stages and len(stages["weights"]) == 1 < heads
 
 
 def refuse_average(weights: Array, by_head: Array | None, heads: int, name: str) -> None:
-    """Raise DocumentError for weights (1, query, key) of several heads; `by_head` is what queries and keys give."""
+    """Raise DocumentError for weights (1, query, key) of several heads; `by_head` are weights from queries and keys."""
     message = f"{name}: weights is one matrix for {heads} heads, as an average over heads is"
     if by_head is not None and by_head.shape[1:] == weights.shape[1:]:
         distance = float(np.abs(by_head.mean(axis=0) - weights[0]).max())

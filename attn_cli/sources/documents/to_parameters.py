@@ -1,4 +1,4 @@
-"""From the keys and values of a document to Parameters."""
+"""Make Parameters from the keys and values of a document."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,15 +34,15 @@ from attn_cli.sources.documents.vectors import filled, look_up, read_table, read
 from attn_cli.sources.request import Request
 from attn_cli.sources.tokenizers import tokenize
 from attn_cli.trace.files.checker import refuse_nonfinite, sizes_of, to_array
-from attn_cli.trace.stages import STAGES
+from attn_cli.trace.stages import FORMS, STAGES
 from attn_cli.trace.trace import Array
 
 _AFTER_WEIGHTS = ("sink_weight", "head_output", "output")
 
 
 def read_parameters(request: Request, document: Document, name: str) -> Parameters:
-    """Parameters from a document; options override its settings. DocumentError where something is wrong in it."""
-    document, notes = _as_attn_has_it(request, document, name)
+    """The parameters of a document; options override its settings. DocumentError for any mistake in it."""
+    document, notes = _normalized(request, document, name)
     check_keys(document, name)
     check_start(document, name)
     overrides = request.overrides()
@@ -80,15 +80,15 @@ def read_parameters(request: Request, document: Document, name: str) -> Paramete
     extras, added = read_extras(document, name, queries or len(tokens))
     changed: tuple[str, ...] = ()
     if "positions" in overrides and extras.rotary_frequencies is not None:
-        # They belong to the document's own scheme.
+        # The frequencies belong to the document's position scheme.
         extras, changed = replace(extras, rotary_frequencies=None), ROTATED
     given = still_valid(given, projections.given(), stored, spec, changed=changed)
     notes = (*notes, *more, *added, *bits_note(document))
     return Parameters(tokens, given, projections, spec, extras, context, table, notes=notes)
 
 
-def _as_attn_has_it(request: Request, document: Document, name: str) -> tuple[Document, tuple[str, ...]]:
-    """The document in the names and layouts of attn, and notes on what was renamed or exchanged."""
+def _normalized(request: Request, document: Document, name: str) -> tuple[Document, tuple[str, ...]]:
+    """The document in attn's names and layouts, and notes on renamed and transposed arrays."""
     document, notes = renamed(document, name)
     tokens, context = (read_tokens(document, name, key) for key in ("tokens", "context_tokens"))
     if request.text is not None:
@@ -111,7 +111,7 @@ def _settled(
     hidden: Array | None = None
     if "weights" in stages:
         stated = document.get("heads")
-        counts = [len(stages[form]) for form in ("Q", "Q_normed", "Q_rotated") if form in stages]
+        counts = [len(stages[form]) for form in FORMS["Q"] if form in stages]
         heads = max([*counts, stated if isinstance(stated, int) else 1])
         if is_average(stages, heads):
             refuse_average(stages["weights"], _by_head(document, name), heads, name)
@@ -131,7 +131,7 @@ def _settled(
 
 
 def _by_head(document: Document, name: str) -> Array | None:
-    """The weights of each head as the rest of the document gives them; None where it does not."""
+    """The weights of each head, computed from the rest of the document; None if that fails."""
     rest = {key: value for key, value in document.items() if key not in ("weights", *_AFTER_WEIGHTS)}
     try:
         return read_parameters(Request(weights=name), rest, name).attended(("weights",))["weights"]
@@ -140,14 +140,14 @@ def _by_head(document: Document, name: str) -> Array | None:
 
 
 def _hidden(document: Document, name: str, stages: Mapping[str, Array]) -> Array | None:
-    """Where the mask of a document hides (query, key) or (head, query, key); None where it declares no mask."""
+    """True (query, key) or (head, query, key) where the document's mask hides; None without a mask."""
     hidden: Array | None = None
     queries, keys = _sizes(stages, cross=False)
     shape = (queries, keys)
     spelled = document.get("mask")
     if isinstance(spelled, str):
-        seen = within(name, lambda text: parse_mask(text).visible(slice(None), *shape), spelled)
-        hidden = np.zeros(shape, bool) if seen is None else ~seen
+        visible = within(name, lambda text: parse_mask(text).visible(slice(None), *shape), spelled)
+        hidden = np.zeros(shape, bool) if visible is None else ~visible
     if "attn_mask" in document:
         extras, _ = read_extras(document, name, queries)
         if extras.hidden is not None and extras.hidden.shape[-2:] == shape:
@@ -158,7 +158,7 @@ def _hidden(document: Document, name: str, stages: Mapping[str, Array]) -> Array
 def _labels(
     request: Request, document: Document, name: str, arrays: Mapping[str, Array]
 ) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
-    """The tokens, and those of the context in cross-attention; where there are none, positions label the rows."""
+    """The tokens, and the context's tokens in cross-attention; positions replace missing tokens."""
     tokens = read_tokens(document, name)
     context = read_tokens(document, name, "context_tokens")
     if request.text is not None:
@@ -177,7 +177,7 @@ def _labels(
 
 
 def _sizes(arrays: Mapping[str, Array], cross: bool) -> tuple[int, int]:
-    """How many queries and keys the arrays show; 0 where they show none."""
+    """The numbers of queries and keys in the arrays; 0 if they show none."""
     sizes = {"query": 0, "key": 0}
     for name, array in arrays.items():
         if name == "embedded_context":

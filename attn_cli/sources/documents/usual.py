@@ -1,4 +1,4 @@
-"""Documents in the names of other programs: q, attn_weights, in_proj_weight, attention_mask."""
+"""Read documents that use the names of other programs: q, attn_weights, in_proj_weight, attention_mask."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,10 +16,9 @@ from attn_cli.trace.trace import Array
 
 @dataclass(frozen=True)
 class UsualName:
-    """What a name means: the key of a document, and whether its matrix is stored out × in, as PyTorch's Linear does.
+    """The meaning of a name: a document's key, and whether its matrix is stored out × in, like PyTorch's Linear.
 
-    `fused` matrices and biases hold those of queries, keys and values one after the other, under the keys `key`Q,
-    `key`K and `key`V.
+    A `fused` matrix or bias stacks those of queries, keys and values, for the keys `key`Q, `key`K and `key`V.
     """
 
     key: str
@@ -28,7 +27,7 @@ class UsualName:
 
 
 def _modules() -> Iterator[tuple[str, UsualName]]:
-    """The parameters of attention modules, by the ends of their names in a state dict."""
+    """The parameters of attention modules, by the suffixes of their names in a state dict."""
     for letter, names in (("Q", "q query"), ("K", "k key"), ("V", "v value"), ("O", "o out")):
         for name in names.split():
             for module in (f"{name}_proj", f"to_{name}", f"w{name}", f"{name}_lin", *([name] if len(name) > 3 else [])):
@@ -57,16 +56,16 @@ USUAL_NAMES: Mapping[str, UsualName] = MappingProxyType(
         **dict.fromkeys(("words", "labels"), UsualName("tokens")),
     }
 )
-"""Usual names in lower case; a name with dots is known by its end."""
+"""Usual names in lower case; a name with dots matches by its suffix."""
 
 _KNOWN = MappingProxyType({key.lower(): key for key in KEYS})
 _MASKS = ("attention_mask", "key_padding_mask")
 
 
 def renamed(document: Document, name: str) -> tuple[Document, tuple[str, ...]]:
-    """The document under the names of attn, and notes on what was renamed, cut or transposed.
+    """The document under attn's names, and notes on renamed, split or transposed arrays.
 
-    DocumentError where two names mean the same, or where a fused matrix cannot be cut.
+    DocumentError if two names mean the same key, or if a fused matrix cannot be split.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -92,7 +91,7 @@ def renamed(document: Document, name: str) -> tuple[Document, tuple[str, ...]]:
 
 
 def _meaning(key: str) -> UsualName:
-    """What a key means; a key that is not known means itself."""
+    """The meaning of a key; an unknown key means itself."""
     if key in KEYS:
         return UsualName(key)
     lower = key.lower()
@@ -108,7 +107,7 @@ def _is_fused(key: str) -> bool:
 
 
 def _parts(key: str, value: Any, usual: UsualName, document: Document, name: str) -> Iterator[tuple[str, Any]]:
-    """The keys that a value stands for, with their values as attn has them."""
+    """The keys that a value stands for, with their values in attn's layout."""
     where = f"{name}: {key}"
     if key in _MASKS:
         yield "attn_mask", _keys_mask(value, where, hides=key == "key_padding_mask")
@@ -126,7 +125,7 @@ def _parts(key: str, value: Any, usual: UsualName, document: Document, name: str
 
 
 def _cut(whole: Array, document: Document, where: str) -> list[Array]:
-    """The rows of queries, keys and values; DocumentError where they cannot be told apart."""
+    """The rows of queries, keys and values; DocumentError if heads and kv_heads do not fit the rows."""
     counts = {_meaning(key).key: value for key, value in document.items() if _meaning(key).key in ("heads", "kv_heads")}
     heads = counts.get("heads")
     if heads is None:
@@ -142,7 +141,7 @@ def _cut(whole: Array, document: Document, where: str) -> list[Array]:
 
 
 def _keys_mask(value: Any, where: str, *, hides: bool) -> Any:
-    """A mask of keys as attn_mask: true where a query may look; numbers to add stay as they are."""
+    """A mask of keys as attn_mask: true at visible keys; numbers to add are unchanged."""
     cells = np.asarray(value)
     if cells.dtype.kind not in "biuf" or not cells.size:
         raise DocumentError(f"{where}: expected true and false, or 0 and 1", hint="one for each key")
@@ -152,5 +151,5 @@ def _keys_mask(value: Any, where: str, *, hides: bool) -> Any:
         raise DocumentError(
             f"{where}: expected true and false, or 0 and 1, found other numbers", hint="one for each key"
         )
-    shown = cells == 0 if hides else cells != 0
-    return shown if shown.ndim > 1 else shown[np.newaxis]
+    visible = cells == 0 if hides else cells != 0
+    return visible if visible.ndim > 1 else visible[np.newaxis]

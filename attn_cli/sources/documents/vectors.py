@@ -1,4 +1,4 @@
-"""The table token → vector of a document, and how tokens are looked up in it."""
+"""The table token → vector of a document, and the lookup of tokens in it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ Table = Mapping[str, Array]
 
 
 def read_tokens(document: Document, name: str, key: str = "tokens") -> tuple[str, ...] | None:
-    """The tokens of the document, None where it has none."""
+    """The tokens of the document, None if it has none; DocumentError for anything but a list of strings."""
     tokens = document.get(key)
     if tokens is None:
         return None
@@ -26,7 +26,7 @@ def read_tokens(document: Document, name: str, key: str = "tokens") -> tuple[str
 
 
 def read_table(document: Document, name: str) -> Table:
-    """The table token → vector, all of one width."""
+    """The table token → vector (feature), all of one width; DocumentError if it is malformed."""
     where = f"{name}: embeddings"
     table = document["embeddings"]
     if isinstance(table, dict):
@@ -56,9 +56,9 @@ def read_table(document: Document, name: str) -> Table:
 
 
 def filled(table: Table, tokens: Sequence[str], name: str, *, unknown: str | None, seed: int) -> Table:
-    """The table, filled in with a vector for each of these tokens that it lacks, exactly and in lower case.
+    """The table with added vectors for the tokens that it lacks, both exactly and in lower case.
 
-    `unknown` says how: `random`, drawn from `seed`; `zero`; or None, a DocumentError that names all such tokens.
+    `unknown`: `random` draws them from `seed`, `zero` adds zeros, and None raises a DocumentError with those tokens.
     """
     missing = list(dict.fromkeys(token for token in tokens if token not in table and token.lower() not in table))
     if not missing:
@@ -74,5 +74,5 @@ def filled(table: Table, tokens: Sequence[str], name: str, *, unknown: str | Non
 
 
 def look_up(table: Table, tokens: Sequence[str]) -> Array:
-    """The vector of each token (token, feature), looked up exactly, then in lower case."""
+    """The vector of each token (token, feature), found exactly, or else in lower case."""
     return np.stack([table[token if token in table else token.lower()] for token in tokens])

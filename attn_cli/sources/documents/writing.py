@@ -1,4 +1,4 @@
-"""Parameters written as a document: JSON to read and edit, NPZ or safetensors for large ones."""
+"""Write parameters as a document: JSON to read and edit, NPZ or safetensors if they are large."""
 
 import json
 import re
@@ -28,7 +28,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_json(parameters: Parameters) -> bytes:
-    """JSON with one row of numbers per line, to be edited by hand; AttnError above `MOST_NUMBERS`."""
+    """JSON with one row of numbers per line, for editing by hand; AttnError above `MOST_NUMBERS`."""
     count = sum(array.size for array in _arrays(parameters).values())
     if count > MOST_NUMBERS:
         message = f"{count:,} numbers are too many for JSON, {MOST_NUMBERS:,} are the most"
@@ -74,7 +74,7 @@ def _table(parameters: Parameters) -> dict[str, Array]:
 
 
 def _arrays(parameters: Parameters) -> dict[str, Array]:
-    """Stages to start from, projections, masks and other arrays; vectors only where no table holds them."""
+    """Stages to start from, projections, masks and other arrays; vectors only if no table holds them."""
     words = {"embedded": parameters.tokens, "embedded_context": parameters.context_tokens or ()}
     stages = {
         _NAMES.get(name, name): array
@@ -86,8 +86,8 @@ def _arrays(parameters: Parameters) -> dict[str, Array]:
 
 def _holds(table: Table | None, tokens: Sequence[str], vectors: Array) -> bool:
     """Whether the table holds exactly these vectors for these tokens."""
-    known = table is not None and all(token in table or token.lower() in table for token in tokens)
-    return known and table is not None and np.array_equal(look_up(table, tokens), vectors)
+    complete = table is not None and all(token in table or token.lower() in table for token in tokens)
+    return complete and table is not None and np.array_equal(look_up(table, tokens), vectors)
 
 
 def _extras(extras: Extras) -> dict[str, Array]:
@@ -121,7 +121,7 @@ def _settings(parameters: Parameters) -> dict[str, Any]:
 
 
 def _finite(array: Array, dtype: str) -> Any:
-    """Nested lists with null for −∞, and no more digits than arithmetic in `dtype` needs."""
+    """Nested lists with null for −∞, and only the digits that arithmetic in `dtype` needs."""
     if not np.isfinite(array).all():
         return np.where(np.isneginf(array), np.array(None), array.astype(object)).tolist()
     if array.dtype == np.float32 == np.dtype(dtype):

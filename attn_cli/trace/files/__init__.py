@@ -1,1 +1,1 @@
-"""Traces in files: JSON, NPZ, safetensors and CSV, written and read."""
+"""Reading and writing traces: JSON, NPZ, safetensors and CSV."""

@@ -1,4 +1,4 @@
-"""Arrays of numbers from nested lists and containers; the first wrong cell is refused with its path."""
+"""Arrays of numbers from nested lists and containers; an error names the first wrong cell by its path."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Array, shape_words
 
 WORDS = MappingProxyType({"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")})
-"""How a trace spells NaN and infinities in JSON."""
+"""The spellings of NaN and infinities in the JSON of a trace."""
 
 _HOLDS = MappingProxyType({"b": "true and false", "c": "complex numbers", "U": "strings", "S": "bytes", "O": "objects"})
 _MORE = re.compile(r" \([^)]*\)|,.*")
@@ -42,7 +42,7 @@ def to_array(
 
 
 def sizes_of(value: Any) -> tuple[int, ...]:
-    """The shape of an array, or of nested lists as their first items show it; empty for anything else."""
+    """The shape of an array, or of nested lists by their first items; empty for anything else."""
     if isinstance(value, np.ndarray):
         return tuple(map(int, value.shape))
     sizes = []
@@ -122,7 +122,7 @@ def _from_list(value: list[Any], where: str, dims: tuple[int, ...], words: Mappi
 def _read_words(
     rows: Sequence[list[Any]], shape: tuple[int, ...], where: str, words: Mapping[Any, float]
 ) -> list[list[Any]]:
-    """The rows with words replaced by their numbers; DocumentError for a word that is not known."""
+    """The rows with words replaced by numbers; DocumentError for an unknown word."""
     read = []
     for number, row in enumerate(rows):
         try:
@@ -137,7 +137,7 @@ def _read_words(
 def _check_shape(shape: tuple[int, ...], where: str, dims: tuple[int, ...]) -> None:
     if 0 in shape:
         _refuse(where, _form(dims), f"an empty array ({shape_words(shape)})")
-    # [[1, 2]] where a vector is expected is a matrix, not a batch of one vector.
+    # If a vector is expected, [[1, 2]] is a matrix, not a batch of one vector.
     if len(shape) == max(dims) + 1 > 2:
         if shape[0] != 1:
             hint = "a leading axis of 1 is dropped; give each text its own document"
@@ -148,7 +148,7 @@ def _check_shape(shape: tuple[int, ...], where: str, dims: tuple[int, ...]) -> N
 
 
 def _refuse_lengths(rows: Sequence[list[Any]], shape: tuple[int, ...], where: str) -> NoReturn:
-    """Raise DocumentError for a row that is empty, or of another length than the first."""
+    """Raise DocumentError for a row that is empty or not as long as the first."""
     number = next((i for i, row in enumerate(rows) if len(row) != len(rows[0])), 0)
     if not shape or not rows[0]:
         _refuse(where + (_path(np.unravel_index(0, shape)) if shape else ""), "numbers", "an empty list")
@@ -161,7 +161,7 @@ def _refuse_lengths(rows: Sequence[list[Any]], shape: tuple[int, ...], where: st
 def _refuse_cell(
     rows: Sequence[list[Any]], shape: tuple[int, ...], where: str, expected: str, kinds: set[type]
 ) -> NoReturn:
-    """Raise DocumentError for the first cell of another kind."""
+    """Raise DocumentError for the first cell whose type is not in `kinds`."""
     position, cell = next((i, cell) for i, cell in enumerate(chain.from_iterable(rows)) if type(cell) not in kinds)
     _refuse(where + _path(np.unravel_index(position, shape)), expected, quoted(cell))
 
@@ -181,12 +181,12 @@ def _path(indices: Sequence[Any]) -> str:
 
 
 def _form(dims: tuple[int, ...]) -> str:
-    """The arrays with as many dimensions, in words."""
+    """Arrays with these numbers of dimensions, in words."""
     return " or ".join(_FORMS.get(count, f"{count} dimensions") for count in dims)
 
 
 def _too_large(number: int) -> bool:
-    """Whether no float is as large as this whole number."""
+    """Whether this whole number is larger than any float."""
     try:
         float(number)
     except OverflowError:

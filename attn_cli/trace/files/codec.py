@@ -1,4 +1,4 @@
-"""Traces written to JSON, NPZ and safetensors, and read back to the same bits."""
+"""Write traces as JSON, NPZ and safetensors, and read them back bit for bit."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 _FRAMEWORKS = ("pt", "np", "tf", "flax", "mlx")
-"""The names that libraries write as `format` into the metadata of safetensors files."""
+"""The values that libraries write as `format` into the metadata of safetensors files."""
 
 
 def trace_to_npz(trace: Trace) -> bytes:
@@ -39,12 +39,12 @@ def trace_to_safetensors(trace: Trace) -> bytes:
 
 
 def trace_from_json(document: dict[str, Any], name: str) -> Trace:
-    """The trace in a JSON document, which needs no more than `layers` with one stage each; DocumentError if wrong."""
+    """The trace in a JSON document, which needs only `layers` with one stage each; DocumentError if it is invalid."""
     return read_trace(document, name, lambda at, _, stage: f"{name}: layers[{at}].{stage}")
 
 
 def trace_from_npz(arrays: Mapping[str, Array], name: str) -> Trace:
-    """The trace in an NPZ: one that attn wrote, or arrays under their paths with settings beside them."""
+    """The trace in an NPZ: written by attn, or arrays under their paths with settings as further entries."""
     if (text := arrays.get("trace")) is not None:
         if text.ndim or text.dtype.kind != "U":
             message = f"{name}: trace: expected a string, found an array of {text.dtype}"
@@ -57,7 +57,7 @@ def trace_from_npz(arrays: Mapping[str, Array], name: str) -> Trace:
 
 
 def trace_from_safetensors(arrays: Mapping[str, Array], metadata: Mapping[str, str], name: str) -> Trace:
-    """The trace in a safetensors file: one that attn wrote, or arrays under their paths with settings as metadata."""
+    """The trace in a safetensors file: written by attn, or arrays under their paths with settings as metadata."""
     settings = {key: text for key, text in metadata.items() if key != "format" or text not in _FRAMEWORKS}
     if (text := settings.pop("trace", None)) is None:
         read = {key: unquoted(value, key) for key, value in settings.items()}

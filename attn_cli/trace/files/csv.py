@@ -10,13 +10,13 @@ HEADER = "layer,head,stage,row,column,row_token,column_token,value,layer_index"
 _WORDS = ((b'"NaN"', b"nan"), (b'"Infinity"', b"inf"), (b'"-Infinity"', b"-inf"))
 _SPECIAL = frozenset(',"\r\n')
 _RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""The signs that a spreadsheet takes for the start of a formula."""
+"""The characters that start a formula in a spreadsheet."""
 
 
 def trace_to_csv(trace: Trace) -> bytes:
     """One line per number: layer, head, stage, indices, tokens, value, and the layer's number.
 
-    Hidden cells are `-inf`, fields that do not apply empty. Values are the shortest decimals that are exact in the
+    Masked cells are `-inf`; fields that do not apply are empty. Values are the shortest decimals that are exact in the
     layer's dtype; lone surrogates are written as `\\ud800`.
     """
     blocks = [_block(layer, stage, index) for layer in trace.layers for stage, index in _matrices(layer)]
@@ -24,7 +24,7 @@ def trace_to_csv(trace: Trace) -> bytes:
 
 
 def _matrices(layer: Layer) -> Iterator[tuple[Stage, int]]:
-    """Each matrix as its stage and its index in the stage's array."""
+    """Each matrix as a stage and an index into the stage's array."""
     for stage in layer.stages:
         for index in range(len(layer.heads_of(stage))):
             yield stage, index
@@ -58,6 +58,6 @@ def _values(row: Array) -> list[str]:
 
 
 def cell(text: str) -> str:
-    """A token as one cell, quoted where RFC 4180 asks for it; what a spreadsheet would run gets a leading `'`."""
+    """A token as one cell, quoted as RFC 4180 requires; a token that starts a formula gets a leading `'`."""
     text = f"'{text}" if text.startswith(_RUNS) else text
     return text if text and _SPECIAL.isdisjoint(text) else '"' + text.replace('"', '""') + '"'

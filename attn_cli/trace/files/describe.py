@@ -1,4 +1,4 @@
-"""The keys and values of a trace apart from its arrays, as every container holds them."""
+"""The description of a trace without its arrays, the same in every container."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ VERSION = 1
 
 
 def describe(trace: Trace) -> dict[str, Any]:
-    """Everything but the arrays, in the order in which documents show the keys."""
+    """The keys and values of a trace without its arrays, in the order of documents."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -51,5 +51,5 @@ def _layer(layer: Layer) -> dict[str, Any]:
 
 
 def numbers(layer: Layer, stage: Stage) -> Array:
-    """A stage's array in the dtype that its layer names; bfloat16 numbers are held in float32."""
+    """A stage's array in the dtype of its layer; bfloat16 numbers as float32."""
     return np.ascontiguousarray(stage.array, dtype=held_in(layer.settings.dtype))

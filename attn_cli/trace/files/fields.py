@@ -1,4 +1,4 @@
-"""Single keys of a document: words, counts, lists of tokens. A wrong value is refused with its path."""
+"""Read single keys of a document: words, counts, lists of tokens; an error names a wrong value by its path."""
 
 import math
 from collections.abc import Callable, Collection, Mapping
@@ -13,26 +13,26 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Fields:
-    """An object of a document, and its path for messages (`trace.json: layers[0].`).
+    """An object in a document, and its path for errors (`trace.json: layers[0].`).
 
-    Each reader returns the default where the key is missing or null, and raises DocumentError where the value is wrong.
+    Each reader returns the default if the key is missing or null, and raises DocumentError for a wrong value.
     """
 
     values: Mapping[str, Any]
     path: str
 
     def __contains__(self, key: str) -> bool:
-        """Whether the key is there and not null."""
+        """Whether the object has the key and its value is not null."""
         return self.values.get(key) is not None
 
     def refuse(self, key: str, expected: str, value: Any) -> NoReturn:
-        """Raise DocumentError: what was expected, and the value that was found."""
+        """Raise DocumentError with the expected kind of value and the actual value."""
         raise DocumentError(
             f"{self.path}{key}: expected {expected}, found {quoted(value)}", hint=f"put {expected} there"
         )
 
     def only(self, known: Collection[str]) -> None:
-        """Raise DocumentError for the first unknown key, with the known key that is nearest."""
+        """Raise DocumentError for the first unknown key; the hint names the nearest known key."""
         for key in self.values:
             if key not in known:
                 hint = did_you_mean(key, known) or f"known are {', '.join(known)}"

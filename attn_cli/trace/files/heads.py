@@ -1,4 +1,4 @@
-"""How many heads a layer has, and which of them its arrays hold."""
+"""The number of heads of a layer, and the heads in its arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from attn_cli.trace.files.fields import Fields
 
 @dataclass(frozen=True)
 class Heads:
-    """The counts of heads of the whole layer, and the numbers of the heads that its arrays hold."""
+    """The numbers of heads of the whole layer, and the indices of the heads in its arrays."""
 
     heads: int
     kv_heads: int
@@ -18,13 +18,13 @@ class Heads:
 
 
 def read_heads(fields: Fields, held: int | None, kv_held: int | None) -> Heads:
-    """Heads as the document names them, else as many as the arrays hold (None: there is no such array)."""
+    """The heads that the document names, else as many as the arrays hold (None: no such array)."""
     named = fields.counts("head_index")
     heads = fields.count("heads", held or len(named or ()) or kv_held or 1)
     index = _index(fields, "head_index", named, held, heads)
     kv_named = fields.counts("kv_head_index")
     if kv_held is not None and len(index) < heads and "kv_heads" not in fields:
-        hint = "say how many key/value heads the whole layer has"
+        hint = "give the number of key/value heads of the whole layer"
         raise DocumentError(f"{fields.path}kv_heads: is missing, and head_index names only some heads", hint=hint)
     kv_heads = fields.count("kv_heads", kv_held or heads)
     if heads % kv_heads:
@@ -44,7 +44,7 @@ def _index(fields: Fields, key: str, named: tuple[int, ...] | None, held: int | 
     if named is None:
         if held not in (None, count):
             message = f"{fields.path}{key}: is missing: the arrays hold {held} of {count} heads"
-            raise DocumentError(message, hint=f"name the heads that are there in {key}")
+            raise DocumentError(message, hint=f"list the heads of the arrays in {key}")
         return tuple(range(count))
     if len(set(named)) != len(named):
         raise DocumentError(f"{fields.path}{key}: names a head twice", hint="name each head once")

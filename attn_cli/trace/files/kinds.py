@@ -1,9 +1,9 @@
-"""The kind of a file, by its content and never by its suffix."""
+"""The kind of a file by its content; the suffix plays no role."""
 
 import re
 
 _BLANK = re.compile(rb"(?:\xef\xbb\xbf)?\s*+")
-# Possessive throughout: a number is never tried again with fewer digits, so that the time is linear.
+# Possessive quantifiers never retry a number with fewer digits, so matching takes linear time.
 _NUMBER = r"[+-]?+(?:(?:\d++(?:\.\d*+)?+|\.\d++)(?:e[+-]?+\d++)?+|inf(?:inity)?+|nan)"
 _NUMBERS = re.compile(rf"\s*+{_NUMBER}(?:[,;\s]++{_NUMBER})*+[,;\s]*+", re.IGNORECASE)
 _LAST_NUMBER = re.compile(rf'[,;\t]\s*+"?{_NUMBER}"?\s*+', re.IGNORECASE)
@@ -25,7 +25,7 @@ def kind_of(data: bytes) -> str:
     if data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= 100_000_000:
         return "safetensors"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "json"  # text in UTF-16: the JSON reader says so
+        return "json"  # text in UTF-16: the JSON reader reports it
     start = _BLANK.match(data).end()  # type: ignore[union-attr]
     if start == len(data):
         return "empty"
@@ -41,7 +41,7 @@ def _kind_of_text(head: bytes) -> str:
     if _JSON.match(lines[0].lstrip()) and not _is_table(lines):
         return "json"
     if _is_table(lines) or re.match(r"\s*+[-+.0-9]", lines[0]):
-        return "csv"  # the reader of tables says which cell is not a number
+        return "csv"  # the reader of tables reports the cell that is not a number
     return "unknown"
 
 

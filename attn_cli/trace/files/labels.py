@@ -1,4 +1,4 @@
-"""The tokens that label the rows and columns of each layer, the last query standing on the last key."""
+"""The tokens that label the rows and columns of each layer."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ Tokens = tuple[str, ...] | None
 def labelled(
     drafts: Sequence[Draft], tokens: Tokens, context: Tokens, name: str
 ) -> tuple[tuple[Layer, ...], tuple[str, ...], Tokens]:
-    """The layers with their tokens, then the tokens and context tokens of the trace; positions where there are none."""
+    """The labeled layers, and the trace's tokens and context tokens; positions replace missing tokens."""
     kinds = [_kind(draft, tokens, context) for draft in drafts]
     encoded = context is not None or "cross" in kinds
     axes = [_axes(draft, kind, encoded) for draft, kind in zip(drafts, kinds, strict=True)]
@@ -21,13 +21,13 @@ def labelled(
         tokens = tuple(map(str, range(needed["tokens"])))
     if context is None and needed["context_tokens"]:
         context = tuple(map(str, range(needed["context_tokens"])))
-    known = {"tokens": tokens, "context_tokens": context or ()}
-    layers = [_layer(*parts, known, name) for parts in zip(drafts, kinds, axes, strict=True)]
+    by_axis = {"tokens": tokens, "context_tokens": context or ()}
+    layers = [_layer(*parts, by_axis, name) for parts in zip(drafts, kinds, axes, strict=True)]
     return tuple(layers), tokens, context
 
 
 def _kind(draft: Draft, tokens: Tokens, context: Tokens) -> str:
-    """Self- or cross-attention: as the document says, else by the layer's name, else by the counts of tokens."""
+    """`self` or `cross`: from the document, else from the layer's name, else from the counts of tokens."""
     kind = draft.fields.choice("kind", None, KINDS)
     if kind is not None:
         return kind
@@ -40,7 +40,7 @@ def _kind(draft: Draft, tokens: Tokens, context: Tokens) -> str:
 
 
 def _axes(draft: Draft, kind: str, encoded: bool) -> tuple[str, str]:
-    """Which tokens label queries and keys: `tokens` or `context_tokens`."""
+    """The keys of the tokens that label queries and keys: `tokens` or `context_tokens`."""
     encoder = encoded and kind == "self" and draft.name.startswith("encoder.")
     queries = draft.fields.choice("queries", "context_tokens" if encoder else "tokens", LABELS)
     keys = draft.fields.choice("keys", "context_tokens" if encoder or kind == "cross" else "tokens", LABELS)
@@ -48,7 +48,7 @@ def _axes(draft: Draft, kind: str, encoded: bool) -> tuple[str, str]:
 
 
 def _needed(drafts: Sequence[Draft], axes: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """How many tokens of each kind the longest layer needs."""
+    """The number of tokens of each kind that the longest layer needs."""
     needed = dict.fromkeys(LABELS, 0)
     for draft, (queries, keys) in zip(drafts, axes, strict=True):
         needed[queries] = max(needed[queries], draft.queries or 0)
@@ -57,11 +57,11 @@ def _needed(drafts: Sequence[Draft], axes: Sequence[tuple[str, str]]) -> dict[st
 
 
 def _layer(draft: Draft, kind: str, axes: tuple[str, str], tokens: Mapping[str, tuple[str, ...]], name: str) -> Layer:
-    """The layer with its labels; DocumentError where there are more rows than tokens, or fewer."""
+    """The labeled layer; DocumentError if the numbers of rows and tokens differ."""
     queries, keys = (tokens[axis] for axis in axes)
     counts = (len(queries) if draft.queries is None else draft.queries, len(keys) if draft.keys is None else draft.keys)
     for axis, labels, count in zip(axes, (queries, keys), counts, strict=True):
-        # In self-attention the longer axis has all tokens. An axis that shows alone may be the shorter one.
+        # In self-attention the longer axis has all tokens. A single known axis may be the shorter one.
         both = kind == "self" and None not in (draft.queries, draft.keys) and axes[0] == axes[1]
         if count > len(labels) or (both and max(counts) < len(labels)):
             message = f"{name}: {draft.name} has {counts[0]} queries and {counts[1]} keys for {len(labels)} {axis}"

@@ -1,4 +1,4 @@
-"""One layer from a document: its arrays, checked against each other, and its settings."""
+"""Read one layer of a document: its arrays, checked against each other, and its settings."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from attn_cli.trace.files.checker import to_array
 from attn_cli.trace.files.fields import Fields
 from attn_cli.trace.files.heads import Heads, read_heads
 from attn_cli.trace.files.narrow import DTYPES, held_in, narrow, widest
-from attn_cli.trace.stages import STAGES
+from attn_cli.trace.stages import FORMS, STAGES
 from attn_cli.trace.trace import Array, Settings, Stage, frozen, read_only, shape_words
 
 IGNORED = ("$schema", "comment")
@@ -26,18 +26,16 @@ KINDS = ("self", "cross")
 LABELS = ("tokens", "context_tokens")
 
 # Stages whose rows are vectors of one space.
-_WIDTHS = MappingProxyType(
-    {"d_k": ("Q", "K", "Q_normed", "K_normed", "Q_rotated", "K_rotated"), "d_v": ("V", "head_output")}
-)
+_WIDTHS = MappingProxyType({"d_k": (*FORMS["Q"], *FORMS["K"]), "d_v": (*FORMS["V"], *FORMS["head_output"])})
 
 
 _NULL = MappingProxyType({"masked": -math.inf, "weights": math.nan})
-"""What null stands for, in the stages that may hold it."""
+"""The number that null means, in stages that may hold null."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A layer without its tokens; `queries` and `keys` count them, None where no stage shows how many there are."""
+    """A layer without its tokens; `queries` and `keys` are counts, None if no stage shows them."""
 
     name: str
     index: int
@@ -50,7 +48,7 @@ class Draft:
 
 
 def read_layer(fields: Fields, name: str, place: Callable[[str], str]) -> Draft:
-    """The layer; `place` gives the path of a stage for messages. DocumentError where stages do not fit together."""
+    """The layer; `place` gives the path of a stage for errors. DocumentError if stages do not fit together."""
     fields.only(KEYS)
     formulas = fields.object("formulas", {})
     names = _stage_names(fields)
@@ -74,7 +72,7 @@ def read_layer(fields: Fields, name: str, place: Callable[[str], str]) -> Draft:
 
 
 def _stage_names(fields: Fields) -> tuple[str, ...]:
-    """The stages in the order that the document gives, else in the order of the catalogue."""
+    """The stages in the document's order, else in the order of the catalog."""
     held = tuple(stage for stage in STAGES if stage in fields.values)
     named = fields.strings("stages")
     if named is None:
@@ -84,10 +82,10 @@ def _stage_names(fields: Fields) -> tuple[str, ...]:
     for stage in named:
         if stage not in held:
             hint = "leave it out of stages" if stage in STAGES else f"stages are {', '.join(STAGES)}"
-            raise DocumentError(f"{fields.path}stages: names {stage!r}, which is not there", hint=hint)
+            raise DocumentError(f"{fields.path}stages: names {stage!r}, which the layer does not hold", hint=hint)
     for stage in held:
         if named.count(stage) != 1:
-            message = f"{fields.path}stages: names {stage!r} {named.count(stage)} times, it is there once"
+            message = f"{fields.path}stages: names {stage!r} {named.count(stage)} times"
             raise DocumentError(message, hint="name each stage once, or leave stages out")
     return named
 
@@ -106,7 +104,7 @@ def _array(value: Any, stage: str, where: str) -> Array:
 
 
 def _dtype(value: Any) -> str:
-    """The dtype that a value had in its file; numbers from JSON and integers are float64."""
+    """The dtype of a value in its file; float64 for JSON numbers and integers."""
     keeps = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.dtype.itemsize < 8
     return f"float{value.dtype.itemsize * 8}" if keeps else "float64"
 
@@ -124,12 +122,12 @@ def _in_dtype(array: Array, value: Any, dtype: str, where: str) -> Array:
         cast = array.astype(held_in(dtype))
     if not np.array_equal(cast, array, equal_nan=True):
         message = f"{where}: holds {array.dtype} numbers that {dtype}, the layer's dtype, cannot hold"
-        raise DocumentError(message, hint=f"say dtype {array.dtype}")
+        raise DocumentError(message, hint=f"set dtype to {array.dtype}")
     return frozen(cast)
 
 
 def _counts(stages: tuple[Stage, ...], path: str) -> Mapping[str, int]:
-    """How many heads, queries, keys and features all stages agree on; DocumentError where two do not."""
+    """The numbers of heads, queries, keys and features; DocumentError if two stages disagree."""
     counts: dict[str, tuple[int, Stage]] = {}
     for stage in stages:
         kind = stage.kind
@@ -137,12 +135,12 @@ def _counts(stages: tuple[Stage, ...], path: str) -> Mapping[str, int]:
         sizes = dict(zip(axes, stage.array.shape, strict=False))
         sizes |= {width: stage.array.shape[-1] for width, names in _WIDTHS.items() if stage.name in names}
         for axis, size in sizes.items():
-            known, first = counts.setdefault(axis, (size, stage))
-            if size != known:
-                what = f"{axis}{'' if axis.endswith('heads') or axis in _WIDTHS else ' rows'}"
+            expected, first = counts.setdefault(axis, (size, stage))
+            if size != expected:
+                label = f"{axis}{'' if axis.endswith('heads') or axis in _WIDTHS else ' rows'}"
                 message = (
-                    f"{path}{stage.name}: {size} {what} ({shape_words(stage.array.shape)}) do not fit {first.name} "
-                    f"with {known} ({shape_words(first.array.shape)})"
+                    f"{path}{stage.name}: {size} {label} ({shape_words(stage.array.shape)}) do not fit {first.name} "
+                    f"with {expected} ({shape_words(first.array.shape)})"
                 )
                 raise DocumentError(message, hint="the stages of one layer share heads, queries and keys")
     return {axis: size for axis, (size, _) in counts.items()}

@@ -1,4 +1,4 @@
-"""A matrix of numbers from text (CSV), with or without words in its first row and column."""
+"""Read a matrix from text (CSV), with or without words in its first row and column."""
 
 import csv
 import re
@@ -21,7 +21,7 @@ Labels = tuple[str, ...] | None
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a table that is not blank: its number in the file, and its cells."""
+    """A nonblank line of a table: its number in the file, and its cells."""
 
     number: int
     cells: list[str]
@@ -29,7 +29,7 @@ class Line:
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """Numbers (row, column), read-only, and the words that label rows and columns; None where there are none."""
+    """Numbers (row, column), read-only, and the words that label rows and columns; None if there are none."""
 
     numbers: Array
     rows: Labels = None
@@ -37,11 +37,11 @@ class Matrix:
 
 
 def read_csv(data: bytes, name: str) -> Matrix:
-    """The matrix, cells between commas, semicolons, tabs or blanks; `nan`, `inf` and `-inf` are read as they are.
+    """The matrix of a text whose cells are separated by commas, semicolons, tabs or blanks.
 
     The first row holds words if most of its cells are not numbers, or if its first cell is empty (as pandas and R write
-    it); the first column likewise. DocumentError names the line and column of a cell that is not a number, and the line
-    of a ragged row.
+    it); the first column likewise. `nan`, `inf` and `-inf` are numbers. DocumentError names the line and column of a
+    cell that is not a number, and the line of a ragged row.
     """
     lines = list(_lines(decoded(data, name), name))
     if not lines:
@@ -74,7 +74,7 @@ def read_csv(data: bytes, name: str) -> Matrix:
 
 
 def _lines(text: str, name: str) -> Iterator[Line]:
-    """The lines that are not blank, each with its cells."""
+    """The nonblank lines."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = next((sign for sign in ("\t", ";", ",") if sign in first), None)
     if delimiter is None:
@@ -91,8 +91,8 @@ def _lines(text: str, name: str) -> Iterator[Line]:
 def _has_words(lines: Sequence[Line]) -> tuple[bool, bool]:
     """Whether the first row, and the first column, hold words."""
     corner = not lines[0].cells[0].strip() and len(lines) > 1 and len(lines[0].cells) > 1
-    others = lines[0].cells[1:] or lines[0].cells
-    headed = corner or (len(lines) > 1 and _are_words(others) and (len(others) > 1 or _are_words(lines[0].cells)))
+    cells = lines[0].cells[1:] or lines[0].cells
+    headed = corner or (len(lines) > 1 and _are_words(cells) and (len(cells) > 1 or _are_words(lines[0].cells)))
     shorter = headed and len(lines[0].cells) + 1 == len(lines[1].cells)
     wide = all(len(line.cells) > 1 for line in lines)
     column = [line.cells[0] for line in (lines[1:] if headed else lines)]
@@ -100,17 +100,17 @@ def _has_words(lines: Sequence[Line]) -> tuple[bool, bool]:
 
 
 def _are_words(cells: Sequence[str]) -> bool:
-    """Whether most cells are words, and neither numbers nor numbers written otherwise (`1,5`, `1_000`)."""
+    """Whether most cells are words, not numbers or numbers in another notation (`1,5`, `1_000`)."""
     return 2 * sum(cell != "" and not _is_number(cell) and not _ODD_NUMBER.fullmatch(cell) for cell in cells) > len(
         cells
     )
 
 
 def _numbers(line: Line, start: int, name: str) -> list[float]:
-    """The numbers of a line from the column `start` on."""
+    """The numbers of a line, starting at column `start`."""
     cells = line.cells[start:]
     try:
-        # float() takes 1_000 and the digits of every script.
+        # float() also accepts 1_000 and digits of other scripts.
         if any("_" in cell or not cell.isascii() for cell in cells):
             raise ValueError
         return list(map(float, cells))

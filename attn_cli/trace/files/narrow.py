@@ -1,11 +1,11 @@
-"""Numbers converted to a layer's dtype, to the same bits that were written."""
+"""Convert numbers to a layer's dtype, to the same bits that were written."""
 
 import numpy as np
 
 from attn_cli.trace.trace import Array
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
-"""The dtypes a layer may name, narrowest first; bfloat16 is held in float32."""
+"""The dtypes of a layer, narrowest first; bfloat16 numbers are held in float32."""
 
 
 def held_in(dtype: str) -> str:
@@ -21,13 +21,13 @@ def widest(dtypes: set[str]) -> str:
 
 
 def narrow(decimals: Array, dtype: str) -> Array:
-    """Decimals that were read as float64, as the numbers of `dtype` whose shortest decimals they are."""
+    """The numbers of `dtype` whose shortest decimals were read as these float64 numbers."""
     with np.errstate(over="ignore"):
         nearest = decimals.astype(held_in(dtype))
     if nearest.dtype != np.float32:
         return nearest
-    # A decimal read as float64 may lie exactly between two float32 numbers (7.038531e-26 does). The number that was
-    # written is the one whose shortest decimal reads as that float64.
+    # A decimal read as float64 may lie exactly between two float32 numbers (7.038531e-26 does). Take the one whose
+    # shortest decimal reads as that float64.
     with np.errstate(all="ignore"):
         neighbor = np.nextafter(nearest, np.where(decimals > nearest, np.float32(np.inf), np.float32(-np.inf)))
         halfway = (nearest.astype(np.float64) + neighbor) / 2 == decimals

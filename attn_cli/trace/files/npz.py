@@ -1,4 +1,4 @@
-"""NumPy's containers: NPZ, a zip of arrays with names, and NPY, one array. Nothing is ever unpickled."""
+"""Read and write NumPy's containers: NPZ, a zip of named arrays, and NPY, one array. Nothing is unpickled."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
 
 MOST_UNPACKED = 1_000_000_000
-"""The bytes that the arrays of an NPZ may take unless a limit is given, or four times the file where that is more."""
+"""The default limit of the bytes in an NPZ's arrays; for a larger file, four times its size."""
 
 _MAGIC = b"\x93NUMPY"
 _LAST_CODE_POINT = 0x10FFFF
@@ -26,7 +26,7 @@ def read_npz(data: bytes, name: str, max_bytes: int | None = None) -> dict[str, 
     """The arrays by name, read-only.
 
     DocumentError for a damaged zip, for members that are not arrays or hold Python objects, and, before anything is
-    unpacked, for arrays of more than `max_bytes` in all. A member that is not what it claims to be is not read on.
+    unpacked, for arrays of more than `max_bytes` together. A member with a false header is not read further.
     """
     from lzma import LZMAError
     from struct import error as StructError  # noqa: N812
@@ -65,7 +65,7 @@ def write_npz(arrays: Mapping[str, Array]) -> bytes:
 
 
 def read_npy(data: bytes, name: str) -> Array:
-    """The array of an NPY file, read-only; DocumentError where it is cut off or holds Python objects."""
+    """The array of an NPY file, read-only; DocumentError if the file is truncated or holds Python objects."""
     stream = BytesIO(data)
     dtype, shape, fortran = _header(stream, name, "")
     _check_length(prod(shape) * dtype.itemsize, len(data) - stream.tell(), name)
@@ -73,7 +73,7 @@ def read_npy(data: bytes, name: str) -> Array:
 
 
 def _check_size(size: int, packed: int, name: str, max_bytes: int | None) -> None:
-    """Raise DocumentError where the arrays would take more than the limit."""
+    """Raise DocumentError if the arrays take more bytes than the limit."""
     limit = max(MOST_UNPACKED, 4 * packed) if max_bytes is None else max_bytes
     if size > limit:
         message = f"{name}: {packed:,} bytes would unpack to {size:,}, and the limit is {limit:,}"
@@ -93,13 +93,7 @@ def _arrays(archive: "ZipFile", members: "list[ZipInfo]", name: str) -> dict[str
         with archive.open(member) as stream:
             head = BytesIO(stream.read(len(_MAGIC)))
             if head.getvalue() != _MAGIC:
-                torch = member.filename.endswith("data.pkl")
-                hint = (
-                    "this is PyTorch's own format: write it with numpy.savez or safetensors"
-                    if torch
-                    else "leave it out"
-                )
-                raise DocumentError(f"{name}: {member.filename!r} is not an array", hint=hint)
+                raise _not_an_array(member.filename, name)
             head = BytesIO(_MAGIC + stream.read(6))
             wide = head.getvalue()[6:7] != b"\x01"
             length = int.from_bytes(head.getvalue()[8 : 12 if wide else 10], "little") - (0 if wide else 2)
@@ -118,7 +112,7 @@ def _not_an_array(member: str, name: str) -> DocumentError:
 
 
 def _unpacked(stream: IO[bytes], size: int, where: str) -> Array:
-    """`size` bytes of a stream that must end with them."""
+    """`size` bytes from a stream, which must end there."""
     whole = np.empty(size, np.uint8)
     view, filled = whole.data, 0
     while filled < size and (chunk := stream.read1(min(size - filled, _CHUNK))):  # type: ignore[attr-defined]
@@ -134,7 +128,7 @@ def _check_length(expected: int, held: int, where: str) -> None:
 
 
 def _array(flat: Array, dtype: np.dtype[Any], shape: tuple[int, ...], fortran: bool, where: str) -> Array:
-    """The array that bytes hold, read-only; DocumentError for text with characters that do not exist."""
+    """The array in these bytes, read-only; DocumentError for text with invalid characters."""
     if dtype.kind == "U" and flat.size:
         code = int(flat.view(np.dtype(np.uint32).newbyteorder(dtype.byteorder)).max())
         if code > _LAST_CODE_POINT:
@@ -145,7 +139,7 @@ def _array(flat: Array, dtype: np.dtype[Any], shape: tuple[int, ...], fortran: b
 
 
 def _header(stream: BytesIO, where: str, key: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
-    """dtype, shape and whether the order is Fortran's; the stream then stands at the numbers.
+    """The dtype, the shape and whether the order is Fortran's; leaves the stream at the numbers.
 
     NumPy's own reader reads the header, and knows no more than the library of Python objects: nothing is executed.
     """
@@ -159,7 +153,7 @@ def _header(stream: BytesIO, where: str, key: str) -> tuple[np.dtype[Any], tuple
             shape, fortran, dtype = readers[version](stream)
     except KeyError:
         dtype, shape, fortran = np.dtype([("", "f8")]), (0,), False  # version 3 is for records alone
-    except Exception as error:  # of ast and tokenize, too
+    except Exception as error:  # ast and tokenize raise several kinds
         raise DocumentError(f"{where}: has no header of an array", hint=_BROKEN) from error
     if dtype.hasobject:
         saved = (

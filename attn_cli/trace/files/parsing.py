@@ -1,4 +1,4 @@
-"""JSON from bytes: the standard library's reader, with a plain sentence for every mistake."""
+"""Parse JSON with the standard library; every error is one plain sentence."""
 
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class _Repeated:
-    """Takes the place of an object that gives one key twice."""
+    """Stands for an object that gives a key twice."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -35,8 +35,8 @@ def parse_json(data: bytes, name: str) -> Any:
         if len(values) == len(pairs):
             return values
         repeated = True
-        seen: set[str] = set()
-        return _Repeated(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
+        earlier: set[str] = set()
+        return _Repeated(next(key for key, _ in pairs if key in earlier or earlier.add(key)))  # type: ignore[func-returns-value]
 
     try:
         value = json.loads(text, object_pairs_hook=object_of)
@@ -71,7 +71,7 @@ def decoded(data: bytes, name: str) -> str:
 
 
 def _not_json(error: "JSONDecodeError", name: str) -> DocumentError:
-    """The error with line and column, in the same words under every version of Python."""
+    """The error with line and column, worded alike for every version of Python."""
     message, position = error.msg, error.pos
     before = error.doc[:position].rstrip()
     if before.endswith(",") and error.doc[position : position + 1] in ("]", "}"):  # up to Python 3.12

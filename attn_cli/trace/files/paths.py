@@ -1,4 +1,4 @@
-"""Files of arrays named by path (`layers.0.weights`), with or without the description that attn writes."""
+"""Read files of arrays named by path (`layers.0.weights`), with or without attn's description."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,16 +16,16 @@ _WORDS = ("text", "mask", "positions", "dtype")
 
 
 def is_trace(keys: Iterable[str]) -> bool:
-    """Whether a file with arrays, or metadata, of these names holds a trace."""
+    """Whether these names of arrays or metadata are those of a trace."""
     return any(key == "trace" or re.search(rf"(^|\.)layers\.\d+\.(.+\.)?({'|'.join(STAGES)})$", key) for key in keys)
 
 
 def described(text: str, arrays: Mapping[str, Array], name: str) -> dict[str, Any]:
-    """The document that a trace's description and its arrays make."""
+    """The document of a trace's description and arrays."""
     document = parse_json(text.encode("utf-8", "surrogatepass"), f"{name}: trace")
     if not isinstance(document, dict) or not isinstance(document.get("layers"), list):
         raise DocumentError(f"{name}: trace: expected an object with layers", hint="write the trace again with attn")
-    left = dict(arrays)
+    remaining = dict(arrays)
     for layer in document["layers"]:
         if not isinstance(layer, dict) or not isinstance(layer.get("name"), str):
             raise DocumentError(f"{name}: trace: layers: expected objects with a name", hint="write the trace again")
@@ -33,20 +33,20 @@ def described(text: str, arrays: Mapping[str, Array], name: str) -> dict[str, An
             if stage in layer:
                 message = f"{name}: trace: {layer['name']} has {stage!r}, which should be an array of the file"
                 raise DocumentError(message, hint="write the trace again with attn")
-            if (array := left.pop(f"{layer['name']}.{stage}", None)) is not None:
+            if (array := remaining.pop(f"{layer['name']}.{stage}", None)) is not None:
                 layer[stage] = array
-    if left:
-        message = f"{name}: {next(iter(left))!r} belongs to no layer of the trace"
+    if remaining:
+        message = f"{name}: {next(iter(remaining))!r} belongs to no layer of the trace"
         raise DocumentError(message, hint="leave it out, or leave trace out: arrays alone are read too")
     return document
 
 
 def undescribed(arrays: Mapping[str, Array], settings: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The document that arrays named by path make; `settings` are for all layers (`mask`) or one (`layers.0.mask`)."""
+    """The document of arrays named by path; `settings` hold for all layers (`mask`) or one (`layers.0.mask`)."""
     layers: dict[str, dict[str, Any]] = {}
     document: dict[str, Any] = {}
-    everywhere: dict[str, Any] = {}
-    read: dict[str, str] = {}
+    for_all_layers: dict[str, Any] = {}
+    renamed: dict[str, str] = {}
     for key, array in arrays.items():
         layer, _, last = key.rpartition(".")
         stage = last if last in STAGES else usual_stage(last)
@@ -55,19 +55,19 @@ def undescribed(arrays: Mapping[str, Array], settings: Mapping[str, Any], name: 
         if stage in layers.setdefault(layer, {"name": layer}):
             raise DocumentError(f"{name}: {layer} has {stage!r} under two names", hint="keep one of them")
         layers[layer][stage] = array
-        read |= {last: stage} if stage != last else {}
+        renamed |= {last: stage} if stage != last else {}
     for key, value in settings.items():
         layer, _, setting = key.rpartition(".")
         if key in TOP:
             document[key] = value
         elif key in SETTINGS:
-            everywhere[key] = value
+            for_all_layers[key] = value
         elif layer in layers and setting in SETTINGS:
             layers[layer][setting] = value
         else:
             _refuse(key, name)
-    notes = {"notes": list(read_as(read))} if read else {}
-    return document | notes | {"layers": [everywhere | layers[layer] for layer in sorted(layers, key=_order)]}
+    notes = {"notes": list(read_as(renamed))} if renamed else {}
+    return document | notes | {"layers": [for_all_layers | layers[layer] for layer in sorted(layers, key=_order)]}
 
 
 def plain(array: Array, key: str, name: str) -> Any:
@@ -81,7 +81,7 @@ def plain(array: Array, key: str, name: str) -> Any:
 
 
 def unquoted(text: str, key: str) -> Any:
-    """A setting from the metadata of a safetensors file: JSON, or a bare word."""
+    """A setting in the metadata of a safetensors file: JSON, or a bare word."""
     import json
 
     try:
@@ -100,8 +100,8 @@ def _refuse(key: str, name: str) -> NoReturn:
     layer, dot, last = key.rpartition(".")
     known = (*STAGES, *SETTINGS, *(() if dot else TOP))
     near = nearest(last, known)
-    meant = f"{layer or 'layers.0'}.{near[0]}" if near and (dot or near[0] in STAGES) else "".join(near)
-    hint = f"did you mean {meant!r}?" if near else "arrays are named by layer and stage: layers.0.weights"
+    suggestion = f"{layer or 'layers.0'}.{near[0]}" if near and (dot or near[0] in STAGES) else "".join(near)
+    hint = f"did you mean {suggestion!r}?" if near else "arrays are named by layer and stage: layers.0.weights"
     raise DocumentError(f"{name}: {key!r} is neither a stage of a layer nor a setting", hint=hint)
 
 

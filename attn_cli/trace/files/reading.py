@@ -1,4 +1,4 @@
-"""A trace from the keys and values of a document, from any container."""
+"""Read a trace from the keys and values of a document, from any container."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,11 +18,11 @@ KEYS = (
     *IGNORED,
 )
 Place = Callable[[int, str, str], str]
-"""The path of a stage for messages, from the layer's index, the layer's name and the stage's name."""
+"""Makes the path of a stage for errors, from the layer's index, the layer's name and the stage's name."""
 
 
 def read_trace(document: Mapping[str, Any], name: str, place: Place) -> Trace:
-    """The trace; what the document leaves out comes from its arrays. DocumentError names the path of a mistake."""
+    """The trace; missing keys are derived from the arrays. DocumentError names the path of a mistake."""
     fields = Fields(document, f"{name}: ")
     fields.only(KEYS)
     _check_format(document, name)
@@ -47,7 +47,7 @@ def read_trace(document: Mapping[str, Any], name: str, place: Place) -> Trace:
 def _check_format(document: Mapping[str, Any], name: str) -> None:
     form, version = document.get("format", FORMAT), document.get("version", VERSION)
     if form != FORMAT:
-        hint = "attn reads back traces alone: attn explain … --json"
+        hint = "attn reads traces only: attn explain … --json"
         raise DocumentError(f"{name}: format: expected {FORMAT!r}, found {quoted(form)}", hint=hint)
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise DocumentError(

@@ -1,4 +1,4 @@
-"""The JSON Schema of a trace, made from the catalogue of stages."""
+"""The JSON Schema of a trace, made from the catalog of stages."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _INDICES = {"type": "array", "items": _INDEX, "uniqueItems": True}
 
 
 def trace_schema() -> dict[str, Any]:
-    """The schema, JSON Schema draft 2020-12. It cannot say that shapes must fit together; the reader checks that."""
+    """The schema (JSON Schema draft 2020-12). Only the reader checks that shapes fit together."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "attn trace",
@@ -77,7 +77,7 @@ def _layer() -> dict[str, Any]:
 
 
 def _stage(name: str, kind: StageKind) -> dict[str, Any]:
-    """A list for each head, and in it a list for each row; with one head the matrix alone is enough."""
+    """The schema of a stage: a list of rows per head; with one head, the list of rows is enough."""
     cells: dict[str, Any] = {"$ref": f"#/$defs/{'hidden' if name == 'masked' else 'number'}"}
     for _ in range(2 if kind.columns else 1):
         cells = {"type": "array", "items": cells, "minItems": 1}

@@ -1,4 +1,4 @@
-"""safetensors files: the library reads and validates them; written here, so that equal input gives equal bytes."""
+"""Read safetensors files with the library; write them here, so that equal input gives equal bytes."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -35,7 +35,7 @@ def read_safetensors(data: bytes, name: str) -> tuple[dict[str, Array], dict[str
     """The arrays by name, read-only, and the metadata; bfloat16 is widened to float32, which holds it exactly.
 
     In a file without `trace`, metadata `layers.0.dtype` is added for a layer whose arrays are all bfloat16.
-    DocumentError for a damaged file and for dtypes that NumPy does not have.
+    DocumentError for a damaged file and for dtypes that NumPy lacks.
     """
     from safetensors import SafetensorError, deserialize
 
@@ -56,7 +56,7 @@ def read_safetensors(data: bytes, name: str) -> tuple[dict[str, Array], dict[str
 
 
 def write_safetensors(arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
-    """A safetensors file of these arrays of numbers or booleans, wide dtypes first so that all are aligned."""
+    """A safetensors file of these arrays of numbers or booleans, widest dtypes first, so that all are aligned."""
     import json
 
     plain = {key: np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C") for key, array in arrays.items()}

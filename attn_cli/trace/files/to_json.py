@@ -1,4 +1,4 @@
-"""A trace as JSON on one line, written matrix by matrix."""
+"""Write a trace as one line of JSON, matrix by matrix."""
 
 import math
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from attn_cli.trace.files.describe import describe, numbers
 from attn_cli.trace.trace import Array, Trace
 
 MOST_NUMBERS = 50_000_000
-"""The most numbers that are written as JSON; NPZ takes more."""
+"""The largest count of numbers written as JSON; NPZ has no such limit."""
 
 
 def trace_to_json(trace: Trace) -> bytes:
@@ -25,7 +25,7 @@ def trace_to_json(trace: Trace) -> bytes:
 
 
 def _pieces(trace: Trace) -> Iterator[bytes]:
-    """The bytes in order, to be joined once: a large trace is copied no more often than it must be."""
+    """The bytes in order, joined once by the caller, so that a large trace is not copied repeatedly."""
     described = describe(trace)
     for opening, (key, value) in zip(_before(b"{"), described.items(), strict=False):
         yield b'%s"%s":' % (opening, key.encode())
@@ -65,7 +65,7 @@ def json_of(array: Array, *, hidden: bool = False) -> Iterator[bytes]:
 
 
 def dumped(value: Any) -> bytes:
-    """JSON of anything but arrays, with the lone surrogates and long integers that orjson refuses."""
+    """JSON of anything but arrays, including lone surrogates and long integers, which orjson refuses."""
     import json
 
     import orjson
@@ -78,14 +78,14 @@ def dumped(value: Any) -> bytes:
         if isinstance(value, list | tuple):
             return b"[" + b",".join(map(dumped, value)) + b"]"
         if isinstance(value, str):
-            # Two halves of a surrogate pair side by side are read back as one character, so write that character.
+            # The two halves of a surrogate pair are read back as one character, so write that character.
             joined = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
             return dumped(joined) if joined != value else json.dumps(value).encode()
         return json.dumps(value).encode()
 
 
 def worded(value: Any) -> Any:
-    """Plain values with NaN and infinities as words, for results that are not traces."""
+    """Plain values with NaN and infinities as words, for results other than traces."""
     if isinstance(value, float) and not math.isfinite(value):
         return _word(value, hidden=False)[1:-1].decode()
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The names that other programs give to stages, in lower case."""
+"""Names of stages in other programs, in lower case."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -18,7 +18,7 @@ _NAMES = {
 USUAL_STAGES: Mapping[str, str] = MappingProxyType(
     {name: stage for stage, names in _NAMES.items() for name in names.split()}
 )
-"""The stage that each of these names means."""
+"""The stage of each name."""
 
 UNCLEAR = MappingProxyType(
     dict.fromkeys(
@@ -26,15 +26,15 @@ UNCLEAR = MappingProxyType(
         "scores before the scale are named scores, after it scaled, after the mask masked",
     )
 )
-"""Names that mean several stages, with the names to choose from."""
+"""Names that may mean several stages, with a hint."""
 
 
 def usual_stage(name: str) -> str | None:
-    """The stage that a name means in other programs, None where it means none."""
+    """The stage of a name from another program, None if unknown."""
     return USUAL_STAGES.get(name.lower())
 
 
 def read_as(names: Mapping[str, str]) -> tuple[str, ...]:
-    """The note on names that were read as others: `q is read as Q, attn as weights`."""
+    """The note on renamed arrays: `q is read as Q, attn as weights`."""
     words = [f"{name} {'is read ' * (not index)}as {key}" for index, (name, key) in enumerate(names.items())]
     return (", ".join(words),) if words else ()

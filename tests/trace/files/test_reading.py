@@ -167,7 +167,7 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"layers": [{"weights": [[0.5, None]]}]}, r"layers\[0\]\.weights\[0\]\[1\]: expected a number, found null"),
     ({"layers": [{"Q": [[0.5, None]]}]}, r"\.Q\[0\]\[1\]: expected a number, found null"),
     ({"layers": [{"output": [HALF, HALF]}]}, r"layers\[0\]\.output: batch of 2"),
-    ({"layers": [{"weights": HALF, "stages": ["weights", "Q"]}]}, r"stages: names 'Q', which is not there"),
+    ({"layers": [{"weights": HALF, "stages": ["weights", "Q"]}]}, r"stages: names 'Q', which the layer does not hold"),
     ({"layers": [{"weights": HALF, "stages": []}]}, r"stages: names 'weights' 0 times"),
     ({"layers": [{"weights": HALF, "Q": [[1], [2], [3]]}]}, "do not fit Q with 3 "),
     ({"layers": [{"Q": [[1, 2]], "K": [[1, 2, 3]]}]}, r"layers\[0\]\.K: 3 d_k \(1×1×3\) do not fit Q with 2 \(1×1×2\)"),
@@ -231,7 +231,7 @@ def test_a_description_and_its_arrays_must_agree() -> None:
     described = json.dumps({"layers": [{"name": "layers.0", "stages": ["weights"]}]})
     assert from_npz(**{"trace": described, "layers.0.weights": HALF}).tokens == ("0", "1")
     for arrays, message in (
-        ({"layers.0.V": HALF}, "'weights', which is not there|'V'"),
+        ({"layers.0.V": HALF}, "'weights', which the layer does not hold|'V'"),
         ({"layers.0.weights": HALF, "layers.1.weights": HALF}, "belongs to no layer"),
         ({"layers.0.weights": HALF, "mask": "causal"}, "'mask' belongs to no layer"),
     ):
