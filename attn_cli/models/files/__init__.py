@@ -1,1 +1,1 @@
-"""A checkpoint's files: config and tensors."""
+"""Read a checkpoint's files: config and tensors."""

@@ -1,4 +1,4 @@
-"""A checkpoint's config.json: every key is read, or known to be harmless, or refused."""
+"""Read a checkpoint's config.json: every key is either read, known to be harmless, or refused."""
 
 import sys
 from collections.abc import Collection, Iterator, Mapping
@@ -24,19 +24,19 @@ HARMLESS = frozenset((
     "uniem_embedding_strategy", "unsloth_fixed", "unsloth_version", "use_bfloat16", "use_cache", "vocab_size",
     "xla_device",
 ))  # fmt: skip
-"""Keys that change nothing in the arithmetic of attention, in any family."""
+"""Keys that do not change attention in any family."""
 
 LAYERS, MOST = 10_000, 2**40
-"""The most layers that are planned before anything is read, and the most of anything else; no model has so many."""
+"""The limits of a count of layers and of any other count, far above any model's."""
 
 _MISSING: Any = object()
 MEND = "mend config.json"
 
 
 class Config:
-    """A config.json, or an object in it, that remembers which keys were read.
+    """A config.json, or an object in it, that records the keys that were read.
 
-    `ignored` keys are left unread without an error, each with a note; `notes` are what a reader of results should know.
+    `ignored` keys stay unread without an error, each with a note; `notes` are remarks for the reader of results.
     """
 
     def __init__(self, values: Mapping[str, Any], where: str, ignored: Collection[str] = ()) -> None:
@@ -49,12 +49,12 @@ class Config:
         self.parts: list[Config] = []
 
     def assume(self, values: Mapping[str, Any]) -> "Config":
-        """Fill in keys that the file lacks, as the family has them; a null in the file stays null."""
+        """Add the family's defaults for missing keys; a null in the file stays null."""
         self.assumed |= values
         return self
 
     def get(self, key: str, default: Any = _MISSING) -> Any:
-        """The value as the file has it, null counting as absent; DocumentError if it is missing without a default."""
+        """The value in the file, or the default if it is missing or null; DocumentError without a default."""
         self.read.add(key)
         value = self.values.get(key, self.assumed.get(key))
         if value is not None:
@@ -66,7 +66,7 @@ class Config:
         return default
 
     def whole(self, key: str, default: Any = _MISSING) -> Any:
-        """A whole number from 1 up to a sane limit; the default may be None."""
+        """A whole number from 1 to a limit; the default may be None."""
         value = self._typed(key, default, int, "a whole number from 1")
         most = LAYERS if "layer" in key else MOST
         if value is not None and value > most:
@@ -85,7 +85,7 @@ class Config:
         return float(value)
 
     def flag(self, key: str, default: bool) -> bool:
-        """true or false."""
+        """A truth value."""
         value = self.get(key, default)
         if not isinstance(value, bool):
             raise self._wrong(key, "true or false", value)
@@ -105,7 +105,7 @@ class Config:
         return part
 
     def must_be(self, key: str, *allowed: Any) -> None:
-        """DocumentError for a value that changes the arithmetic in a way that attn does not compute."""
+        """DocumentError unless the value is among those that attn computes; the first one is the default."""
         value = self.get(key, allowed[0])
         if value not in allowed:
             raise DocumentError(
@@ -114,9 +114,9 @@ class Config:
             )
 
     def refuse_quantized(self) -> None:
-        """DocumentError, with the method's name, if weights are packed into a few bits each in a way that is not read.
+        """DocumentError, with the method's name, for quantized weights that attn does not read.
 
-        MLX describes its own way under `quantization`, and newer files repeat it under `quantization_config`.
+        MLX describes its method under `quantization`, and newer files repeat it under `quantization_config`.
         """
         mlx, packed = self.get("quantization", None), self.get("quantization_config", None)
         if packed and (mlx is None or (isinstance(packed, dict) and packed.get("quant_method"))):
@@ -128,12 +128,12 @@ class Config:
             )
 
     def refuse_unread(self, harmless: Collection[str]) -> None:
-        """DocumentError for a key that was neither read nor ignored and may change something; UsageError for others."""
+        """DocumentError for a key that is not read, harmless or ignored; UsageError for a needless --ignore-key."""
         unknown = {(config.where, key): key for config in self._configs() for key in config._unread(harmless)}
-        left = [(where, key) for where, key in unknown if key not in self.ignored]
-        if left:
-            where, key = left[0]
-            names = [f"--ignore-key {key}" for key in dict.fromkeys(key for _, key in left[:6])]
+        unread = [(where, key) for where, key in unknown if key not in self.ignored]
+        if unread:
+            where, key = unread[0]
+            names = [f"--ignore-key {key}" for key in dict.fromkeys(key for _, key in unread[:6])]
             raise DocumentError(
                 f"{where}: {key} is not understood, and may change the arithmetic"[:300],
                 hint=f"if it does not, wave it through: {' '.join(names)}"[:300],
@@ -146,7 +146,7 @@ class Config:
         self.notes += [f"{where}: {key} is ignored, as --ignore-key asks" for where, key in unknown]
 
     def _configs(self) -> Iterator["Config"]:
-        """The objects within this one, and this one last."""
+        """The objects within this one, then this one."""
         for part in self.parts:
             yield from part._configs()
         yield self

@@ -1,4 +1,4 @@
-"""Checkpoints that MLX quantized: whole numbers of a few bits each, times a scale, plus a bias, group by group."""
+"""Read checkpoints quantized by MLX: integers of a few bits, times a scale, plus a bias, per group."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,14 +17,14 @@ CONVERT = "use a copy of the checkpoint in bfloat16 or float32, or a GGUF file"
 
 
 class Packing(NamedTuple):
-    """How a matrix is packed: bits for each number, and how many numbers in a row share a scale and a bias."""
+    """The packing of a matrix: bits per number, and consecutive numbers in a row that share a scale and a bias."""
 
     bits: int
     group: int
 
 
 class Quantized(NamedTuple):
-    """A packed matrix (row, word) with the scale and the bias of each group (row, group)."""
+    """A packed matrix (row, word) with the scales and biases of its groups (row, group)."""
 
     packed: Tensor
     scales: Tensor
@@ -33,7 +33,7 @@ class Quantized(NamedTuple):
 
 
 class MlxTensors(Tensors):
-    """Tensors of which some are quantized; each read gives float32."""
+    """Tensors, some of them quantized; each read gives float32."""
 
     def __init__(self, tensors: Mapping[str, Tensor], quantized: Mapping[str, Quantized]) -> None:
         super().__init__(tensors)
@@ -62,7 +62,7 @@ class MlxTensors(Tensors):
 
 
 def unpacked(words: Array, bits: int) -> Array:
-    """The numbers (row, number), float32, in words of 32 bits (row, word), the lowest bits first."""
+    """Unpack words of 32 bits (row, word) into numbers (row, number), float32, lowest bits first."""
     if bits == 8:
         return words.view(np.uint8).astype(np.float32)
     if bits == 4:
@@ -73,9 +73,9 @@ def unpacked(words: Array, bits: int) -> Array:
 
 
 def packings(config: Config) -> Mapping[str, Any]:
-    """The config's settings of MLX's quantization; DocumentError for kinds that are not read.
+    """The config's settings of MLX's quantization; DocumentError for modes that attn does not read.
 
-    Older configs have it under `quantization` alone, newer ones repeat it under `quantization_config`.
+    Older configs have them only under `quantization`; newer ones repeat them under `quantization_config`.
     """
     settings = config.get("quantization", None)
     if not isinstance(settings, dict):
@@ -91,7 +91,7 @@ def packings(config: Config) -> Mapping[str, Any]:
 
 
 def mlx_tensors(tensors: Mapping[str, Tensor], settings: Mapping[str, Any], where: str) -> Tensors:
-    """The tensors by their usual names: a packed weight takes the place of itself, its scales and its biases."""
+    """The tensors by their usual names; one tensor stands for a packed weight, its scales and its biases."""
     plain = dict(tensors)
     quantized: dict[str, Quantized] = {}
     for name in [name for name, tensor in tensors.items() if tensor.dtype == "U32" and name.endswith(".weight")]:
@@ -106,20 +106,20 @@ def mlx_tensors(tensors: Mapping[str, Tensor], settings: Mapping[str, Any], wher
 
 
 def _packing(settings: Mapping[str, Any], module: str, where: str) -> Packing:
-    """A module's own packing, or that of all."""
-    alone = settings.get(module)
-    values = {**settings, **alone} if isinstance(alone, dict) else settings
+    """The packing of a module: its own, or the default."""
+    of_module = settings.get(module)
+    values = {**settings, **of_module} if isinstance(of_module, dict) else settings
     bits, group = values.get("bits", 4), values.get("group_size", 64)
     if bits not in BITS or group not in SIZES:
         raise DocumentError(
-            f"{where}: quantization: {bits!r} bits in groups of {group!r} are not what attn reads"[:300],
+            f"{where}: quantization: {bits!r} bits in groups of {group!r} are not supported"[:300],
             hint=f"it reads {', '.join(map(str, BITS))} bits in groups of {', '.join(map(str, SIZES))}",
         )
     return Packing(bits, group)
 
 
 def _shape(name: str, matrix: Quantized) -> tuple[int, ...]:
-    """The shape of the matrix (out, in); DocumentError where its three tensors contradict each other."""
+    """The shape of the matrix (out, in); DocumentError if its three tensors contradict each other."""
     packed, packing = matrix.packed.shape, matrix.packing
     numbers = packed[-1] * 32 // packing.bits if len(packed) == 2 else 0
     groups = (packed[0], numbers // packing.group) if numbers else ()

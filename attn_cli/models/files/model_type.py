@@ -1,4 +1,4 @@
-"""The model type of a config.json that does not name it, by the class that its weights belong to."""
+"""The model type of a config.json, derived from `architectures` if it is missing."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -11,11 +11,11 @@ HEAD = re.compile(
     r"(LMHead|DoubleHeads|WithLMHead|ForCausalLM|ForConditionalGeneration|For[A-Z]\w*|MT|Pre[Tt]rained|Encoder|Decoder)?"
     r"(Model)?$"
 )
-"""What stands after a family's name in the name of a class."""
+"""The suffix after a family's name in the name of a class."""
 CLASSES: Mapping[str, str] = MappingProxyType(
     {"Gemma3ForCausalLM": "gemma3_text", "Llama4ForCausalLM": "llama4_text", "RWForCausalLM": "RefinedWebModel"}
 )
-"""Classes whose family has another name."""
+"""Classes whose names do not contain their family's name."""
 KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "bert": ("hidden_size", "type_vocab_size", "num_attention_heads"),
@@ -24,11 +24,11 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "t5": ("d_model", "d_kv", "num_heads"),
     }
 )
-"""A model type → keys that its configs have."""
+"""A model type → keys that are typical of its configs."""
 
 
 def model_type_of(config: Config, computed: Collection[str]) -> str:
-    """The config's model type, or that of its `architectures`, with a note; DocumentError if neither tells."""
+    """The config's model type, or that of its `architectures`, with a note; DocumentError if neither is known."""
     named = config.word("model_type", None)
     if named is not None:
         return str(named)
@@ -47,7 +47,7 @@ def model_type_of(config: Config, computed: Collection[str]) -> str:
 
 
 def _kind(name: str, computed: Collection[str]) -> str | None:
-    """The model type of a class, such as gpt_neox of GPTNeoXForCausalLM."""
+    """The model type of a class, such as gpt_neox for GPTNeoXForCausalLM."""
     if name in CLASSES:
         return CLASSES[name]
     stem = HEAD.sub("", name)

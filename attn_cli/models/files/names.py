@@ -3,9 +3,9 @@
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED, PICKLED_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 WEIGHTS = (INDEX, SINGLE, PICKLED_INDEX, PICKLED)
-"""The files that show how the weights are kept; of several the first counts."""
+"""The files that hold or index the weights; of several, the first is used."""
 INDICES = (INDEX, PICKLED_INDEX)
-"""Those that name the files of the weights."""
+"""The indices of sharded weights."""
 TOKENIZERS = (
     "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model",
     "spiece.model", "spm.model", "sentencepiece.bpe.model", "source.spm", "target.spm", "target_vocab.json",

@@ -1,4 +1,4 @@
-"""A checkpoint's folder: its config, and its tensors once the config has said what is computed."""
+"""Open a checkpoint's folder: its config and its tensors."""
 
 import os
 from collections.abc import Callable, Collection, Mapping
@@ -17,7 +17,7 @@ from attn_cli.trace.files.parsing import parse_json
 
 
 def _tensors_of_pytorch(path: str) -> dict[str, Tensor]:
-    """The tensors of a pickled file; what reads pickles is imported for them alone."""
+    """The tensors of a pickled file; the reader of pickles is imported only here."""
     from attn_cli.models.files.pytorch_file import tensors_of_pytorch
 
     return tensors_of_pytorch(path)
@@ -26,15 +26,15 @@ def _tensors_of_pytorch(path: str) -> dict[str, Tensor]:
 FILES: Mapping[str, Callable[[str], dict[str, Tensor]]] = MappingProxyType(
     {SINGLE: tensors_of_file, PICKLED: _tensors_of_pytorch}
 )
-"""A file of weights → what reads its header."""
+"""A file of weights → the reader of its header."""
 SHARDS: Mapping[str, Callable[[str], dict[str, Tensor]]] = MappingProxyType(
     {INDEX: tensors_of_file, PICKLED_INDEX: _tensors_of_pytorch}
 )
-"""An index of such files → what reads the header of each."""
+"""An index of shards → the reader of each shard's header."""
 
 
 def config_of_folder(folder: str, ignored: Collection[str] = ()) -> Config:
-    """The config.json of a folder; DocumentError where there is none that can be read."""
+    """The config.json of a folder; DocumentError if it is missing or unreadable."""
     path = os.path.join(folder, "config.json")
     check_lfs(path)
     try:
@@ -51,7 +51,7 @@ def config_of_folder(folder: str, ignored: Collection[str] = ()) -> Config:
 
 
 def open_folder(folder: str, config: Config | None = None) -> Tensors:
-    """The tensors of a checkpoint folder; DocumentError where files are missing, damaged or outside of it."""
+    """The tensors of a checkpoint folder; DocumentError for missing, damaged or outside files."""
     name = next((name for name in WEIGHTS if os.path.exists(os.path.join(folder, name))), None)
     if name is None:
         raise lacking_weights(folder)
@@ -65,7 +65,7 @@ def open_folder(folder: str, config: Config | None = None) -> Tensors:
 
 
 def _sharded(folder: str, index: str, read: Callable[[str], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The tensors of all the files that an index names."""
+    """The tensors of all shards in an index."""
     check_lfs(index)
     with open(index, "rb") as file:
         document = parse_json(file.read(), index)
@@ -76,7 +76,7 @@ def _sharded(folder: str, index: str, read: Callable[[str], dict[str, Tensor]]) 
     for shard in dict.fromkeys(shards.values()):
         if PurePosixPath(shard).name != shard or shard in ("", ".", ".."):
             raise DocumentError(
-                f"{index}: the shard {shard!r} is not a file of the folder", hint="shards stand beside it"
+                f"{index}: the shard {shard!r} is not a file of the folder", hint="put shards beside the index"
             )
         path = os.path.join(folder, shard)
         if not os.path.exists(path):

@@ -1,4 +1,4 @@
-"""Folders and files that attn does not read as a checkpoint: their names, and what to do about them."""
+"""Errors for folders and files that attn does not read as a checkpoint, with hints."""
 
 import json
 import os
@@ -39,7 +39,7 @@ FORMATS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ".bin": ("a binary file under another name", SAVE),
     }
 )
-"""How a file's name ends → what it is, and what to do; the first that fits counts."""
+"""The suffix of a file's name → its kind and a hint; the first match is used."""
 NAMES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "consolidated.safetensors": ("the weights in Mistral's own names", "take the copy in the Hugging Face layout"),
@@ -51,12 +51,12 @@ NAMES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "scheduler.pt": ("the state of a training run", SAVE),
     }
 )
-"""The same by a file's whole name."""
+"""A file's full name → its kind and a hint."""
 STATES = ("training_args.bin", "optimizer.pt", "rng_state.pth", "scheduler.pt", "scaler.pt")
 
 
 def is_lfs(path: str) -> bool:
-    """Whether a file is the pointer that Git leaves in place of a large file."""
+    """Whether a file is a Git LFS pointer to a large file."""
     try:
         with open(path, "rb") as file:
             return file.read(len(LFS)) == LFS
@@ -65,7 +65,7 @@ def is_lfs(path: str) -> bool:
 
 
 def check_lfs(path: str) -> None:
-    """DocumentError where a file is only a pointer to a large one."""
+    """DocumentError if a file is a Git LFS pointer."""
     if is_lfs(path):
         raise DocumentError(
             f"{path}: is a Git LFS pointer, not the file itself",
@@ -74,20 +74,21 @@ def check_lfs(path: str) -> None:
 
 
 def other_weights(where: str, files: Iterable[str]) -> DocumentError:
-    """The error for a folder or repository without weights that attn reads: names the weights that it does hold."""
+    """The error for a folder or repository without readable weights; it names the weights it does hold."""
     names = sorted(files, key=lambda file: (file.count("/"), file))
     for name in names:
-        if (known := _known(name)) is not None and os.path.basename(name) not in STATES:
+        if (format_ := _known(name)) is not None and os.path.basename(name) not in STATES:
             return DocumentError(
-                f"{where}: holds no {SINGLE}, but {name}, which is {known[0]}: attn does not read that", hint=known[1]
+                f"{where}: holds no {SINGLE}, but {name}, which is {format_[0]}: attn does not read that",
+                hint=format_[1],
             )
     return DocumentError(f"{where}: holds no {SINGLE}", hint="copy or download the weights too")
 
 
 def folder_of_several(folder: str) -> str:
-    """The folder, or the one GGUF file in it; DocumentError for a folder that holds something else than a checkpoint.
+    """The folder, or the only GGUF file in it; DocumentError for a folder without a checkpoint.
 
-    A folder without config.json may be an adapter, a training run's folder, GGUF files, or one level too high.
+    A folder without config.json may be an adapter, a folder of a training run, GGUF files, or a parent folder.
     """
     if os.path.exists(os.path.join(folder, CONFIG)):
         return folder
@@ -120,7 +121,7 @@ def folder_of_several(folder: str) -> str:
 
 
 def file_error(path: str) -> DocumentError:
-    """The error for a file that is named in place of a folder and is not a GGUF file."""
+    """The error for a file that is given as a model but is not a GGUF file."""
     if is_lfs(path):
         return DocumentError(
             f"{path}: is a Git LFS pointer, not the file itself", hint="run git lfs pull in its folder, or download it"
@@ -128,30 +129,30 @@ def file_error(path: str) -> DocumentError:
     name, folder = os.path.basename(path), os.path.dirname(path) or "."
     if name in WEIGHTS or name == CONFIG:
         return DocumentError(f"{path}: is a file of a checkpoint", hint=f"name its folder: -m {folder}")
-    known = _known(name)
-    if known is None:
+    format_ = _known(name)
+    if format_ is None:
         return DocumentError(f"{path}: is a file, and not a GGUF file", hint=FOLDER)
-    return DocumentError(f"{path}: is {known[0]}, which attn does not read", hint=known[1])
+    return DocumentError(f"{path}: is {format_[0]}, which attn does not read", hint=format_[1])
 
 
 def lacking_weights(folder: str) -> DocumentError:
-    """The error for a folder with a config and without weights that attn reads."""
+    """The error for a folder with a config but without readable weights."""
     return other_weights(folder, _files(folder))
 
 
 def _files(folder: str, depth: int = 2) -> Collection[str]:
     """The names of the files in a folder and one level below."""
-    found: list[str] = []
+    names: list[str] = []
     for entry in os.scandir(folder):
         if entry.is_dir() and depth > 1:
-            found += [f"{entry.name}/{name}" for name in _files(entry.path, depth - 1)]
+            names += [f"{entry.name}/{name}" for name in _files(entry.path, depth - 1)]
         else:
-            found.append(entry.name)
-    return found
+            names.append(entry.name)
+    return names
 
 
 def _known(name: str) -> tuple[str, str] | None:
-    """The format of a file by its name, None if it holds no weights."""
+    """The kind of a file by its name, and a hint; None if it holds no weights."""
     base = os.path.basename(name).lower()
     if base in NAMES:
         return NAMES[base]
@@ -159,7 +160,7 @@ def _known(name: str) -> tuple[str, str] | None:
 
 
 def _adapter(folder: str) -> DocumentError:
-    """The error for an adapter's folder, with the name of the model that it belongs to."""
+    """The error for an adapter's folder, with the name of its base model."""
     base, kind = "its base model", "adapter"
     try:
         with open(os.path.join(folder, ADAPTER), "rb") as file:

@@ -1,7 +1,8 @@
-"""The tensors that a pickle of PyTorch describes, worked out without running anything that it names.
+"""Read the tensors of a PyTorch pickle without running it.
 
-A pickle is a small program that may call any function of Python. Only the instructions that torch.save() writes for a
-dictionary of tensors are followed here, and a name stands for a value of this file or is refused: none is imported.
+A pickle is a small program that may call any Python function. This reader follows only the instructions that
+torch.save() writes for a dictionary of tensors. It maps known names to values of this file, refuses all others, and
+imports nothing.
 """
 
 import pickletools
@@ -15,7 +16,7 @@ from attn_cli.errors import DocumentError
 
 UNSAFE = "loading it could run hidden code; convert it where you trust it: model.save_pretrained(folder)"
 MOST = 2**40
-"""No tensor has nearly so many numbers."""
+"""The limit of a tensor's numbers, far above any model's."""
 
 STORAGES: Mapping[str, str] = MappingProxyType(
     {
@@ -24,12 +25,12 @@ STORAGES: Mapping[str, str] = MappingProxyType(
         "BoolStorage": "BOOL",
     }
 )  # fmt: skip
-"""PyTorch's class of a storage → the dtype of its numbers."""
+"""PyTorch's storage class → the dtype of its numbers."""
 
 
 @dataclass(frozen=True)
 class Storage:
-    """A run of numbers: the file of the zip that holds it, and their dtype."""
+    """A run of numbers: its file in the zip, the dtype and the count."""
 
     key: str
     dtype: str
@@ -38,7 +39,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class Pickled:
-    """A tensor within a storage, sizes and steps in numbers."""
+    """A tensor in a storage; offset, shape and strides count numbers."""
 
     storage: Storage
     offset: int
@@ -47,7 +48,7 @@ class Pickled:
 
     @property
     def span(self) -> int:
-        """How many numbers there are from the first to the last, those between them included."""
+        """The count of numbers from the first to the last, including those between."""
         if not prod(self.shape):
             return 0
         return 1 + sum((size - 1) * step for size, step in zip(self.shape, self.strides, strict=True))
@@ -55,17 +56,17 @@ class Pickled:
 
 @dataclass(frozen=True)
 class _Name:
-    """A name that the pickle may use, and what a call of it gives."""
+    """A name that the pickle may use, and the function for a call of it."""
 
     name: str
     call: Callable[..., Any]
 
 
 class _Mark:
-    """Where a run of values begins on the stack."""
+    """The start of a run of values on the stack."""
 
 
-def _storage(kind: Any, name: Any, key: Any, place: Any, count: Any, *_: Any) -> Storage:
+def _storage(kind: Any, name: Any, key: Any, device: Any, count: Any, *_: Any) -> Storage:
     if kind != "storage" or not isinstance(name, _Name) or name.name not in STORAGES or type(count) is not int:
         raise ValueError("a storage is described in an unknown way")
     return Storage(str(key), STORAGES[name.name], count)
@@ -97,13 +98,14 @@ NAMES: Mapping[str, Callable[..., Any]] = MappingProxyType(
         **{f"torch {name}": _refused for name in STORAGES},
     }
 )
-"""Every name that is followed, and what a call of it gives; others are refused."""
+"""Every allowed name, and the function for a call of it; other names are refused."""
 
 
 def tensors_of_pickle(data: bytes, where: str) -> dict[str, Pickled]:
-    """The tensors by name; DocumentError for a name or an instruction that no dictionary of tensors needs.
+    """The tensors by name; DocumentError for a name or an instruction outside dictionaries of tensors.
 
-    Numbers and words beside the tensors are left out; a dictionary under `state_dict` or `model` counts as the whole.
+    Other values beside the tensors are dropped. A dictionary under `state_dict`, `model_state_dict` or `model` is used
+    in place of the whole.
     """
     try:
         value = _followed(data, where)
@@ -159,7 +161,7 @@ def _named(name: str, where: str) -> _Name:
 
 
 def _marked(stack: list[Any]) -> list[Any]:
-    """The values since the last mark, taken off the stack together with it."""
+    """Pop the values since the last mark, and the mark."""
     values: list[Any] = []
     while (value := stack.pop()) is not MARK:
         values.append(value)
@@ -228,7 +230,7 @@ CONSTANTS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         ),
     }
 )  # fmt: skip
-"""Instructions that put a value on the stack."""
+"""Instructions that push a value."""
 MEMO_PUTS = ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE")
 MEMO_GETS = ("GET", "BINGET", "LONG_BINGET")
 ACTIONS: Mapping[str, Callable[[list[Any]], None]] = MappingProxyType(
@@ -240,11 +242,11 @@ ACTIONS: Mapping[str, Callable[[list[Any]], None]] = MappingProxyType(
         "TUPLE3": _tuple(3),
         "REDUCE": _reduce,
         "BINPERSID": _persistent,
-        "BUILD": _drop,  # attributes, such as _metadata, are left out
+        "BUILD": _drop,  # attributes, such as _metadata, are dropped
         "SETITEM": _set_item,
         "SETITEMS": _set_items,
         "APPEND": _append,
         "APPENDS": _extend,
     }
 )
-"""Instructions that work on the stack."""
+"""Instructions that change the stack."""

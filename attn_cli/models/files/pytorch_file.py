@@ -1,4 +1,4 @@
-"""The tensors of pytorch_model.bin: a zip of numbers, and a pickle that says which tensors they are."""
+"""Read pytorch_model.bin: a zip of numbers, and a pickle that describes the tensors."""
 
 import zipfile
 from math import prod
@@ -11,13 +11,13 @@ from attn_cli.models.files.tensor import AGAIN, Tensor
 from attn_cli.sources.documents.files import note_read
 
 LARGEST = 64 * 2**20
-"""Bytes of the largest pickle that is read: that of a model with 10,000 tensors has some two million."""
+"""The largest pickle, in bytes; that of a model with 10,000 tensors has about two million."""
 LOCAL_HEADER = 30
-"""Bytes of what stands before a zip's file, without its name and extra field, whose lengths it ends with."""
+"""Bytes of a zip's local header without name and extra field, whose lengths are its last fields."""
 
 
 def tensors_of_pytorch(path: str) -> dict[str, Tensor]:
-    """The tensors of a file, read without running anything; DocumentError if it is not a sound zip of tensors."""
+    """The tensors of a file, read without running its pickle; DocumentError if it is not a valid zip of tensors."""
     check_lfs(path)
     try:
         with open(path, "rb") as file:
@@ -44,7 +44,7 @@ def tensors_of_pytorch(path: str) -> dict[str, Tensor]:
 
 
 def _start(path: str, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], key: str) -> tuple[int, int]:
-    """The first byte of a storage in the file, and how many there are."""
+    """The offset of a storage in the file, and its size, in bytes."""
     member = members.get(f"data/{key}")
     if member is None:
         raise DocumentError(f"{path}: lacks data/{key}", hint=AGAIN)
@@ -79,14 +79,14 @@ def _tensor(path: str, name: str, entry: Pickled, start: int, size: int) -> Tens
 
 
 def _in_order(entry: Pickled) -> bool:
-    """Whether the numbers stand row by row."""
+    """Whether the numbers are stored row by row."""
     expected = [prod(entry.shape[axis + 1 :]) for axis in range(len(entry.shape))]
     steps = zip(entry.shape, entry.strides, expected, strict=True)
-    return not prod(entry.shape) or all(size == 1 or step == wanted for size, step, wanted in steps)
+    return not prod(entry.shape) or all(size == 1 or step == contiguous for size, step, contiguous in steps)
 
 
 def _not_zip(path: str, begin: bytes) -> DocumentError:
-    """The error for a file of the time before PyTorch wrote zips, or of another kind."""
+    """The error for a file from before PyTorch wrote zips, or of another kind."""
     if begin[:1] == b"\x80":
         return DocumentError(
             f"{path}: is in PyTorch's form from before version 1.6, not a zip, which attn does not read",

@@ -1,4 +1,4 @@
-"""The header of a safetensors file: the name, dtype, shape and bytes of each tensor in it."""
+"""Read the header of a safetensors file: the name, dtype, shape and bytes of each tensor."""
 
 import os
 from collections.abc import Mapping
@@ -13,21 +13,21 @@ from attn_cli.sources.documents.files import note_read
 from attn_cli.trace.files.parsing import parse_json
 
 LARGEST = 100 * 2**20
-"""Bytes of the largest header that the format allows, about 100 MB."""
+"""The largest header that the format allows, in bytes."""
 BYTES: Mapping[str, int] = MappingProxyType(
     {
         "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
         "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8, "C64": 8,
     }
 )  # fmt: skip
-"""How many bytes a number of each dtype takes."""
+"""The bytes per number of each dtype."""
 
 
 def tensors_of_file(path: str) -> dict[str, Tensor]:
     """The tensors of a file; DocumentError if it is damaged, cut short, or a pointer of Git LFS.
 
-    The header is checked against the file's length. The safetensors library does so as well, but maps the file, and a
-    file that is cut short meanwhile would end the process.
+    The header is checked against the file's length. The safetensors library checks too, but maps the file into memory,
+    and a file truncated meanwhile would end the process.
     """
     check_lfs(path)
     try:
@@ -51,7 +51,7 @@ def tensors_of_file(path: str) -> dict[str, Tensor]:
 
 
 def _tensor(path: str, name: str, entry: Any, start: int, body: int) -> Tensor:
-    """One tensor of the header, whose bytes are all in the file."""
+    """A tensor of the header; DocumentError if its bytes are not all in the file."""
     entry = entry if isinstance(entry, dict) else {}
     dtype, shape, offsets = (entry.get(key) for key in ("dtype", "shape", "data_offsets"))
     numbers = [*(shape if isinstance(shape, list) else [None]), *(offsets if isinstance(offsets, list) else [None])]
@@ -65,7 +65,7 @@ def _tensor(path: str, name: str, entry: Any, start: int, body: int) -> Tensor:
 
 
 def _check_bytes(path: str, tensors: Mapping[str, Tensor], start: int, end: int) -> None:
-    """DocumentError where tensors overlap, leave gaps or end before the file does."""
+    """DocumentError if tensors overlap, leave gaps or end before the file."""
     for tensor in sorted(tensors.values(), key=lambda tensor: (tensor.start, tensor.size)):
         if tensor.start != start:
             raise _unsound(path, "its tensors overlap or leave gaps")

@@ -1,4 +1,4 @@
-"""A tensor's bytes in a file, and reading them as float32."""
+"""Tensors in files, read as float32."""
 
 from dataclasses import dataclass
 from math import prod
@@ -11,17 +11,17 @@ from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Array
 
 DTYPES = MappingProxyType({"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"})
-"""How floats are stored, by the names that safetensors has for them; of bfloat16 the bits."""
-CHUNK = 2**18  # numbers that are read at a time, so that they are still in the core's cache when they are converted
-WORTH = 2**20  # numbers that are worth waking a thread for
+"""The stored floats that attn reads: safetensors' names → NumPy's dtypes; bfloat16 as its bits."""
+CHUNK = 2**18  # numbers read at a time, so that they are in the core's cache for the conversion
+WORTH = 2**20  # with fewer numbers per thread, waking the thread costs more than it saves
 AGAIN = "copy or download it again"
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor's numbers in a file: `size` bytes from `start` on.
+    """A tensor's numbers in a file: `size` bytes from byte `start`.
 
-    `strides` (in numbers) say in which order they stand, where that is not row by row.
+    `strides` count numbers; None if they are stored row by row.
     """
 
     path: str
@@ -33,9 +33,9 @@ class Tensor:
 
 
 def read_bytes(name: str, tensor: Tensor, start: int, out: Array) -> None:
-    """Fill `out` (bytes) with those of a tensor from its byte `start` on; DocumentError where the file breaks off.
+    """Fill `out` (bytes) from byte `start` of a tensor; DocumentError if the file ends too early.
 
-    The file is read, not mapped into memory: the system ends a process that looks at a mapped file's missing end.
+    The file is read, not mapped into memory: the system ends a process that touches the missing end of a mapped file.
     """
     count = 0
     try:
@@ -50,7 +50,7 @@ def read_bytes(name: str, tensor: Tensor, start: int, out: Array) -> None:
 
 
 def read_floats(name: str, tensor: Tensor, out: Array) -> None:
-    """Fill `out` (float32, of the tensor's shape, contiguous); DocumentError for what is cut short or not finite."""
+    """Fill `out` (float32, of the tensor's shape, contiguous); DocumentError for truncated or nonfinite numbers."""
     check_floats(name, tensor)
     if tensor.strides is not None:
         out[...] = _strided(name, tensor)
@@ -65,13 +65,13 @@ def read_floats(name: str, tensor: Tensor, out: Array) -> None:
 
 
 def read_rows(name: str, tensor: Tensor, rows: Array) -> Array:
-    """Some rows of a tensor, float32 of their own; DocumentError for rows that are not there."""
+    """Some rows of a tensor, as a new float32 array; DocumentError for missing rows."""
     check_rows(name, tensor, rows)
     check_floats(name, tensor)
     if tensor.strides is not None:
-        found: Array = _strided(name, tensor)[rows]
-        check_finite(name, tensor, found)
-        return found
+        selected: Array = _strided(name, tensor)[rows]
+        check_finite(name, tensor, selected)
+        return selected
     out = np.empty((len(rows), *tensor.shape[1:]), np.float32)
     per_row = prod(tensor.shape[1:])
     if is_run(rows):
@@ -83,12 +83,12 @@ def read_rows(name: str, tensor: Tensor, rows: Array) -> Array:
 
 
 def is_run(rows: Array) -> bool:
-    """Whether rows follow one another, so that they can be read at once."""
+    """Whether rows are consecutive, so that one read gets them."""
     return len(rows) > 0 and np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows)))
 
 
 def check_rows(name: str, tensor: Tensor, rows: Array) -> None:
-    """DocumentError for rows that a tensor does not have."""
+    """DocumentError for rows outside a tensor."""
     if len(rows) and not 0 <= rows.min() <= rows.max() < tensor.shape[0]:
         raise DocumentError(
             f"{tensor.path}: {name} has {tensor.shape[0]} rows, and row {rows.max()} is asked for",
@@ -106,7 +106,7 @@ def check_floats(name: str, tensor: Tensor) -> None:
 
 
 def check_finite(name: str, tensor: Tensor, array: Array) -> None:
-    """DocumentError where weights are NaN or infinite: nothing can be computed with them."""
+    """DocumentError if weights are NaN or infinite."""
     if not np.isfinite(array).all():
         raise DocumentError(
             f"{tensor.path}: {name} holds NaN or infinities",
@@ -115,7 +115,7 @@ def check_finite(name: str, tensor: Tensor, array: Array) -> None:
 
 
 def _read_some(name: str, tensor: Tensor, start: int, out: Array) -> None:
-    """Numbers of a tensor from number `start` on, as float32."""
+    """Fill `out` (float32) with a tensor's numbers from number `start`."""
     kind = np.dtype(DTYPES[tensor.dtype])
     raw = out if tensor.dtype == "F32" else np.empty(len(out), kind)
     read_bytes(name, tensor, start * kind.itemsize, raw.view(np.uint8))
@@ -125,16 +125,16 @@ def _read_some(name: str, tensor: Tensor, start: int, out: Array) -> None:
 
 
 def widen(raw: Array, dtype: str, out: Array) -> None:
-    """Stored numbers to float32; bfloat16 is the first half of one."""
+    """Convert stored numbers to float32 in `out`; bfloat16 is the upper half of a float32."""
     if dtype == "BF16":
         np.left_shift(raw, 16, out=out.view(np.uint32), dtype=np.uint32)
     else:
-        with np.errstate(over="ignore"):  # a float64 may be too large: an infinity is refused
+        with np.errstate(over="ignore"):  # a float64 may overflow; check_finite refuses infinities
             out[...] = raw
 
 
 def _strided(name: str, tensor: Tensor) -> Array:
-    """A tensor whose numbers do not stand row by row, float32."""
+    """A tensor that is not stored row by row, as float32."""
     raw = np.empty(tensor.size, np.uint8)
     read_bytes(name, tensor, 0, raw)
     stored = raw.view(DTYPES[tensor.dtype])

@@ -1,4 +1,4 @@
-"""The tensors of a checkpoint by name: read from their files as float32 when they are asked for."""
+"""The tensors of a checkpoint by name, read from their files as float32 on demand."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,18 +10,17 @@ from attn_cli.models.files.tensor import Tensor, read_floats, read_rows
 from attn_cli.trace.trace import Array
 
 OFTEN, KEPT = 2, 2**30
-"""How often a tensor is read until it is worth keeping, and how many bytes of kept ones there may be."""
+"""The number of reads after which a tensor is kept in memory, and the limit of kept bytes."""
 
 
-ROWS, CELLS = 32, 2**12  # the fewest rows, and the fewest numbers, that are transposed at a time
+ROWS, CELLS = 32, 2**12  # the fewest rows, and the fewest numbers, transposed at a time
 
 
 class Tensors:
-    """The tensors of a checkpoint; what `read` gives may be overwritten by the next read of its slot.
+    """The tensors of a checkpoint; the next read of the same slot may overwrite an array from `read`.
 
-    Each is read again every time it is asked for, until it has been read often: a command that runs a model many
-    times keeps what it has room for. Formats that store numbers in another way replace `_load` or `_floats`, and
-    `_rows`.
+    A tensor is read from its file each time, until it has been read often; then it is kept in memory, if there is room.
+    Other formats override `_load` or `_floats`, and `_rows`.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
@@ -34,11 +33,11 @@ class Tensors:
         return name in self.tensors
 
     def read(self, name: str, slot: str, rows: Array | None = None) -> Array:
-        """A tensor, or only some of its rows, as float32; DocumentError where its file breaks off."""
+        """A tensor, or some of its rows, as float32; DocumentError if its file ends too early."""
         return self._whole(name, slot) if rows is None else self._rows(name, rows)
 
     def transposed(self, name: str, slot: str) -> Array:
-        """A matrix that is stored (in, out) as (out, in); one that is kept is a copy, which is faster to multiply."""
+        """A matrix stored (in, out) as (out, in); a kept one is a copy, which multiplies faster."""
         return self._whole(name, slot, transposed=len(self.tensors[name].shape) == 2)
 
     def _whole(self, name: str, slot: str, *, transposed: bool = False) -> Array:
@@ -56,14 +55,14 @@ class Tensors:
         return array.T if transposed else array
 
     def _is_worth_keeping(self, name: str, transposed: bool) -> bool:
-        """Whether this read is one of many, and there is room for the tensor."""
+        """Whether the tensor has been read often, and there is room for it."""
         self._times_read[name, transposed] += 1
         size = 4 * prod(self.tensors[name].shape)
-        kept = sum(array.nbytes for array in self._kept.values())
-        return self._times_read[name, transposed] >= OFTEN and size + kept <= KEPT
+        kept_bytes = sum(array.nbytes for array in self._kept.values())
+        return self._times_read[name, transposed] >= OFTEN and size + kept_bytes <= KEPT
 
     def _load(self, name: str, slot: str, *, alone: bool) -> Array:
-        """A tensor's numbers: in memory of its own if it stands `alone`, else in that of its slot."""
+        """A tensor's numbers, in new memory if `alone`, else in the buffer of its slot."""
         shape = self.tensors[name].shape
         out = None if alone else self._buffers.get(slot)
         if out is None or out.shape != shape:
@@ -82,15 +81,15 @@ class Tensors:
         return read_rows(name, self.tensors[name], rows)
 
     def forget(self) -> None:
-        """Drop transposed copies, whose products round another way, so that every run gives the same numbers."""
+        """Drop transposed copies, whose products round differently, so that every run gives the same numbers."""
         self._kept = {key: array for key, array in self._kept.items() if not key[1]}
         self._times_read = Counter({key: count for key, count in self._times_read.items() if not key[1]})
 
 
 def transpose(x: Array, out: Array) -> None:
-    """Copy x (row, column) to `out` (column, row), some rows at a time, so that each line of the cache is used up.
+    """Copy x (row, column) to `out` (column, row), some rows at a time, so that each cache line is used fully.
 
-    For the matrices of a checkpoint this is about three times as fast as NumPy's own copy.
+    For a checkpoint's matrices this is about three times as fast as NumPy's copy.
     """
     rows = max(ROWS, CELLS // max(1, x.shape[1]))
     for start in range(0, len(x), rows):

@@ -1,1 +1,1 @@
-"""The network: what a model computes, layer by layer."""
+"""The network of a checkpoint, layer by layer."""

@@ -1,4 +1,4 @@
-"""The arithmetic around attention: tables of positions and activations, as PyTorch defines them."""
+"""Sinusoidal position tables and activations, as PyTorch defines them."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -11,16 +11,16 @@ from attn_cli.trace.trace import Array
 
 
 def check_alike(x: Array, y: Array, what: str) -> None:
-    """DocumentError where two arrays that are to be added or multiplied cell by cell differ in shape."""
+    """DocumentError if two arrays that are added or multiplied differ in shape; `what` names the weights of y."""
     if x.shape != y.shape:
         raise DocumentError(
-            f"{what} makes vectors of width {y.shape[-1]} where others are {x.shape[-1]} wide",
+            f"{what} makes vectors of width {y.shape[-1]}, but the residual stream has width {x.shape[-1]}",
             hint="config.json and the weights contradict each other",
         )
 
 
 def sinusoids(positions: Array, width: int) -> Array:
-    """Sines of positions, then their cosines (token, feature): the two halves of a vector, not turn by turn."""
+    """Sinusoidal vectors (token, feature): all sines in the first half, all cosines in the second."""
     pairs = np.arange(width) // 2
     angles = positions[:, np.newaxis] / np.power(10000, 2 * pairs / width)
     table: Array = np.concatenate([np.sin(angles[:, 0::2]), np.cos(angles[:, 1::2])], axis=1).astype(np.float32)
@@ -28,10 +28,10 @@ def sinusoids(positions: Array, width: int) -> Array:
 
 
 def gelu(x: Array) -> Array:
-    """x · Φ(x), Φ being the normal distribution: Φ(x) = 1 / (1 + exp(−x · p(x²))), its log-odds a polynomial.
+    """GELU: x · Φ(x), with Φ(x) = 1 / (1 + exp(−x · p(x²))), whose log-odds are a polynomial.
 
-    The largest error is below that of rounding 1 + erf(x / √2) to float32. The coefficients are our own fit:
-    the smallest largest error of x · Φ(x) where x² ≤ 5.5², beyond which p stays as it is.
+    The largest error is below that of rounding 1 + erf(x / √2) to float32. The coefficients are our own minimax fit
+    of x · Φ(x) for x² ≤ 5.5²; p is constant beyond.
     """
     square = x * x
     np.minimum(square, _LOG_ODDS_END, out=square)
@@ -62,6 +62,7 @@ _LOG_ODDS = np.array(
 
 
 def gelu_tanh(x: Array) -> Array:
+    """GELU by tanh: x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))) (Hendrycks & Gimpel 2016, arXiv 1606.08415)."""
     y: Array = x.dtype.type(0.044715) * x
     y *= x
     y *= x
@@ -75,16 +76,19 @@ def gelu_tanh(x: Array) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(−x))."""
     with np.errstate(over="ignore"):
         return 1 / (1 + np.exp(-x))
 
 
 def silu(x: Array) -> Array:
+    """SiLU, also called swish: x · sigmoid(x)."""
     product: Array = x * sigmoid(x)
     return product
 
 
 def relu(x: Array) -> Array:
+    """max(x, 0)."""
     return np.maximum(x, 0)
 
 
@@ -108,7 +112,7 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
 
 
 def activation(name: str) -> Activation:
-    """The activation that a config names; DocumentError for one that nobody has written."""
+    """The activation of a config's name; DocumentError for an unknown name."""
     if name not in ACTIVATIONS:
         raise DocumentError(f"the activation {name!r} is not known", hint=f"known are {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]

@@ -1,4 +1,4 @@
-"""One attention of a layer as the core computes it: projections, steps on heads and on scores, bound to weights."""
+"""The attention of a layer for the core: projections, steps on heads and on scores, bound to weights."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from attn_cli.trace.trace import Array
 
 
 def attention_of(plan: LayerPlan, weights: Weights, bias: Array | None = None, *, cross: bool = False) -> Attention:
-    """The attention of a layer to its own tokens, or across; `bias` (head, query, key) is its relative bias, if any."""
+    """The self- or cross-attention of a layer; `bias` (head, query, key) is its relative position bias, if any."""
     side, spec = ("cross_" if cross else ""), plan.spec(cross=cross)
     qk_norm, rotary = plan.qk_norm, None if cross else plan.rotary
     terms: list[Term] = [] if bias is None else [ArrayTerm(bias, "relative bias")]
@@ -45,22 +45,22 @@ def _norm(qk_norm: QKNorm, weights: Weights, side: str, name: str) -> HeadStep:
     module = f"{side}{name.lower()}_norm"
 
     def norm(head: int, vectors: Array) -> Array:
-        own = weights.expert(head) if qk_norm.over == "each" else weights
-        return own.normed(qk_norm.norm, module, vectors)
+        of_head = weights.expert(head) if qk_norm.over == "each" else weights
+        return of_head.normed(qk_norm.norm, module, vectors)
 
     return NormHeads(f"{name}_normed", norm, together=qk_norm.over == "all")
 
 
 @dataclass(frozen=True, eq=False)
 class LayerProjections:
-    """Queries, keys and values out of X, or of what the encoder made, by a layer's weights."""
+    """Project X to queries, keys and values; in cross-attention keys and values come from the encoder's output."""
 
     plan: LayerPlan
     weights: Weights
     side: str
 
     def __call__(self, known: Mapping[str, Array], wanted: Collection[str]) -> Mapping[str, Made]:
-        """Q, K and V (head, token, feature); DocumentError where weights and config contradict each other."""
+        """Q, K and V (head, token, feature); DocumentError if weights and config contradict each other."""
         plan, weights = self.plan, self.weights
         if plan.projecting is not None:
             return plan.projecting(weights, known["X"])
@@ -82,13 +82,13 @@ class LayerProjections:
 
 @dataclass(frozen=True, eq=False)
 class LayerOutput:
-    """Heads side by side through a layer's W_O."""
+    """Join the heads and multiply by the layer's W_O."""
 
     weights: Weights
     module: str
 
     def __call__(self, heads: Array) -> Made:
-        """Head outputs (head, query, feature) to the output (query, d_model)."""
+        """The output (query, d_model) of head outputs (head, query, feature), with its formula."""
         joined = join_heads(heads)
         output = self.weights.apply(self.module, joined)
         return output, f"output = heads side by side · W_O   {by(joined)} → {by(output)}"
@@ -96,7 +96,7 @@ class LayerOutput:
 
 @dataclass(frozen=True, eq=False)
 class DisentangledTerm:
-    """What queries and keys give to each other's distance, with a layer's weights."""
+    """Disentangled attention (DeBERTa) with a layer's weights, as a bias on scores."""
 
     disentangled: Disentangled
     weights: Weights

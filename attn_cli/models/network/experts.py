@@ -1,4 +1,4 @@
-"""Mixtures of experts: each token goes through the few that a router prefers (Shazeer et al., arXiv 1701.06538)."""
+"""Mixtures of experts: a router sends each token to a few experts (Shazeer et al. 2017, arXiv 1701.06538)."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,16 +13,17 @@ from attn_cli.trace.trace import Array
 
 
 class Route(Protocol):
-    """From the router's logits (token, expert) to shares (token, expert), 0 for experts that a token does not see."""
+    """From the router's logits (token, expert) to shares (token, expert), 0 for experts that a token does not use."""
 
     def __call__(self, logits: Array, weights: Weights) -> Array: ...
 
 
 @dataclass(frozen=True)
 class Best:
-    """The `chosen` experts of the highest logits, out of the `kept` best of `groups` of them.
+    """The `chosen` experts with the highest logits, from the `kept` best of `groups` groups of experts.
 
-    A group is as good as its best. Shares are those of the softmax over all, or over those `among`, times `factor`.
+    A group ranks by its best expert. Shares are the softmax over all experts, or with `among` over the chosen ones,
+    times `factor`.
     """
 
     chosen: int
@@ -34,17 +35,17 @@ class Best:
     def __call__(self, logits: Array, weights: Weights) -> Array:
         best = highest(of_groups(logits, self.groups, self.kept, best=1), self.chosen)
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-        kept = np.where(best, raised, 0)
-        shares: Array = kept / (kept if self.among else raised).sum(axis=1, keepdims=True)
+        of_chosen = np.where(best, raised, 0)
+        shares: Array = of_chosen / (of_chosen if self.among else raised).sum(axis=1, keepdims=True)
         return shares if self.factor == 1 else shares * np.float32(self.factor)
 
 
 @dataclass(frozen=True)
 class Sigmoids:
-    """The `chosen` experts of the highest sigmoids plus correction, out of the `kept` best of `groups` of experts.
+    """The `chosen` experts with the highest sigmoid plus correction, from the `kept` best of `groups` groups.
 
-    A group is as good as its best two. Shares are the sigmoids, over their sum where `among`, times `factor`
-    (DeepSeek-V3, arXiv 2412.19437).
+    A group ranks by the sum of its best two. Shares are the sigmoids, with `among` divided by their sum, times
+    `factor` (DeepSeek-V3, arXiv 2412.19437).
     """
 
     chosen: int
@@ -66,7 +67,7 @@ class Sigmoids:
 
 
 def of_groups(ranked: Array, groups: int, kept: int, *, best: int) -> Array:
-    """Ranks (token, expert), −∞ outside of the `kept` best of `groups`, each as good as its `best` ones together."""
+    """Ranks (token, expert), −∞ outside the `kept` best of `groups`; a group ranks by the sum of its `best` experts."""
     if groups == 1:
         return ranked
     if ranked.shape[1] % groups:
@@ -75,24 +76,24 @@ def of_groups(ranked: Array, groups: int, kept: int, *, best: int) -> Array:
             hint="config.json and the weights contradict each other",
         )
     grouped = ranked.reshape(len(ranked), groups, -1)
-    good = highest(np.sort(grouped, axis=2)[..., -best:].sum(axis=2), kept)
-    return np.where(good[..., np.newaxis], grouped, -np.inf).reshape(ranked.shape)
+    best_groups = highest(np.sort(grouped, axis=2)[..., -best:].sum(axis=2), kept)
+    return np.where(best_groups[..., np.newaxis], grouped, -np.inf).reshape(ranked.shape)
 
 
 def highest(values: Array, count: int) -> Array:
-    """True for the `count` highest of each row, earlier ones first where they are equal."""
-    places = np.argsort(-values, axis=1, kind="stable")[:, :count]
-    found = np.zeros(values.shape, bool)
-    np.put_along_axis(found, places, True, axis=1)
-    return found
+    """True (row, column) for the `count` highest values of each row; of equal values the earlier ones."""
+    columns = np.argsort(-values, axis=1, kind="stable")[:, :count]
+    chosen = np.zeros(values.shape, bool)
+    np.put_along_axis(chosen, columns, True, axis=1)
+    return chosen
 
 
 @dataclass(frozen=True)
 class Experts:
-    """The sum of what a token's experts make of it, by their shares, and of what one makes that all tokens `share`.
+    """The outputs of a token's experts, summed by their shares, plus the output of the `shared` expert.
 
-    The shared one counts by the sigmoid of `shared_switch` where there are such weights. With `before`, shares
-    multiply what goes into an expert, and not what comes out.
+    If there are weights `shared_switch`, their sigmoid scales the shared expert's output. With `before`, shares
+    multiply an expert's input instead of its output.
     """
 
     route: Route
@@ -105,12 +106,14 @@ class Experts:
         y = np.zeros_like(x)
         for number in np.flatnonzero(shares.any(axis=0)):
             rows = np.flatnonzero(shares[:, number])
-            taken, share = np.ascontiguousarray(x[rows]), shares[rows, number, np.newaxis]
-            own = weights.expert(int(number))
-            y[rows] += self.expert(taken * share, own) if self.before else self.expert(taken, own) * share
+            vectors, share = np.ascontiguousarray(x[rows]), shares[rows, number, np.newaxis]
+            of_expert = weights.expert(int(number))
+            y[rows] += (
+                self.expert(vectors * share, of_expert) if self.before else self.expert(vectors, of_expert) * share
+            )
         if self.shared is None:
             return y
-        always = self.shared(x, weights)
+        of_shared = self.shared(x, weights)
         if weights.find("shared_switch") is not None:
-            always = always * sigmoid(weights.apply("shared_switch", x))
-        return y + always
+            of_shared = of_shared * sigmoid(weights.apply("shared_switch", x))
+        return y + of_shared

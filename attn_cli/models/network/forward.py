@@ -1,4 +1,4 @@
-"""The forward pass as a stream: one layer's stages at a time, and nothing after the last one that is looked at."""
+"""The forward pass as a stream of layers, each computed when the consumer asks for it."""
 
 from collections.abc import Collection, Generator, Mapping, Sequence
 from typing import NamedTuple
@@ -16,18 +16,19 @@ from attn_cli.trace.trace import Array, Layer
 
 
 class WeightSource(NamedTuple):
-    """Where weights come from: a checkpoint's tensors, and a family's names for them."""
+    """The source of weights: a checkpoint's tensors, and a family's names for them."""
 
     tensors: Tensors
     names: Names
     prefix: str
 
     def layer(self, number: int | None) -> Weights:
+        """The weights of a layer, or with None those outside of layers."""
         return Weights(self.tensors, self.names, self.prefix, number)
 
 
 class EncoderOutput(NamedTuple):
-    """What a decoder looks at: the encoder's last state (key, d_model) and its tokens."""
+    """The encoder's last state (key, d_model) and its tokens, which cross-attention reads."""
 
     state: Array
     tokens: tuple[str, ...]
@@ -36,7 +37,7 @@ class EncoderOutput(NamedTuple):
 Stream = Generator[Layer, None, Array]
 
 Keep = Collection[str] | Mapping[str, Collection[str]]
-"""The stages to keep of every layer, or by the layer's name, none of one that is not named."""
+"""The stages to keep: for every layer, or per layer name (unnamed layers keep none)."""
 
 
 def layers(
@@ -45,18 +46,16 @@ def layers(
     x: Array,
     tokens: Sequence[str],
     keep: Keep,
-    looked: EncoderOutput | None = None,
+    context: EncoderOutput | None = None,
     *,
     first: int = 0,
 ) -> Stream:
-    """Every attention of a stack in its order, each Layer with the stages kept of it; returns the last state.
+    """Yield every attention of a stack as a Layer with its kept stages; return the last state (token, d_model).
 
-    With `first`, x is the stream before that layer, and those before it are not run.
-
-    The consumer stops when it has seen enough: what comes after an attention is computed when the next is asked for.
-    Damaged weights may make numbers that are none; a trace notes them, and NumPy does not warn of each on its own.
+    x (token, d_model) is the residual stream before layer `first`. A layer is computed only when the consumer asks for
+    it. Damaged weights may give NaN, which a trace notes; NumPy's warnings are off.
     """
-    stream = _layers(source, stack, x, tokens, keep, looked, first)
+    stream = _layers(source, stack, x, tokens, keep, context, first)
     while True:
         with np.errstate(all="ignore"):
             try:
@@ -73,14 +72,14 @@ def _layers(
     x: Array,
     tokens: Sequence[str],
     keep: Keep,
-    looked: EncoderOutput | None,
+    context: EncoderOutput | None,
     first: int,
 ) -> Stream:
     shared: dict[str, Array | None] = {}
     for number, plan in enumerate(stack.layers[first:], start=first):
         name = stack.layer_name(number)
-        labels = LayerLabels(name, number, tuple(tokens), looked.tokens if looked else ())
-        x = yield from _through(plan, source.layer(number), x, labels, keep, looked, shared)
+        labels = LayerLabels(name, number, tuple(tokens), context.tokens if context else ())
+        x = yield from _through(plan, source.layer(number), x, labels, keep, context, shared)
     weights = source.layer(None)
     if stack.final_norm is not None:
         x = weights.normed(stack.final_norm, "final_norm", x)
@@ -88,12 +87,12 @@ def _layers(
 
 
 class LayerLabels(NamedTuple):
-    """What a layer is called, and the tokens of its rows; `looked` are those of what it looks at, across."""
+    """The name and number of a layer, the tokens of its rows, and the tokens of its cross-attention's keys."""
 
     name: str
     number: int
     tokens: tuple[str, ...]
-    looked: tuple[str, ...]
+    context_tokens: tuple[str, ...]
 
 
 def _through(
@@ -102,35 +101,35 @@ def _through(
     x: Array,
     labels: LayerLabels,
     keep: Keep,
-    looked: EncoderOutput | None,
+    context: EncoderOutput | None,
     shared: dict[str, Array | None],
 ) -> Stream:
-    """The residual stream (token, d_model) through one layer."""
+    """Run the residual stream (token, d_model) through one layer."""
 
     def normed(slot: Slot, value: Array) -> Array:
         return weights.normed(plan.norm, slot, value) if slot in plan.norms else value
 
     def attended(before: Array, *, cross: bool) -> Generator[Layer, None, Array]:
         name = f"{labels.name}.cross" if cross else labels.name
-        kept = keep.get(name, ()) if isinstance(keep, Mapping) else keep
+        kept_stages = keep.get(name, ()) if isinstance(keep, Mapping) else keep
         bias = None if cross or plan.relative is None else _bias(plan, weights, np.arange(len(x)), shared)
         attention = attention_of(plan, weights, bias, cross=cross)
-        record = Record({}, {*(keeping(kept) or ()), "output"}, plan.cross_edits if cross else plan.edits)
+        record = Record({}, {*(keeping(kept_stages) or ()), "output"}, plan.cross_edits if cross else plan.edits)
         record.add("residual", x, "")
         record.add("X", before, f"X = {'residual' if before is x else 'norm(residual)'}   {by(before)}")
         keys = np.arange(len(x))
-        if cross and looked is not None:
-            record.add("X_context", looked.state, "X_context = what the encoder made")
-            keys = np.arange(len(looked.state))
+        if cross and context is not None:
+            record.add("X_context", context.state, "X_context = what the encoder made")
+            keys = np.arange(len(context.state))
         compute(record, attention, lambda _: Grid(plan.heads, np.arange(len(x)), keys))
         output = record.known["output"]
         check_alike(x, output, weights.named("cross_o" if cross else "o"))
         yield layer_of(
             record,
             attention,
-            kept,
+            kept_stages,
             query_tokens=labels.tokens,
-            key_tokens=labels.looked if cross else labels.tokens,
+            key_tokens=labels.context_tokens if cross else labels.tokens,
             cross=cross,
             name=name,
             index=labels.number,
@@ -138,9 +137,9 @@ def _through(
         return output
 
     def fed(value: Array) -> Array:
-        made = plan.mlp(value, weights)
-        check_alike(x, made, weights.named("down"))
-        return made
+        output = plan.mlp(value, weights)
+        check_alike(x, output, weights.named("down"))
+        return output
 
     scale = np.float32(plan.residual_scale)
     before = normed("before_attention", x)
@@ -156,9 +155,9 @@ def _through(
 
 
 def _bias(plan: LayerPlan, weights: Weights, queries: Array, shared: dict[str, Array | None]) -> Array | None:
-    """The layer's relative bias, or that of the first layer where only that one has it."""
+    """The layer's relative position bias, or that of the first layer if only that one has weights for it."""
     assert plan.relative is not None
-    own = plan.relative(weights, queries, queries)
-    if own is not None:
-        shared["relative"] = own
+    bias = plan.relative(weights, queries, queries)
+    if bias is not None:
+        shared["relative"] = bias
     return shared.get("relative")

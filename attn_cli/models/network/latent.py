@@ -1,4 +1,4 @@
-"""Queries, keys and values out of compressed vectors (multi-head latent attention; DeepSeek-V2, arXiv 2405.04434)."""
+"""Multi-head latent attention: queries, keys and values from compressed vectors (DeepSeek-V2, arXiv 2405.04434)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from attn_cli.trace.trace import Array
 
 @dataclass(frozen=True)
 class Latent:
-    """Each head's queries and keys have `turned` features that are rotated, first, and `plain` ones that are not.
+    """Each head's queries and keys have `rotated` features first, then `plain` features without rotation.
 
-    The rotated features of a key are those of X itself, the same in all heads; the rest of it, and values of width
-    `d_v`, come from the compressed vector. Queries may come from one of their own.
+    The rotated features of a key are projected from X and shared by all heads. Its plain features and the values, of
+    width `d_v`, come from the compressed vector. Queries may come from a compressed vector of their own.
     """
 
     norm: Norm
     heads: int
-    turned: int
+    rotated: int
     plain: int
     d_v: int
 
@@ -30,15 +30,15 @@ class Latent:
         compressed = weights.find("q_down") is not None
         source = weights.normed(self.norm, "q_down_norm", weights.apply("q_down", x)) if compressed else x
         q = weights.apply("q", source)
-        weights.check_heads("q", q, self.heads, self.plain + self.turned)
-        q = np.roll(split_heads(q, self.heads), self.turned, axis=-1)  # stored plain ones first
+        weights.check_heads("q", q, self.heads, self.plain + self.rotated)
+        q = np.roll(split_heads(q, self.heads), self.rotated, axis=-1)  # stored with plain features first
 
         down = weights.apply("kv_down", x)
-        kv = weights.apply("kv", weights.normed(self.norm, "kv_down_norm", down[:, : -self.turned]))
+        kv = weights.apply("kv", weights.normed(self.norm, "kv_down_norm", down[:, : -self.rotated]))
         weights.check_heads("kv", kv, self.heads, self.plain + self.d_v)
         plain, v = np.split(split_heads(kv, self.heads), [self.plain], axis=-1)
-        turned = np.broadcast_to(down[:, -self.turned :], (*plain.shape[:2], self.turned))
-        k = np.concatenate([turned, plain], axis=-1)
+        rotated = np.broadcast_to(down[:, -self.rotated :], (*plain.shape[:2], self.rotated))
+        k = np.concatenate([rotated, plain], axis=-1)
 
         heads = f"{self.heads} heads of"
         latent = "norm(X · W_DKV) · W_U"

@@ -1,4 +1,4 @@
-"""Feed-forward parts: plain and gated; mixtures of experts stand in `experts`."""
+"""MLPs, plain and gated; mixtures of experts are in `experts`."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Plain:
 
 @dataclass(frozen=True)
 class Gated:
-    """down(act(gate(x)) · up(x)) (Shazeer 2020, arXiv 2002.05202); `side` begins the names of its weights."""
+    """down(act(gate(x)) · up(x)) (Shazeer 2020, arXiv 2002.05202); `side` is the prefix of its weights' names."""
 
     act: Activation
     side: str = ""
@@ -37,7 +37,7 @@ class Gated:
 
 @dataclass(frozen=True)
 class Clamped:
-    """down(swish(gate) · (up + 1)), neither above `limit`, nor up below −`limit` (gpt-oss, arXiv 2508.10925)."""
+    """down(swish(gate) · (up + 1)), gate clipped at `limit`, up at ±`limit` (gpt-oss, arXiv 2508.10925)."""
 
     slope: float
     limit: float

@@ -1,4 +1,4 @@
-"""Plans: what a model computes, layer by layer, as frozen values that a family makes from a config."""
+"""Plans: the computation of a model, layer by layer, as frozen values that a family makes from a config."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,31 +31,31 @@ Slot = Literal[
 
 
 class Mlp(Protocol):
-    """A layer's feed-forward part: x (token, d_model) to the same shape."""
+    """A layer's MLP: x (token, d_model) to the same shape."""
 
     def __call__(self, x: Array, weights: Weights) -> Array: ...
 
 
 class Relative(Protocol):
-    """A bias that depends on where query and key stand: (head, query, key), from weights; None for no such weights."""
+    """A relative position bias (head, query, key), from weights; None if the layer has no weights for it."""
 
     def __call__(self, weights: Weights, queries: Array, keys: Array) -> Array | None: ...
 
 
 class Disentangled(Protocol):
-    """A bias (head, query, key) that queries and keys (head, token, feature) give to where the other stands."""
+    """A bias (head, query, key) from queries and keys (head, token, feature) and their distances."""
 
     def __call__(self, weights: Weights, q: Array, k: Array, queries: Array, keys: Array) -> Array: ...
 
 
 class Projecting(Protocol):
-    """Queries, keys and values (head, token, feature) and their formulas, where they are no linear maps of X."""
+    """Queries, keys and values (head, token, feature) with their formulas, if they are not linear maps of X."""
 
     def __call__(self, weights: Weights, x: Array) -> Mapping[str, tuple[Array, str]]: ...
 
 
 class QKNorm(NamedTuple):
-    """A norm of queries and keys: over each head's features, or over all heads; before rotation or after.
+    """QK-norm: a norm of queries and keys, over each head's features or over all heads, before rotation or after.
 
     Heads share their weights, unless `over` is "each".
     """
@@ -67,11 +67,12 @@ class QKNorm(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LayerPlan:
-    """One layer: its heads, what happens to its scores, and where its norms stand.
+    """One layer: its heads, the steps on its scores, its norms and its MLP.
 
-    `norms` names the slots that have a norm: before or after attention and the feed-forward part, or over the sum
-    with the residual (as in BERT). `parallel` feeds both from the same residual. `clip` bounds Q, K and V.
-    `temperature` divides scores before softmax; `edits` change stages of self-attention, `cross_edits` those across.
+    `norms` names the slots that have a norm: before or after attention and MLP (pre-norm), or over the sum with the
+    residual stream (post-norm, as in BERT). `parallel` feeds attention and MLP from the same residual stream. `clip`
+    limits Q, K and V. `temperature` divides scores before softmax. `edits` change stages of self-attention,
+    `cross_edits` those of cross-attention.
     """
 
     heads: int
@@ -102,11 +103,11 @@ class LayerPlan:
 
     @property
     def positions(self) -> Positions:
-        """The position scheme as a trace names it."""
+        """The position scheme, as a trace names it."""
         return self.rotary.scheme if self.rotary else Alibi() if self.alibi else NoPositions()
 
     def spec(self, *, cross: bool = False) -> Spec:
-        """The settings of its attention; in cross-attention nothing is hidden, and no positions act."""
+        """The settings of its attention; cross-attention has no mask and no positions."""
         return Spec(
             heads=self.heads,
             kv_heads=self.kv_heads,
@@ -123,13 +124,11 @@ class LayerPlan:
 
 @dataclass(frozen=True, eq=False)
 class StackPlan:
-    """Layers one after another, from embeddings to a final norm.
+    """A stack of layers, from embeddings to a final norm.
 
-    `names` says what the checkpoint calls its weights.
-    `name` goes before `layers.0`. `position_offset` is added to positions where they are looked up in a table;
-    `padding` is a token that takes no position and stands before all others, where a model has such a one.
-    `sines` make the vectors of a sinusoidal table. `embed_scale` multiplies token vectors.
-    `final_norm` and `embed_norm` are None where there is none.
+    `names` maps our names to the checkpoint's weights; `name` is the prefix of `layers.0`. `table` is the kind of
+    position table, `sines` makes a sinusoidal one, and `position_offset` is added to the index into it. `padding` is
+    the padding token's id, if padding does not advance positions (RoBERTa). `embed_scale` multiplies token vectors.
     """
 
     layers: tuple[LayerPlan, ...]
@@ -157,7 +156,7 @@ class StackPlan:
 
 
 class Unembedding(NamedTuple):
-    """From the last state to logits: through the embedding table where `tied`, times `scale`, within ± `softcap`."""
+    """From the last state to logits: by the embedding table if `tied`, times `scale`, with a softcap if set."""
 
     tied: bool
     scale: float = 1.0

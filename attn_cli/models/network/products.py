@@ -1,11 +1,11 @@
-"""Products of some tokens with large matrices, on all cores: where a forward pass spends its time.
+"""Products of token vectors with large matrices on all cores; a forward pass spends most of its time here.
 
-Handing work to another thread costs as much as a small product, so several products are shared out at a time.
+Waking a thread costs as much as a small product, so the threads share several products at a time.
 
-Each trick here makes a warm forward pass of a GPT-2 or BERT of usual size at least 1.3 times as fast at some length
-(tests/benchmarks/bench_models.py): threads 1.2 to 1.8 times; rows of a weight few enough that OpenBLAS multiplies them
-without copying, with AVX-512 alone, 1.2 times for 16 tokens and 1.4 to 1.5 times for 64; tokens filled up to a
-multiple of 16 for that, 1.3 to 1.5 times for 60 and 121. Without AVX-512 the last two are never used.
+Each optimization makes a warm forward pass of GPT-2 or BERT at least 1.3 times as fast at some length
+(tests/benchmarks/bench_models.py): threads 1.2 to 1.8 times; blocks of so few rows that OpenBLAS multiplies them
+without copying, 1.2 times for 16 tokens and 1.4 to 1.5 times for 64; padding of tokens to a multiple of 16 for those
+blocks, 1.3 to 1.5 times for 60 and 121. The last two need AVX-512 and are off without it.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,15 +19,15 @@ from attn_cli.core.threads import chunks, each, threads_for
 from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Array, shape_words
 
-WORTH = 2**22  # how many multiplications are worth waking a thread for
-SMALL = 100**3  # a product of so many multiplications OpenBLAS does at once, without copying its matrices first
-GRAIN = 16  # shares of a matrix, and tokens in small products, are a multiple of this
-MOST = 96, 128  # batches above the first are filled up to the second; above that small products gain nothing
+WORTH = 2**22  # with fewer multiplications per thread, waking the thread costs more than it saves
+SMALL = 100**3  # OpenBLAS does not copy the matrices of a product with at most so many multiplications
+GRAIN = 16  # shares of a matrix, and padded tokens, are a multiple of this
+MOST = 96, 128  # batches above the first are padded to the second; above that, small products gain nothing
 
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """A linear map: its weight (out, in), its bias (out) if it has one, and its name in messages."""
+    """A linear map: its weight (out, in), its bias (out) or None, and its name for errors."""
 
     weight: Array
     bias: Array | None = None
@@ -41,7 +41,7 @@ class Linear:
             )
 
     def check_takes(self, width: int) -> None:
-        """DocumentError if it does not take vectors of this width."""
+        """DocumentError unless it takes vectors of this width."""
         if self.weight.shape[1] != width:
             raise DocumentError(
                 f"{self.what} is {shape_words(self.weight.shape)}, and takes vectors of width {width}",
@@ -50,7 +50,7 @@ class Linear:
 
 
 def linear(x: Array, *maps: Linear) -> list[Array]:
-    """x (token, in) through each of the maps, x · weightᵀ + bias: one array (token, out) per map."""
+    """x · weightᵀ + bias for each of the maps: from x (token, in), one array (token, out) per map."""
     for each_map in maps:
         each_map.check_takes(x.shape[1])
     products = [np.empty((len(x), len(each_map.weight)), np.result_type(x, each_map.weight)) for each_map in maps]
@@ -67,14 +67,14 @@ def linear(x: Array, *maps: Linear) -> list[Array]:
 
 
 def through(x: Array, ups: Sequence[Linear], between: Callable[..., Array], down: Linear) -> Array:
-    """x (token, in) up to hidden features, `between` applied to them cell by cell, and down to (token, out).
+    """An MLP: x (token, in) times each of `ups`, then the elementwise `between`, then `down`, to (token, out).
 
-    A thread takes some of the hidden features all the way; the threads' results are added up.
+    Each thread computes a share of the hidden features from start to end; the results are summed.
     """
     for up in ups:
         up.check_takes(x.shape[1])
         down.check_takes(len(up.weight))
-    if len({_is_by_rows(up.weight) for up in ups}) > 1:  # `between` goes through the cells of both side by side
+    if len({_is_by_rows(up.weight) for up in ups}) > 1:  # `between` is fast only on arrays of one memory layout
         ups = [replace(up, weight=np.ascontiguousarray(up.weight)) for up in ups]
     x_transposed = _transposed(x)
     hidden = down.weight.shape[1]
@@ -98,9 +98,9 @@ def through(x: Array, ups: Sequence[Linear], between: Callable[..., Array], down
 
 
 def _product(linear_map: Linear, part: slice, x: Array, x_transposed: Array, out: Array | None = None) -> Array:
-    """Some of the features that a map makes of x, (token, out), in the order of axes that is fastest.
+    """Some of a map's output features for x, (token, out), in the fastest memory layout.
 
-    `x_transposed` may have more tokens than x, which are zeros; so may the result, but `out` has none of them.
+    `x_transposed`, and so the result, may have more tokens than x, as padding; `out` has none.
     """
     weight, tokens = linear_map.weight[part], x_transposed.shape[1]
     by_rows = _is_by_rows(weight)
@@ -123,12 +123,12 @@ def _product(linear_map: Linear, part: slice, x: Array, x_transposed: Array, out
 
 
 def _is_by_rows(weight: Array) -> bool:
-    """Whether a weight is stored out × in, and not in × out."""
+    """Whether a weight is stored out × in, not in × out."""
     return weight.strides[1] == weight.itemsize
 
 
 def _transposed(x: Array) -> Array:
-    """x (token, in) as (in, token), filled up with tokens of zeros where products are faster with them."""
+    """x (token, in) as (in, token), padded with zeros if that makes products faster."""
     grain = GRAIN if len(x) <= MOST[0] else MOST[1]
     filled = -(-len(x) // grain) * grain
     if len(x) < GRAIN or not _rows(GRAIN, x.shape[1], filled):
@@ -139,7 +139,7 @@ def _transposed(x: Array) -> Array:
 
 
 def _rows(out: int, into: int, tokens: int) -> int:
-    """How many rows of a weight (out, in) make a small product with so many tokens; 0 if others are as fast."""
+    """The rows of a weight (out, in) per small product with these tokens; 0 if small products gain nothing."""
     if not 0 < tokens <= MOST[1] or not _has_small_products():
         return 0
     return next((rows for rows in (8, 4) if rows * into * tokens <= SMALL and out % rows == 0), 0)
@@ -147,15 +147,15 @@ def _rows(out: int, into: int, tokens: int) -> int:
 
 @cache
 def _has_small_products() -> bool:
-    """Whether NumPy's BLAS is an OpenBLAS on a processor for which it has products that copy nothing first."""
+    """Whether NumPy uses OpenBLAS on a processor with AVX-512, where small products do not copy matrices."""
     built = np.show_config(mode="dicts")
     blas = built.get("Build Dependencies", {}).get("blas", {}).get("name", "")
-    found = built.get("SIMD Extensions", {}).get("found", [])
-    return "openblas" in blas and not {"AVX512_SKX", "X86_V4"}.isdisjoint(found)
+    simd = built.get("SIMD Extensions", {}).get("found", [])
+    return "openblas" in blas and not {"AVX512_SKX", "X86_V4"}.isdisjoint(simd)
 
 
 def _within(lengths: Sequence[int], share: slice) -> list[tuple[int, slice]]:
-    """The items that a share of all their lengths end to end covers, each with the part of it that is covered."""
+    """The items that a slice of their concatenation covers, each with its covered slice."""
     starts = accumulate(lengths, initial=0)
     parts = [
         (number, slice(max(share.start - start, 0), min(share.stop - start, length)))

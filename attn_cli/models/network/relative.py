@@ -1,4 +1,4 @@
-"""Biases that depend on how far a key stands from its query."""
+"""Relative position biases: they depend on the distance between query and key."""
 
 import math
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from attn_cli.trace.trace import Array
 
 @dataclass(frozen=True)
 class Buckets:
-    """A number for each head and bucket of distances: near ones each have their own, far ones share them (T5).
+    """A bias per head and bucket of distances; near distances have a bucket each, far ones share buckets (T5).
 
-    With `both_ways` keys after the query have the upper half of the buckets; else they count as distance 0.
+    With `both_ways`, keys after the query use the upper half of the buckets; otherwise they count as distance 0.
     """
 
     buckets: int
@@ -39,11 +39,11 @@ class Buckets:
         return bias
 
     def of(self, ahead: Array) -> Array:
-        """The bucket of keys that stand so many places after their query."""
+        """The bucket (query, key) of keys that are `ahead` positions after their query."""
         count = self.buckets // 2 if self.both_ways else self.buckets
         distance = np.abs(ahead) if self.both_ways else np.maximum(-ahead, 0)
         exact = count // 2
-        # In float32 like the models' own: what falls on the edge of a bucket falls on the same side.
+        # In float32 like the models' own code, so that distances on the edge of a bucket fall on the same side.
         far = np.log(np.maximum(distance, 1).astype(np.float32) / np.float32(exact))
         shared = exact + (far / np.float32(math.log(self.farthest / exact)) * np.float32(count - exact)).astype(
             np.int64
@@ -54,21 +54,21 @@ class Buckets:
 
 @dataclass(frozen=True)
 class CoarseAlibi:
-    """ALiBi (arXiv 2108.12409) of slope × position in bfloat16, times `factor`: far keys fall in steps (Falcon)."""
+    """ALiBi (arXiv 2108.12409) from slope × position rounded to bfloat16, times `factor` (Falcon)."""
 
     heads: int
     factor: float
 
     def __call__(self, weights: Weights, queries: Array, keys: Array) -> Array:
         slopes = bfloat16(Alibi().slopes(self.heads))[:, np.newaxis]
-        fallen = [bfloat16(slopes * bfloat16(places)) for places in (queries, keys)]  # (head, token)
-        distance = np.abs(fallen[1][:, np.newaxis] - fallen[0][:, :, np.newaxis])
+        products = [bfloat16(slopes * bfloat16(positions)) for positions in (queries, keys)]  # (head, token)
+        distance = np.abs(products[1][:, np.newaxis] - products[0][:, :, np.newaxis])
         bias: Array = distance * np.float32(-self.factor)
         return bias
 
 
 def bfloat16(x: Array) -> Array:
-    """The nearest numbers that bfloat16 has, as float32; ties go to the even one."""
+    """Numbers rounded to bfloat16, as float32; ties go to even."""
     bits = x.astype(np.float32).view(np.uint32)
     rounded: Array = ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
     return rounded

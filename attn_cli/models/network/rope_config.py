@@ -1,4 +1,4 @@
-"""The config's rotary settings, in either spelling, as a Rotary: every scaling in use, by name."""
+"""Read a config's rotary settings, in the old or new spelling, as a Rotary; the scalings by name."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from attn_cli.models.network.rotary import Frequencies, Rotary, powers
 from attn_cli.trace.trace import Array
 
 ONE = np.float32(1)
-HIGHEST, WIDEST = 1e30, 2**16  # a base of rotary positions, and a head: none is nearly so large
+HIGHEST, WIDEST = 1e30, 2**16  # limits of a rotary base and of a head's width, far above any model's
 MEND = "mend config.json"
 
 
@@ -27,17 +27,17 @@ def rotary(
     dim: int | None = None,
     base: float | None = None,
 ) -> Rotary:
-    """Rotary of a head of width `d_k`, from `rope_parameters`, or `rope_theta` and `rope_scaling`.
+    """The rotary embedding of a head of width `d_k`, from `rope_parameters`, or `rope_theta` and `rope_scaling`.
 
-    `kind` names the layer type where the config tells them apart; `dim` and `base` are for families that say them
-    in keys of their own.
+    `kind` is the layer type, if the config has settings per type. `dim` and `base` are for families with other keys for
+    them.
     """
     settings = _settings(config, kind)
-    own = settings.number("rope_theta", None) or config.number("rope_theta", None)
-    base = base or own or 10000.0
+    theta = settings.number("rope_theta", None) or config.number("rope_theta", None)
+    base = base or theta or 10000.0
     if not 0 < base <= HIGHEST:
         raise DocumentError(f"{config.where}: rope_theta: expected a number above 0, found {base:g}", hint=MEND)
-    shares = [part.number("partial_rotary_factor", None) for part in (settings, config)]  # files may say it twice
+    shares = [part.number("partial_rotary_factor", None) for part in (settings, config)]  # files may repeat it
     share = shares[0] or shares[1] or 1.0
     dim = dim or int(d_k * share)
     if dim % 2 or dim > min(d_k, WIDEST):
@@ -51,20 +51,20 @@ def rotary(
         raise DocumentError(
             f"{settings.where}: the rotary scaling {name!r} is not known", hint=f"known are {', '.join(SCALINGS)}"
         )
-    with np.errstate(all="ignore"):  # factors of 0 and the like make numbers that are none, which a trace notes
+    with np.errstate(all="ignore"):  # factors such as 0 give NaN, which a trace notes
         frequencies, factor = SCALINGS[name](config, settings, base, dim)
     return Rotary(frequencies, Rope(float(base), style, dim if dim != d_k else None), factor)
 
 
 def _settings(config: Config, kind: str | None) -> Config:
-    """The object that holds them; where a config of the old spelling knows layer types, only full attention scales."""
+    """The object with the rotary settings; in the old spelling, sliding attention has no scaling."""
     if kind == "sliding_attention" and not config.values.get("rope_parameters"):
         return Config({}, config.where)
     settings = config.part("rope_parameters" if config.values.get("rope_parameters") else "rope_scaling")
     if kind is not None and isinstance(settings.values.get(kind), dict):
-        for other, value in settings.values.items():
+        for name, value in settings.values.items():
             if isinstance(value, dict):
-                settings.read.add(other)
+                settings.read.add(name)
         return settings.part(kind)
     return settings
 
@@ -78,12 +78,12 @@ def _default(config: Config, settings: Config, base: float, dim: int) -> tuple[F
 
 
 def _linear(config: Config, settings: Config, base: float, dim: int) -> tuple[Frequencies, float]:
-    """All frequencies divided by a factor: positions interpolated."""
+    """Position interpolation: all frequencies divided by a factor."""
     return _always(ONE / powers(base, dim) / np.float32(settings.number("factor"))), 1.0
 
 
 def _dynamic(config: Config, settings: Config, base: float, dim: int) -> tuple[Frequencies, float]:
-    """A base that grows with texts longer than those of training (NTK-aware)."""
+    """NTK-aware scaling: the base grows with texts longer than in training."""
     factor, longest = settings.number("factor"), config.whole("max_position_embeddings")
 
     def frequencies(length: int) -> Array:
@@ -94,14 +94,14 @@ def _dynamic(config: Config, settings: Config, base: float, dim: int) -> tuple[F
 
 
 def _original(config: Config, settings: Config) -> float:
-    """The length of texts in training."""
+    """The maximal text length in training."""
     inside = settings.number("original_max_position_embeddings", None)
     outside = config.number("original_max_position_embeddings", None)
     return float(outside or inside or config.number("max_position_embeddings"))
 
 
 def _llama3(config: Config, settings: Config, base: float, dim: int) -> tuple[Frequencies, float]:
-    """Slow pairs divided by a factor, fast ones left, those between blended (Llama 3.1)."""
+    """Llama 3.1: low frequencies divided by a factor, high ones unchanged, those between blended."""
     factor, low, high = (settings.number(key) for key in ("factor", "low_freq_factor", "high_freq_factor"))
     length = _original(config, settings)
     frequencies = ONE / powers(base, dim)
@@ -114,7 +114,7 @@ def _llama3(config: Config, settings: Config, base: float, dim: int) -> tuple[Fr
 
 
 def _yarn(config: Config, settings: Config, base: float, dim: int) -> tuple[Frequencies, float]:
-    """Fast pairs left, slow ones divided, a ramp between them (Peng et al. 2023, arXiv 2309.00071)."""
+    """YaRN: high frequencies unchanged, low ones divided, a ramp between (Peng et al. 2023, arXiv 2309.00071)."""
     length = _original(config, settings)
     factor = settings.number("factor", None) or config.number("max_position_embeddings") / length
     fast, slow = settings.number("beta_fast", None) or 32, settings.number("beta_slow", None) or 1
@@ -127,9 +127,9 @@ def _yarn(config: Config, settings: Config, base: float, dim: int) -> tuple[Freq
         first, last = math.floor(first), math.ceil(last)
     first, last = max(first, 0), min(last, dim - 1)
     ramp = (np.arange(dim // 2, dtype=np.float32) - np.float32(first)) / np.float32((last - first) or 0.001)
-    left = 1 - np.clip(ramp, 0, 1)
+    unscaled = 1 - np.clip(ramp, 0, 1)
     raised = powers(base, dim)
-    frequencies = ONE / (np.float32(factor) * raised) * (1 - left) + ONE / raised * left
+    frequencies = ONE / (np.float32(factor) * raised) * (1 - unscaled) + ONE / raised * unscaled
     return _always(frequencies), _yarn_factor(settings, factor)
 
 
@@ -138,14 +138,14 @@ def _yarn_factor(settings: Config, factor: float) -> float:
         return 1.0 if factor <= 1 else 0.1 * by * math.log(factor) + 1.0
 
     stated = settings.number("attention_factor", None)
-    one, all_ = settings.number("mscale", None), settings.number("mscale_all_dim", None)
+    mscale, mscale_all = settings.number("mscale", None), settings.number("mscale_all_dim", None)
     if stated is not None:
         return float(stated)
-    return grown(one) / grown(all_) if one and all_ else grown(1)
+    return grown(mscale) / grown(mscale_all) if mscale and mscale_all else grown(1)
 
 
 def _longrope(config: Config, settings: Config, base: float, dim: int) -> tuple[Frequencies, float]:
-    """Factors for each pair, one list for short texts and one for long (Ding et al. 2024, arXiv 2402.13753)."""
+    """LongRoPE: a divisor per pair, one list for short texts and one for long (Ding et al. 2024, arXiv 2402.13753)."""
     length = _original(config, settings)
     factor = settings.number("factor", None) or config.number("max_position_embeddings") / length
     raised = powers(base, dim)
@@ -158,8 +158,8 @@ def _longrope(config: Config, settings: Config, base: float, dim: int) -> tuple[
             )
     short, long = (ONE / (divisors * raised) for divisors in lists)
     stated = settings.number("attention_factor", None)
-    grown = 1.0 if factor <= 1 else math.sqrt(1 + math.log(factor) / math.log(length))
-    return (lambda count: long if count > length else short), grown if stated is None else stated
+    computed = 1.0 if factor <= 1 else math.sqrt(1 + math.log(factor) / math.log(length))
+    return (lambda count: long if count > length else short), computed if stated is None else stated
 
 
 Scaling = Callable[[Config, Config, float, int], tuple[Frequencies, float]]

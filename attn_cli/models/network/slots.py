@@ -1,4 +1,4 @@
-"""White lists of a LayerPlan's slots: code that reads a plan refuses slots that it does not know."""
+"""Lists of known slots of a LayerPlan: code that reads a plan refuses unknown slots."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields
@@ -15,7 +15,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "qk_norm": "a norm of queries and keys",
     }
 )
-"""Slots in words, for messages; a slot that is not here goes by its name."""
+"""Slots in words, for errors; other slots appear by name."""
 
 BEFORE_HEADS = frozenset(
     (
@@ -24,11 +24,11 @@ BEFORE_HEADS = frozenset(
         *("relative", "disentangled", "sinks", "edits", "cross_edits"),
     )
 )
-"""The slots that act before a head's output exists, or beside attention."""
+"""The slots that act before the head outputs, or outside attention."""
 
 
 def unknown_slot(plan: LayerPlan, known: Collection[str]) -> str | None:
-    """The first slot, in words, that is not at its default and not in `known`; None if there is none."""
+    """The first slot, in words, that is set and not in `known`; None if there is none."""
     for field in fields(plan):
         if field.name not in known and getattr(plan, field.name) != field.default:
             return WORDS.get(field.name, field.name.replace("_", " "))

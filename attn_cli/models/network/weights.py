@@ -1,4 +1,4 @@
-"""One layer's weights by our names, whatever a family calls them and however it packs them."""
+"""One layer's weights by our names, independent of a family's names and packing."""
 
 import re
 from collections.abc import Callable, Collection
@@ -11,17 +11,17 @@ from attn_cli.core.norms import Norm
 from attn_cli.errors import DocumentError
 from attn_cli.models.files.tensors import Tensors
 from attn_cli.models.network.products import Linear, linear
-from attn_cli.trace.trace import Array
+from attn_cli.trace.trace import Array, shape_words
 
 Cut = Callable[[Array], Array]
 
 
 class Packed(NamedTuple):
-    """A module that holds more than one thing, or holds it another way: what to take of each of its tensors.
+    """A module that stores weights in another layout, or several weights in one tensor.
 
-    `transposed` is for matrices stored in × out; `raw` for a tensor that stands alone, without `.weight`; `others` are
-    modules that some checkpoints hold in its place, for weights that are tied. `bias` is the whole name of a raw
-    tensor's bias. A `stacked` tensor holds every expert's, or every head's, of which one is read.
+    `cut` selects our weight from the tensor. `transposed` marks matrices stored in × out, `raw` a tensor named without
+    `.weight`. `others` are modules that tied checkpoints store instead. `bias` is the full name of a raw tensor's bias.
+    A `stacked` tensor holds the weights of all experts or heads, of which one is read.
     """
 
     module: str
@@ -34,13 +34,13 @@ class Packed(NamedTuple):
 
 
 Names = dict[str, str | Packed]
-"""Our name → the module that holds it: `{i}` is the layer, `{e}` the expert; `/` begins a name without prefix."""
+"""Our name → its module: `{i}` is the layer, `{e}` the expert; a leading `/` means no prefix."""
 
 _ENDINGS = {"weight": (".weight", ".gamma"), "bias": (".bias", ".beta")}
 
 
 class Weights:
-    """The weights of one layer, or outside of layers; each module is read once and kept until the layer is done."""
+    """The weights of one layer, or those outside of layers; each module is read once and kept for the layer."""
 
     def __init__(self, tensors: Tensors, names: Names, prefix: str, layer: int | None = None, expert: int = 0) -> None:
         self.tensors = tensors
@@ -51,25 +51,25 @@ class Weights:
         self._held: dict[str, Array] = {}
 
     def expert(self, number: int) -> "Weights":
-        """The same layer's weights, `{e}` being this expert."""
+        """The weights of an expert of this layer: `{e}` is `number`."""
         return Weights(self.tensors, self.names, self.prefix, self.layer, number)
 
     def apply(self, name: str, x: Array) -> Array:
-        """x (token, in) through a linear module."""
+        """x (token, in) through a linear module, to (token, out)."""
         return linear(x, self.linear(name))[0]
 
     def linear(self, name: str) -> Linear:
-        """A linear module; DocumentError where it holds no matrix."""
+        """A linear module; DocumentError if it holds no matrix."""
         matrix = self.matrix(name)
         if matrix.ndim != 2:
             raise DocumentError(
-                f"{self.named(name)} is no matrix: it has {matrix.ndim} dimensions",
+                f"{self.named(name)} is not a matrix: it has {matrix.ndim} dimensions",
                 hint="config.json and the weights contradict each other",
             )
         return Linear(matrix, self.find(name, "bias"), self.named(name))
 
     def check_heads(self, name: str, made: Array, heads: int, width: int) -> None:
-        """DocumentError where what a module made (token, feature) is not as wide as the config's heads together."""
+        """DocumentError if a module's output (token, feature) is not as wide as the config's heads together."""
         if made.shape[1] != heads * width:
             raise DocumentError(
                 f"{self.named(name)} makes {made.shape[1]} numbers a token, "
@@ -78,7 +78,7 @@ class Weights:
             )
 
     def normed(self, norm: Norm, name: str, x: Array) -> Array:
-        """x through a norm module, which may have no weights of its own."""
+        """x (token, feature) through a norm module, which may have no weights."""
         weight, bias = self.find(name, "weight"), self.find(name, "bias")
         for vector in (weight, bias):
             if vector is not None and vector.shape != x.shape[-1:]:
@@ -89,14 +89,14 @@ class Weights:
         return norm(x, weight, bias)
 
     def matrix(self, name: str) -> Array:
-        """A matrix (out, in); DocumentError where the checkpoint lacks it."""
-        found = self.find(name, "weight")
-        if found is None:
+        """A matrix (out, in); DocumentError if the checkpoint lacks it."""
+        matrix = self.find(name, "weight")
+        if matrix is None:
             raise DocumentError(f"the checkpoint lacks {self.named(name)}", hint="copy or download all of its files")
-        return found
+        return matrix
 
     def find(self, name: str, kind: str = "weight") -> Array | None:
-        """A module's weight or bias, None where it has none."""
+        """A module's weight or bias; None if it has none."""
         entry = self.names.get(name)
         if entry is None:
             return None
@@ -112,33 +112,33 @@ class Weights:
         return None
 
     def _read(self, part: Packed, stored: str, slot: str) -> Array:
-        """A tensor, or this expert's part of one; a matrix as (out, in)."""
+        """A tensor, or this expert's slice of one; a matrix as (out, in)."""
         if part.stacked:
-            one = self._one(stored)
-            return one.T if part.transposed and one.ndim == 2 else one
+            array = self._of_expert(stored)
+            return array.T if part.transposed and array.ndim == 2 else array
         return self.tensors.transposed(stored, slot) if part.transposed else self.tensors.read(stored, slot)
 
-    def _one(self, stored: str) -> Array:
-        """This expert's part of a tensor that holds those of all."""
+    def _of_expert(self, stored: str) -> Array:
+        """This expert's slice of a tensor of all experts."""
         count = self.tensors.tensors[stored].shape[0]
         if self.number >= count:
             raise DocumentError(
-                f"{stored} holds {count} of them, and one more is asked for",
+                f"{stored} holds {count} experts or heads, but number {self.number} is needed",
                 hint="config.json and the weights contradict each other",
             )
-        one: Array = self.tensors.read(stored, stored, rows=np.array([self.number]))[0]
-        return one
+        array: Array = self.tensors.read(stored, stored, rows=np.array([self.number]))[0]
+        return array
 
-    def rows(self, name: str, places: Array) -> Array:
-        """Some rows of a table, such as the vectors of some tokens."""
+    def rows(self, name: str, indices: Array) -> Array:
+        """The rows of a table at these indices, such as the vectors of tokens."""
         entry = self.names[name]
         for stored in self._stored(Packed(entry) if isinstance(entry, str) else entry, "weight"):
             if stored in self.tensors:
-                return self.tensors.read(stored, stored, rows=places)
+                return self.tensors.read(stored, stored, rows=indices)
         raise DocumentError(f"the checkpoint lacks {self.named(name)}", hint="copy or download all of its files")
 
     def named(self, name: str) -> str:
-        """What the checkpoint calls it, for messages."""
+        """The checkpoint's name for a weight, for errors."""
         entry = self.names.get(name, name)
         stored = self._stored(Packed(entry) if isinstance(entry, str) else entry, "weight")
         return next((name for name in stored if name in self.tensors), stored[0])
@@ -149,7 +149,7 @@ class Weights:
 
 @lru_cache(2**12)
 def _spelled(part: Packed, kind: str, prefix: str, layer: int | None, expert: int) -> tuple[str, ...]:
-    """What a checkpoint may call a part's tensor, the likeliest first."""
+    """The possible names of a tensor in a checkpoint, the likeliest first."""
     names: list[str] = []
     for module in (part.module, *part.others) if kind == "weight" or not part.raw else filter(None, [part.bias]):
         full = module.format(i=layer, e=expert)
@@ -163,14 +163,14 @@ def _taken(cut: Cut, array: Array, stored: str) -> Array:
         return cut(array)
     except ValueError as error:
         raise DocumentError(
-            f"{stored} is {'×'.join(map(str, array.shape))}, and cannot be divided as config.json says",
+            f"{stored} is {shape_words(array.shape)}, and cannot be divided as config.json says",
             hint="config.json and the weights contradict each other",
         ) from error
 
 
 def unclaimed(tensors: Tensors, names: Collection[Names], prefix: str, harmless: Collection[str]) -> list[str]:
-    """The tensors that no name of the stacks means and that are not known to change nothing (patterns)."""
-    entries = [entry for some in names for entry in some.values()]
+    """The tensors that no stack names and no `harmless` pattern matches."""
+    entries = [entry for of_stack in names for entry in of_stack.values()]
     parts = [Packed(entry) if isinstance(entry, str) else entry for entry in entries]
     modules = [module for part in parts for module in (part.module, *part.others, part.bias) if module]
     raw = [module for part in parts if part.raw for module in (part.module, part.bias)]
@@ -186,28 +186,28 @@ def _pattern(module: str, prefix: str) -> str:
     return re.escape(module).replace(r"\{i\}", r"\d+").replace(r"\{e\}", r"\d+")
 
 
-def third(place: int) -> Cut:
-    """One of three equal blocks of rows: query, key, value one after another."""
-    return lambda array: np.split(array, 3)[place]
+def third(index: int) -> Cut:
+    """Select one of three equal blocks of rows: query, key and value one after another."""
+    return lambda array: np.split(array, 3)[index]
 
 
 def rows(start: int, stop: int) -> Cut:
-    """Rows start … stop − 1."""
+    """Select rows start … stop − 1."""
     return lambda array: array[start:stop]
 
 
-def by_head(heads: int, place: int, of: int = 3) -> Cut:
-    """One of `of` blocks of rows within each head: query, key, value head by head."""
+def by_head(heads: int, index: int, of: int = 3) -> Cut:
+    """Select one of `of` blocks of rows within each head: query, key and value head by head."""
 
     def cut(array: Array) -> Array:
         per_head = array.reshape(heads, of, -1, *array.shape[1:])
-        return per_head[:, place].reshape(-1, *array.shape[1:])
+        return per_head[:, index].reshape(-1, *array.shape[1:])
 
     return cut
 
 
 def grouped(groups: int, of: int, start: int, stop: int) -> Cut:
-    """Blocks start … stop − 1 out of `of` equal blocks of rows, in each of `groups`, one group after another."""
+    """Select blocks start … stop − 1 of `of` equal blocks of rows within each of `groups` groups."""
 
     def cut(array: Array) -> Array:
         blocks = array.reshape(groups, of, -1, *array.shape[1:])
@@ -217,7 +217,7 @@ def grouped(groups: int, of: int, start: int, stop: int) -> Cut:
 
 
 def fused(module: str, heads: int, kv_heads: int, groups: int = 1, order: str = "qkv") -> Names:
-    """Queries, keys and values that one module makes: in each of `groups` its heads of each, in that `order`."""
+    """The names of queries, keys and values in one module: within each of `groups` groups, in that `order`."""
     counts = {"q": heads // groups, "k": kv_heads // groups, "v": kv_heads // groups}
     parts: Names = {}
     start, of = 0, sum(counts.values())
@@ -228,6 +228,6 @@ def fused(module: str, heads: int, kv_heads: int, groups: int = 1, order: str = 
     return parts
 
 
-def every(of: int, place: int) -> Cut:
-    """One row out of each `of` rows: things that alternate."""
-    return lambda array: array[place::of]
+def every(of: int, index: int) -> Cut:
+    """Select one of each `of` rows, for weights that alternate row by row."""
+    return lambda array: array[index::of]
