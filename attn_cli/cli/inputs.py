@@ -22,6 +22,7 @@ def request_of(source: SourceOptions, change: WhatIfOptions = UNCHANGED) -> Requ
     require("--tokenizer", source.tokenizer, "tokenizers")
     require("--as", source.matrix_stage, "matrix_stages")
     require("--unknown", source.unknown, "unknown")
+    require("--random", source.random, "random")
     options = {name: value for name, value in vars(source).items() if name != "as_text"}
     return Request(**options | {"text": text_of(source), "what_if": what_if_of(change)})
 

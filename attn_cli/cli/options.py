@@ -97,6 +97,14 @@ class InputOptions:
     seed: Annotated[
         int | None, typer.Option(metavar="N", parser=any_whole, help="Seed of the random numbers. Default: 0.")
     ] = None
+    random: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How finely random numbers are drawn: {random}. Default: coarse, with one decimal.",
+            autocompletion=completing("random"),
+        ),
+    ] = None
     max_bytes: MaxBytes = None
 
 

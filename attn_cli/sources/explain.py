@@ -75,11 +75,12 @@ def read(request: Request) -> Trace | Parameters:
         tokens = request.kept(tokenize(request.text, request.tokenizer or "word"))
         context = None if request.context is None else tokenize(request.context, request.tokenizer or "word")
         dim = 4 if request.dim is None else request.dim
-        drawn = draw(tokens, Spec(**overrides), request.seed or 0, dim, request.head_dim, context)
+        random = request.random or "coarse"
+        drawn = draw(tokens, Spec(**overrides), request.seed or 0, dim, request.head_dim, context, random)
         return drawn.changed(request.what_if)
     request.refuse("the numbers come from a document", dim=request.dim, head_dim=request.head_dim)
     if request.unknown != "random":
-        request.refuse("nothing random is drawn", seed=request.seed)
+        request.refuse("nothing random is drawn", seed=request.seed, random=request.random)
     if request.text is None and request.context is None:
         request.refuse("there is no TEXT to cut", tokenizer=request.tokenizer)
     # Imported here, since random numbers need no reader of documents.
@@ -135,7 +136,8 @@ def _with_sums(trace: Trace) -> Trace:
 def _source(request: Request) -> dict[str, Any]:
     """The source of the numbers, as a trace records it."""
     if request.weights is None:
-        return {"kind": "random", "seed": request.seed or 0}
+        fine = {"random": "fine"} if request.random == "fine" else {}
+        return {"kind": "random", "seed": request.seed or 0, **fine}
     return {"kind": "arrays"} if request.document is not None else {"kind": "document", "path": request.weights}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from attn_cli.errors import AttnError, UsageError, refuse
 from attn_cli.sources.documents.settings import PARSERS
+from attn_cli.sources.seeded import RANDOM
 from attn_cli.sources.whatif import WhatIf
 
 UNKNOWN = ("random", "zero")
@@ -18,10 +19,10 @@ MATRIX_STAGES = ("weights", "scores")
 class Request:
     """The input and options of a run; None leaves the choice to the document or the default.
 
-    `weights` is the path of a document, or `-` for standard input; if `document` holds keys and values in memory,
-    `weights` is its name in errors. `unknown` is `random` or `zero`. `matrix_stage` is the stage of a bare matrix.
-    `allow_nonfinite` accepts NaN and infinities. `max_bytes` limits the bytes read from a file and unpacked. `what_if`
-    holds changes to the run.
+    `weights` is the path of a document, or `-` for standard input; with `document`, keys and values at hand, it is the
+    name that errors use. `unknown` is one of UNKNOWN, `random` one of RANDOM, and `matrix_stage`, the stage that a bare
+    matrix holds, one of MATRIX_STAGES. `allow_nonfinite` accepts NaN and infinities. `max_bytes` limits what is read
+    from a file and unpacked. `what_if` holds changes to the run.
     """
 
     text: str | None = None
@@ -31,6 +32,7 @@ class Request:
     matrix_stage: str | None = None
     tokenizer: str | None = None
     seed: int | None = None
+    random: str | None = None
     heads: int | None = None
     kv_heads: int | None = None
     dim: int | None = None
@@ -51,7 +53,11 @@ class Request:
         return "standard input" if self.weights == "-" else str(self.weights)
 
     def overrides(self) -> dict[str, Any]:
-        """The settings of the request, parsed; UsageError for a misspelled one."""
+        """The settings of the request, parsed; UsageError where one is misspelled."""
+        choices = {"unknown": UNKNOWN, "random": RANDOM, "matrix_stage": MATRIX_STAGES}
+        for name, known in choices.items():
+            if (value := getattr(self, name)) not in (None, *known):
+                raise UsageError(f"--{name}: there is no {value!r}", hint=f"choose one of {', '.join(known)}")
         chosen: dict[str, Any] = {}
         for name, parse in PARSERS.items():
             if (value := getattr(self, name)) is not None:

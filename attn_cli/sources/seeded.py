@@ -14,29 +14,32 @@ except ImportError:
     from hashlib import shake_128
 
 _MOST = 2**26 - 1  # a digest of 8 bytes each has to stay under 2**29 bytes
+RANDOM = ("coarse", "fine")
+"""How finely numbers are drawn: with one decimal, so that products print exactly, or with four."""
 
 
-def embeddings(seed: int, tokens: Sequence[str], width: int) -> Array:
-    """One vector per token (token, feature), drawn from the seed and the token alone: uniform on ±1.7320, variance 1.
+def embeddings(seed: int, tokens: Sequence[str], width: int, random: str = "coarse") -> Array:
+    """One vector per token (token, feature), drawn from the seed and the token alone: uniform, with variance about 1.
 
-    A token has the same vector at every position; a wider embedding begins with the narrower one. Every number has four
-    decimals. A draw is one SHAKE-128 digest of (seed, kind, token), read as little-endian 64-bit integers modulo an odd
-    range: integer arithmetic and one division, the same on every machine. SpecError if a vector needs more numbers than
-    one digest holds.
+    A token has the same vector at every position; a wider embedding begins with the narrower one. Numbers are
+    multiples of 0.1 on ±1.7, or with `random` "fine" of 0.0001 on ±1.7320. A draw is one SHAKE-128 digest of (seed,
+    kind, token), read as little-endian 64-bit integers modulo an odd range: integer arithmetic and one division, the
+    same on every machine. SpecError where a vector needs more numbers than one digest holds.
     """
     distinct = {token: row for row, token in enumerate(dict.fromkeys(tokens))}
     drawn = b"".join(_digest(seed, "embedding", token, width) for token in distinct)
-    vectors = _grid(drawn, limit=isqrt(3 * 10**8)).reshape(len(distinct), width)
+    vectors = _grid(drawn, 3, 1, random).reshape(len(distinct), width)
     return frozen(vectors[[distinct[token] for token in tokens]] if len(distinct) < len(tokens) else vectors)
 
 
-def projection(seed: int, name: str, rows: int, columns: int) -> Array:
-    """A matrix (rows, columns) drawn from the seed and its name like an embedding, uniform with variance 1/rows.
+def projection(seed: int, name: str, rows: int, columns: int, random: str = "coarse") -> Array:
+    """A matrix (rows, columns) drawn from the seed and its name like an embedding, uniform, with variance about 1/rows.
 
-    An embedding times a projection then has variance about 1, as has q·k/√d.
+    So an embedding times a projection has variance about 1, and so has q·k/√d. From 76 rows on one decimal is too few
+    for that, and "coarse" numbers have two.
     """
     drawn = _digest(seed, "projection", name, rows * columns)
-    return frozen(_grid(drawn, limit=isqrt(3 * 10**8 // rows)).reshape(rows, columns))
+    return frozen(_grid(drawn, 3, rows, random).reshape(rows, columns))
 
 
 def _digest(seed: int, kind: str, name: str, count: int) -> bytes:
@@ -47,7 +50,10 @@ def _digest(seed: int, kind: str, name: str, count: int) -> bytes:
     return digest
 
 
-def _grid(drawn: bytes, limit: int) -> Array:
-    """Uniform multiples of 1/10,000 between ±limit/10,000, from bytes read as 64-bit integers."""
+def _grid(drawn: bytes, above: int, below: int, random: str) -> Array:
+    """Uniform decimals up to ±√(above / below), of 64-bit integers; as few decimals as leave five numbers or more."""
+    unit = 10 if random == "coarse" else 10**4
+    while (limit := isqrt(above * unit**2 // below)) < 2:
+        unit *= 10
     whole = np.frombuffer(drawn, dtype="<u8") % np.uint64(2 * limit + 1)
-    return (whole.astype(np.int64) - limit) / 10000.0
+    return (whole.astype(np.int64) - limit) / unit

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.conftest import Ran
@@ -121,3 +122,40 @@ def test_a_result_longer_than_the_terminal_is_paged() -> None:
 def test_the_exit_code_of_a_paged_result_is_that_of_the_command() -> None:
     line = ["compare", "the cat sat", "the dog ran"]
     assert shown(line, {"TERM": "xterm", "PAGER": MARKING}) == (3, "PAGED True\n")
+
+
+def test_random_numbers_have_one_decimal_so_that_scores_print_exactly(call: Call) -> None:
+    layer = call("explain", "the cat sat", "--json").json()["layers"][0]
+    assert all(round(number, 1) == number for row in layer["X"] for number in row)
+    out = call("explain", "the cat sat", "-f", "csv", "--stage", "X,scores").out
+    for line in out.splitlines()[1:]:
+        assert len(repr(round(float(line.split(",")[7]), 4)).partition(".")[2]) <= 4
+    scores = [float(line.split(",")[7]) for line in out.splitlines() if ",scores," in line]
+    np.testing.assert_allclose(scores, np.round(scores, 4), rtol=0, atol=1e-12)
+
+
+def test_fine_random_numbers_have_four_decimals_and_the_trace_says_so(call: Call) -> None:
+    trace = call("explain", "the cat sat", "--random", "fine", "--json").json()
+    assert trace["source"] == {"kind": "random", "seed": 0, "random": "fine"}
+    assert any(round(number, 3) != number for row in trace["layers"][0]["X"] for number in row)
+    assert "fine random weights, seed 0" in call("explain", "the cat sat", "--random", "fine").out
+    again = call("explain", "the cat sat", "--random", "coarse", "--json")
+    assert again.json() == call("explain", "the cat sat", "--json").json()
+
+
+def test_a_way_to_draw_that_does_not_act_is_refused(call: Call, tmp_path: Path) -> None:
+    call("explain", "the cat sat", "--random", "finer").complains(2, "there is no way to draw 'finer'", "coarse, fine")
+    (tmp_path / "a.json").write_text('{"tokens": ["a"], "scores": [[1]], "scale": "none"}')
+    call("explain", "-w", "a.json", "--random", "fine").complains(2, "--random cannot act here")
+
+
+def test_missing_vectors_are_drawn_as_finely_as_asked(call: Call, tmp_path: Path) -> None:
+    document = {"embeddings": {"a": [1, 0]}, "W_Q": [[1], [0]], "W_K": [[1], [0]], "W_V": [[1], [0]]}
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    drawn = {
+        random: call("explain", "a b", "-w", "a.json", "--unknown", "random", "--random", random, "--json").json()
+        for random in ("coarse", "fine")
+    }
+    coarse, fine = (drawn[random]["layers"][0]["X"][1] for random in ("coarse", "fine"))
+    assert [round(number, 1) for number in coarse] == coarse
+    assert [round(number, 1) for number in fine] != fine

@@ -111,9 +111,9 @@ def test_color_is_there_where_it_is_wanted(call: Attn, options: list[str], env: 
 
 def test_settings_come_from_the_environment_and_flags_win(call: Attn) -> None:
     env = {"ATTN_PRECISION": "1"}
-    assert "0.3151" in call("explain", EXAMPLE).out
-    assert "0.3151" not in call("explain", EXAMPLE, env=env).out
-    assert "0.3151" in call("explain", EXAMPLE, "--precision", "4", env=env).out
+    assert "0.6361" in call("explain", EXAMPLE).out
+    assert "0.6361" not in call("explain", EXAMPLE, env=env).out
+    assert "0.6361" in call("explain", EXAMPLE, "--precision", "4", env=env).out
 
 
 def test_a_long_text_is_not_printed_whole(call: Attn) -> None:

@@ -26,6 +26,7 @@ def explain(
     model: Path | None = None,
     ids: str | Sequence[int] | None = None,
     seed: int | None = None,
+    random: str | None = None,
     heads: int | None = None,
     kv_heads: int | None = None,
     dim: int | None = None,
@@ -51,7 +52,8 @@ def explain(
 
     The numbers come from one of three sources:
 
-    - random embeddings and projections, drawn from `seed` (0 unless set): `heads` and `kv_heads` count heads, `dim` is
+    - random embeddings and projections, drawn from `seed` (0 unless set) with one decimal, or four
+      with `random` "fine": `heads` and `kv_heads` count heads, `dim` is
       d_model (4 unless set), `head_dim` the width of a head (dim / heads unless set);
     - `weights`, a document: its path, or its keys and values as a mapping of names to arrays, lists and settings.
       `unknown` ("random" or "zero") fills in vectors for tokens that the document lacks; `matrix_stage` ("weights" or
@@ -84,6 +86,7 @@ def explain(
             weights=weights,
             context=context,
             seed=seed,
+            random=random,
             heads=heads,
             kv_heads=kv_heads,
             dim=dim,
@@ -120,6 +123,7 @@ def explain(
         matrix_stage=matrix_stage,
         tokenizer=tokenizer,
         seed=seed,
+        random=random,
         heads=heads,
         kv_heads=kv_heads,
         dim=dim,

@@ -77,6 +77,7 @@ CHOICES: Mapping[str, Choices] = MappingProxyType(
         "scales": Choices("scale", _in("core.spec", "SCALE_RULES")),
         "dtypes": Choices("dtype", _in("core.spec", "DTYPES")),
         "tokenizers": Choices("tokenizer", _in("sources.tokenizers", "TOKENIZERS")),
+        "random": Choices("way to draw", _in("sources.seeded", "RANDOM")),
         "unknown": Choices("choice", _in("sources.request", "UNKNOWN")),
         "matrix_stages": Choices("stage of a bare matrix", _in("sources.request", "MATRIX_STAGES")),
         "stages": Choices("stage", lambda: (*_STAGES(), "parts", "all")),

@@ -75,6 +75,7 @@ def draw(
     d_model: int,
     d_k: int | None = None,
     context_tokens: Sequence[str] | None = None,
+    random: str = "coarse",
 ) -> Parameters:
     """Random embeddings and projections; a vector depends only on the seed and its token.
 
@@ -88,11 +89,11 @@ def draw(
             hint=f"choose --dim {spec.heads * -(-d_model // spec.heads)}, or set the width of a head with --head-dim",
         )
     width = d_k or d_model // spec.heads
-    given = {"embedded": embeddings(seed, tokens, d_model)}
+    given = {"embedded": embeddings(seed, tokens, d_model, random)}
     if context_tokens is not None:
-        given["embedded_context"] = embeddings(seed, context_tokens, d_model)
+        given["embedded_context"] = embeddings(seed, context_tokens, d_model, random)
     heads = {"W_Q": spec.heads, "W_K": spec.key_heads, "W_V": spec.key_heads}
-    matrices = {name: projection(seed, name, d_model, count * width) for name, count in heads.items()}
+    matrices = {name: projection(seed, name, d_model, count * width, random) for name, count in heads.items()}
     words = (*tokens, *(context_tokens or ()))
     vectors = [vector for matrix in given.values() for vector in matrix]
     return Parameters(

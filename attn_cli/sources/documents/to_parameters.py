@@ -63,8 +63,9 @@ def read_parameters(request: Request, document: Document, name: str) -> Paramete
     tokens, context = _labels(request, document, name, given | stages)
     tokens = request.kept(tokens)
     if table is not None:
+        seed, random = request.seed or 0, request.random or "coarse"
         looked_up = context if context is not None and "X_context" not in document else ()
-        table = filled(table, (*tokens, *looked_up), name, unknown=request.unknown, seed=request.seed or 0)
+        table = filled(table, (*tokens, *looked_up), name, unknown=request.unknown, seed=seed, random=random)
         given["embedded"] = look_up(table, tokens)
         if looked_up:
             given["embedded_context"] = look_up(table, looked_up)

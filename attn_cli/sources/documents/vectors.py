@@ -55,7 +55,7 @@ def read_table(document: Document, name: str) -> Table:
     return dict(zip(names, matrix, strict=True))
 
 
-def filled(table: Table, tokens: Sequence[str], name: str, *, unknown: str | None, seed: int) -> Table:
+def filled(table: Table, tokens: Sequence[str], name: str, *, unknown: str | None, seed: int, random: str) -> Table:
     """The table with added vectors for the tokens that it lacks, both exactly and in lower case.
 
     `unknown`: `random` draws them from `seed`, `zero` adds zeros, and None raises a DocumentError with those tokens.
@@ -69,7 +69,7 @@ def filled(table: Table, tokens: Sequence[str], name: str, *, unknown: str | Non
             hint="add them to embeddings, or choose --unknown random or --unknown zero",
         )
     width = len(next(iter(table.values())))
-    drawn = embeddings(seed, missing, width) if unknown == "random" else np.zeros((len(missing), width))
+    drawn = embeddings(seed, missing, width, random) if unknown == "random" else np.zeros((len(missing), width))
     return {**table, **dict(zip(missing, drawn, strict=True))}
 
 

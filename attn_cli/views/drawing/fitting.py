@@ -8,7 +8,7 @@ import numpy as np
 from attn_cli.trace.trace import Array
 from attn_cli.views.display import Display
 from attn_cli.views.drawing.folding import ROWS, Fold, fold, fold_by, fold_to, whole
-from attn_cli.views.drawing.numbers import Form, bare, form_of
+from attn_cli.views.drawing.numbers import Form, bare, digits_needed, form_of
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.text import cells
 from attn_cli.views.page import Grid
@@ -83,19 +83,20 @@ def _names(grid: Grid, down: Fold, screen: Screen) -> _Names:
 def _forms(shown: Sequence[Array], display: Display, width: int) -> Iterator[Form]:
     """Ever shorter formats: the digits asked for, then fewer, at last without zeros before the point."""
     values = np.concatenate([array.ravel() for array in shown]) if shown else np.zeros(0)
-    least = display.precision if display.exact or display.full else min(display.precision, FEWEST)
-    for precision in range(display.precision, least - 1, -1):
+    most = display.precision if display.exact else digits_needed(values, display.precision)
+    least = most if display.exact or display.full else min(most, FEWEST)
+    for precision in range(most, least - 1, -1):
         form = form_of(values, precision)
-        if precision < display.precision and precision == FEWEST:
+        if precision < most and precision == FEWEST:
             form = bare(form, values)
         if form.width + 3 + MARK + 2 <= width:
-            yield form
+            yield form._replace(cut=precision < most)
     precision = least
     while precision and form.width + 3 + MARK + 2 > width:  # not even one column would fit
         precision -= 1
         form = form_of(values, precision)
         if not precision or form.width + 3 + MARK + 2 <= width:
-            yield form
+            yield form._replace(cut=True)
 
 
 def _fit(down: Fold, names: _Names, form: Form, cap: int, screen: Screen) -> Fitted:

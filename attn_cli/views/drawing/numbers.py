@@ -9,6 +9,7 @@ import numpy as np
 from attn_cli.trace.trace import Array
 
 LARGE = 1e6
+SAMPLE = 64
 _SHORT = re.compile(r" ([-\d.]+e[+-])(\d\d)(?!\d)")
 _LEADING = re.compile(r"(^|[ -])0\.")
 
@@ -16,7 +17,8 @@ _LEADING = re.compile(r"(^|[ -])0\.")
 class Form(NamedTuple):
     """Fixed-point (`f`) or scientific (`e`) with `precision` digits, and the width of the widest number.
 
-    `long`: an exponent has three digits, so all are written with three. `bare`: no zero before the point, .40.
+    `long`: an exponent has three digits, so all are written with three.
+    `bare`: no zero before the point, .40. `cut`: digits were left out, so that a table fits.
     """
 
     kind: str
@@ -24,6 +26,7 @@ class Form(NamedTuple):
     width: int
     long: bool = False
     bare: bool = False
+    cut: bool = False
 
     def write(self, value: float) -> str:
         """One number, as short as the form allows."""
@@ -67,6 +70,19 @@ def form_of(values: Array, precision: int) -> Form:
     form = Form("f", precision, 1)
     ends = [form._tidy(f"{end:.{precision}f}", "−∞").strip() for end in (low, high)]
     return Form("f", precision, max(strange, *map(len, ends)))
+
+
+def digits_needed(values: Array, most: int) -> int:
+    """The fewest digits after the point that print all of these numbers exactly, `most` where none does."""
+    finite = values[np.isfinite(values)]
+    some = finite[:: max(1, finite.size // SAMPLE)]  # a few show at once that numbers are not short
+    return next((digits for digits in range(most) if _are_short(some, digits) and _are_short(finite, digits)), most)
+
+
+def _are_short(values: Array, digits: int) -> bool:
+    """Whether numbers have so few digits, but for what rounding left behind."""
+    tolerance = 16 * np.finfo(values.dtype).eps if values.dtype.kind == "f" else 0
+    return bool((np.abs(values - np.round(values, digits)) <= tolerance * np.maximum(np.abs(values), 1)).all())
 
 
 def bare(form: Form, values: Array) -> Form:

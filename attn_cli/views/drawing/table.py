@@ -131,7 +131,7 @@ def numbers_lines(block: Numbers, display: Display, screen: Screen) -> Iterator[
 
 def digits_note(form: Form, display: Display, screen: Screen) -> str:
     """A sentence about digits that were left out to fit the screen; empty if none were."""
-    if form.precision >= display.precision:
+    if not form.cut:
         return ""
     digits = "1 digit" if form.precision == 1 else f"{form.precision or 'no'} digits"
     return screen.spell(f"{digits}, to fit {screen.width} columns; --precision {display.precision} shows more")

@@ -52,7 +52,8 @@ def _sizes(layer: Layer) -> Iterator[str]:
 def _source(trace: Trace) -> str:
     source = trace.source
     if source.get("kind") == "random":
-        return f"random weights, seed {source.get('seed')}"
+        fine = "fine " if source.get("random") == "fine" else ""
+        return f"{fine}random weights, seed {source.get('seed')}"
     path = source.get("path")
     if source.get("kind") == "checkpoint":
         return f"{source.get('model_type')} checkpoint {path}"

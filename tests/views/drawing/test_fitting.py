@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from attn_cli.views.display import Display
+from attn_cli.views.drawing.numbers import digits_needed
 from attn_cli.views.drawing.text import cells
 from attn_cli.views.page import Grid, Numbers
 from tests.views.screens import grid, plain, screen
@@ -15,8 +16,8 @@ WORDS = ("The", "old", "cat", "sat", "on", "the", "mat", "because", "it", "was",
 
 def weights(count: int) -> Grid:
     """Rows that sum to 1, most of it in a column in the middle, which a fold to both ends would hide."""
-    values = np.full((count, count), 0.4 / (count - 1))
-    values[:, count // 2] = 0.6
+    values = np.full((count, count), 0.3999 / (count - 1))
+    values[:, count // 2] = 0.6001
     return Grid(values, WORDS[:count], WORDS[:count], signed=False)
 
 
@@ -93,7 +94,7 @@ def test_a_higher_screen_shows_more_rows() -> None:
 
 def test_masked_weights_are_dots_and_masked_scores_are_minus_infinity() -> None:
     values = np.array([[1, -np.inf], [0.5, 0.5]])
-    for mask, row in (("·", ["a", "1.0000", "·"]), ("−∞", ["a", "1.0000", "−∞"])):
+    for mask, row in (("·", ["a", "1.0", "·"]), ("−∞", ["a", "1.0", "−∞"])):
         lines = screen(Numbers((Grid(values, ("a", "b"), ("a", "b"), signed=False, mask=mask),))).split("\n")
         assert lines[1].split() == row
         assert cells(lines[1]) == cells(lines[2])
@@ -107,3 +108,31 @@ def test_masked_cells_of_weights_have_the_background_of_the_screen() -> None:
     assert re.search(r"\x1b\[2m +·\x1b\[0m", hidden)
     assert "48;2;68;1;84m" in text  # 0.0 is the lowest color
     assert "·" in plain(text)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1, -2, 30], 0),
+        ([0.5, 1], 1),
+        ([0.1 + 0.2, 0.7], 1),
+        ([1.25, -np.inf, np.nan], 2),
+        ([1 / 3, 1], 4),
+        ([0, 0], 0),
+        ([1e-9, 1], 4),
+        ([123456.7], 1),
+        ([], 0),
+    ],
+)
+def test_numbers_have_only_the_digits_that_they_need(values: list[float], expected: int) -> None:
+    assert digits_needed(np.array(values, dtype=np.float64), 4) == expected
+
+
+def test_float32_numbers_need_the_digits_that_they_were_typed_with() -> None:
+    assert digits_needed(np.array([0.1, -1.7], np.float32), 4) == 1
+
+
+def test_precision_that_is_asked_for_is_kept() -> None:
+    block = Numbers((Grid(np.array([[0.5]]), ("a",), None),))
+    assert screen(block, display=Display(precision=3, exact=True)).split("\n")[1].split() == ["a", "0.500"]
+    assert screen(block).split("\n")[1].split() == ["a", "0.5"]

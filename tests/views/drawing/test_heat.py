@@ -119,7 +119,7 @@ def test_a_sequential_palette_spans_signed_numbers_from_the_smallest() -> None:
 
 def test_a_few_signed_numbers_without_color_are_numbers() -> None:
     text = screen(Picture((square([[-1, 3], [0, 0]], signed=True),)))
-    assert [line.split()[1:] for line in text.splitlines()[1:]] == [["-1.00", "3.00"], ["0.00", "0.00"]]
+    assert [line.split()[1:] for line in text.splitlines()[1:]] == [["-1", "3"], ["0", "0"]]
     assert "█" in screen(Picture((grid(30, 30, signed=True),)))
 
 

@@ -25,8 +25,8 @@ def test_the_answer_comes_first_then_the_map_then_the_stages() -> None:
     )
     assert page[-1] == Command("attn explain x")
     lines = screen(*page).split("\n")
-    assert lines[4].split() == ["Transformers", "32", "23", "45", "looks", "most", "at", "amazing"]
-    assert lines[5].split()[:4] == ["are", "86", "8", "6"]
+    assert lines[4].split() == ["Transformers", "64", "29", "7", "looks", "most", "at", "itself"]
+    assert lines[5].split()[:4] == ["are", "18", "33", "49"]
 
 
 def test_a_terminal_does_not_repeat_the_command_that_was_typed() -> None:
