@@ -1,1 +1,1 @@
-"""Checkpoints: real models, read from their folders and run with NumPy."""
+"""Checkpoints: trained models, read from their files and run with NumPy."""

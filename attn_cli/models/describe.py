@@ -1,4 +1,4 @@
-"""What a checkpoint is, without running it."""
+"""Describe a checkpoint without running it."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from attn_cli.models.tokenizers.opening import open_tokenizer
 
 @dataclass(frozen=True)
 class Layers:
-    """A run of layers that are alike: the first and the last, and what each of them has."""
+    """Consecutive equal layers: the names of the first and the last, and the properties of each."""
 
     first: str
     last: str
@@ -36,9 +36,9 @@ class Layers:
 
 @dataclass(frozen=True)
 class Description:
-    """A checkpoint: `refused` says why attn does not compute it, `tokenizer_fault` why its text cannot be cut.
+    """A checkpoint: `refused` says why attn does not compute it, `tokenizer_fault` why its tokenizer cannot be opened.
 
-    `parameters` counts the numbers of its tensors, `size` their bytes; both are 0 where no tensors could be read.
+    `parameters` counts the numbers in its tensors, `size` their bytes; both are 0 if no tensors can be read.
     """
 
     folder: str
@@ -58,7 +58,7 @@ class Description:
 
 
 def describe(folder: str, ignored: Collection[str] = ()) -> Description:
-    """The description of a folder; DocumentError only where there is no config.json that can be read."""
+    """The description of a folder; DocumentError only if it has no readable config.json."""
     tokenizer, fault = _tokenizer(folder)
     try:
         model = open_model(folder, ignored)
@@ -89,7 +89,7 @@ def describe(folder: str, ignored: Collection[str] = ()) -> Description:
 
 
 def _tokenizer(folder: str) -> tuple[str | None, str | None]:
-    """Where the tokenizer is, and why it cannot be opened if it cannot; a package that is missing is no fault of it."""
+    """The file of the tokenizer, and the reason if it cannot be opened, unless a package is missing."""
     files = ("tokenizer.json", *OLDER)
     where = next((file for file in files if os.path.exists(os.path.join(folder, file))), None)
     if where is None and not is_gguf(folder):
@@ -109,24 +109,24 @@ def _tokenizer(folder: str) -> tuple[str | None, str | None]:
 def _model_type(folder: str) -> str | None:
     try:
         with open(os.path.join(folder, "config.json"), "rb") as file:
-            found = json.load(file).get("model_type")
+            model_type = json.load(file).get("model_type")
     except (OSError, ValueError, AttributeError, RecursionError):
         return None
-    return found if isinstance(found, str) else None
+    return model_type if isinstance(model_type, str) else None
 
 
 def _runs(model: Model) -> Sequence[Layers]:
-    """Layers that follow each other and are alike, as one."""
+    """The layers, with consecutive equal layers joined."""
     runs: list[Layers] = []
     for stack in model.architecture.stacks:
         for number, plan in enumerate(stack.layers):
             name = stack.layer_name(number)
-            own = _layer(name, plan)
+            layer = _layer(name, plan)
             before = runs[-1] if runs else None
-            if before and number and vars(before) | {"first": name, "last": name} == vars(own):
+            if before and number and vars(before) | {"first": name, "last": name} == vars(layer):
                 runs[-1] = Layers(**vars(before) | {"last": name})
             else:
-                runs.append(own)
+                runs.append(layer)
     return runs
 
 
@@ -151,5 +151,5 @@ def _layer(name: str, plan: LayerPlan) -> Layers:
         mask=spell(plan.mask, MASKS),
         positions=positions,
         scale=scale,
-        extras=tuple(word for word, there in extras.items() if there),
+        extras=tuple(word for word, present in extras.items() if present),
     )

@@ -1,4 +1,4 @@
-"""run_model(): from a text and a checkpoint to a Trace."""
+"""From a text and a checkpoint to a Trace."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -28,9 +28,9 @@ EVERY_STAGE = frozenset(STAGES) - frozenset(PARTS)
 def run_model(
     request: ModelRequest, *, layers: str | None = None, heads: str | None = None, stages: Collection[str] | None = None
 ) -> Trace:
-    """The trace of a checkpoint: only the layers, heads and stages that are asked for, all stages when None.
+    """The trace of a checkpoint with the requested layers, heads and stages; None for `stages` means all.
 
-    Layers after the last one asked for are neither read nor computed, unless the next tokens are asked for.
+    Layers after the last requested one are neither read nor computed, unless the request asks for next tokens.
     """
     trace, expected = run_to_next(request, layers=layers, heads=heads, stages=stages)
     if expected is None or request.next is None:
@@ -41,7 +41,7 @@ def run_model(
 def run_to_next(
     request: ModelRequest, *, layers: str | None = None, heads: str | None = None, stages: Collection[str] | None = None
 ) -> "tuple[Trace, Expected | None]":
-    """The same, and what the model expects next where the next tokens are asked for."""
+    """Like `run_model`, with the distribution of the next token if the request asks for next tokens."""
     check_stages(stages)
     model, text, target = open_request(request)
     chosen = Selection(layers, heads, layer_names(model.architecture))
@@ -66,9 +66,9 @@ def run_to_next(
 
 
 def expectation(model: Model, state: Array, token: Callable[[int], str]) -> "Expected":
-    """The next token that the model expects after the last of its states (token, d_model); `token` names ids.
+    """The distribution of the next token after the last state (token, d_model); `token` gives the token of an id.
 
-    SelectionError where the model is not a language model.
+    SelectionError if the model is not a language model.
     """
     from attn_cli.models.next_token import Expected, log_shares
 
@@ -78,26 +78,26 @@ def expectation(model: Model, state: Array, token: Callable[[int], str]) -> "Exp
 def _shown(
     request: ModelRequest, model: Model, text: Encoded, target: Encoded, layers: list[Layer], notes: list[str]
 ) -> Trace:
-    """The trace with its tokens as they are to be shown: as text or raw, piece by piece or by words."""
+    """The trace with the requested labels: as text or raw, per token or merged into words."""
     decodes = len(model.architecture.stacks) > 1
     sides = [(part.raw if request.raw else part.tokens) for part in (text, target)]
-    shown = [_labelled(layer, sides[0], sides[1], decodes) for layer in layers]
+    labelled = [_labelled(layer, sides[0], sides[1], decodes) for layer in layers]
     ids: tuple[int, ...] | None = target.ids if decodes else text.ids
     if request.words:
         style = None if request.raw else request.opened.style
-        places = [starts(part) for part in (text, target)]
-        sides = [words_of(part, place, style) for part, place in zip((text, target), places, strict=True)]
-        axes = [[_side(layer, decodes, axis) for axis in ("rows", "columns")] for layer in shown]
-        shown = [
-            by_word(layer, places[rows], places[columns], (sides[rows], sides[columns]))
-            for layer, (rows, columns) in zip(shown, axes, strict=True)
+        word_starts = [starts(part) for part in (text, target)]
+        sides = [words_of(part, first, style) for part, first in zip((text, target), word_starts, strict=True)]
+        axes = [[_side(layer, decodes, axis) for axis in ("rows", "columns")] for layer in labelled]
+        labelled = [
+            by_word(layer, word_starts[rows], word_starts[columns], (sides[rows], sides[columns]))
+            for layer, (rows, columns) in zip(labelled, axes, strict=True)
         ]
         notes, ids = [*notes, "pieces merged into words: keys summed, queries averaged"], None
     return Trace(
         tokens=sides[1] if decodes else sides[0],
         token_ids=ids,
         context_tokens=sides[0] if decodes else None,
-        layers=tuple(shown),
+        layers=tuple(labelled),
         source={"kind": "checkpoint", "path": request.model, "model_type": model.model_type},
         text=request.text,
         notes=tuple(dict.fromkeys(notes)),
@@ -105,7 +105,7 @@ def _shown(
 
 
 def _side(layer: Layer, decodes: bool, axis: str) -> int:
-    """Whose tokens a layer's rows or columns are: the text's (0), or what the decoder is given (1)."""
+    """The text whose tokens label a layer's rows or columns: 0 is the text, 1 the decoder's text."""
     encodes = not decodes or layer.name.startswith("encoder")
     return 0 if encodes or (axis == "columns" and layer.kind == "cross") else 1
 
@@ -119,23 +119,23 @@ def _streamed(
     *,
     to_end: bool,
 ) -> tuple[list[Layer], Array | None]:
-    """The wanted layers, and the last state if the whole model ran."""
-    every = EVERY_STAGE if stages is None else frozenset(stages)
-    keep = dict.fromkeys(wanted, every)
+    """The wanted layers, and the last state (token, d_model) if the whole model ran."""
+    stages_to_keep = EVERY_STAGE if stages is None else frozenset(stages)
+    keep = dict.fromkeys(wanted, stages_to_keep)
     stream = model.stream(text.ids, text.tokens, keep, target.ids, target.tokens, text.segments)
-    kept: list[Layer] = []
-    while to_end or len(kept) < len(wanted):
+    kept_layers: list[Layer] = []
+    while to_end or len(kept_layers) < len(wanted):
         try:
             layer = next(stream)
         except StopIteration as end:
-            return kept, end.value
+            return kept_layers, end.value
         if layer.name in keep:
-            kept.append(layer)
-    return kept, None
+            kept_layers.append(layer)
+    return kept_layers, None
 
 
 def _labelled(layer: Layer, text: tuple[str, ...], target: tuple[str, ...], decodes: bool) -> Layer:
-    """The layer with the tokens as they are to be shown, and which of the trace's tokens those are."""
+    """The layer with its labels, and the names of the trace's tokens that they come from."""
     sides = [_side(layer, decodes, axis) for axis in ("rows", "columns")]
     rows, columns = ((text, target)[side] for side in sides)
     queries, keys = ("context_tokens" if decodes and not side else "tokens" for side in sides)
@@ -159,19 +159,19 @@ def _notes(request: ModelRequest, model: Model, text: Encoded) -> list[str]:
 
 
 def _blocks(weights: Array, text: Encoded) -> str:
-    """How one head (query, key) spreads its attention over the two texts of a pair, special tokens with theirs."""
+    """The shares of attention of one head (query, key) between the texts of a pair, as a note."""
     second = np.array(text.segments) == 1
     names = {"A": ~second, "B": second}
     shares = [
-        f"{row}→{column} {100 * weights[mine][:, theirs].sum(axis=1).mean():.0f} %"
-        for row, mine in names.items()
-        for column, theirs in names.items()
-        if mine.any()
+        f"{row}→{column} {100 * weights[queries][:, keys].sum(axis=1).mean():.0f} %"
+        for row, queries in names.items()
+        for column, keys in names.items()
+        if queries.any()
     ]
     return f"attention between the texts, mean over queries: {', '.join(shares)}"
 
 
 def _next(expected: "Expected", count: int) -> str:
-    """The likeliest next tokens, with their probabilities."""
+    """The likeliest next tokens with their probabilities, as a note."""
     likeliest = ((expected.name(number), np.exp(expected.logs[number])) for number in expected.likeliest(count))
     return "next: " + ", ".join(f'"{token}" {100 * share:.1f} %' for token, share in likeliest)

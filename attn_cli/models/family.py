@@ -1,4 +1,4 @@
-"""Family: what one kind of checkpoint is, as data."""
+"""Family: a kind of checkpoint, as data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from attn_cli.models.network.plan import StackPlan, Unembedding
 
 @dataclass(frozen=True, eq=False)
 class Architecture:
-    """What a config says: what each stack computes, and how logits are made of the last one's state.
+    """The architecture that a config describes: the plan of each stack, and the unembedding.
 
-    `stacks` is one stack, or an encoder and a decoder. `unembedding` is None where the model is no language model.
+    `stacks` is one stack, or an encoder and a decoder. `unembedding` is None if the model is not a language model.
     """
 
     stacks: tuple[StackPlan, ...]
@@ -20,10 +20,11 @@ class Architecture:
 
 
 class Family(NamedTuple):
-    """A kind of checkpoint: how configs of its model types are read (families.FILES says which those are).
+    """A kind of checkpoint, for the model types that `families.FILES` lists.
 
-    `prefixes` are what tensor names may begin with, the first that fits; `harmless_keys` of the config and
-    `harmless_tensors` (patterns) change nothing that attn computes.
+    `read` makes the architecture from a config; it raises DocumentError for values that attn does not compute.
+    `prefixes` are the possible prefixes of tensor names; the first match is used. `harmless_keys` of the config and
+    `harmless_tensors` (patterns) do not change attention.
     """
 
     read: Callable[[Config], Architecture]

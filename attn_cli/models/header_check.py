@@ -1,4 +1,4 @@
-"""Whether a checkpoint's headers fit its config: every module there and of the right shape; no weight is read."""
+"""Check that a checkpoint has every module of its config, in the right shape, without reading weights."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ SIDES = ("", "expert_", "shared_")
 
 
 class Shapes(Tensors):
-    """Tensors of the right shapes that take no memory: each is one zero, seen everywhere."""
+    """Tensors of the right shapes that take no memory: each is a broadcast zero."""
 
     def read(self, name: str, slot: str, rows: Array | None = None) -> Array:
         shape = self.tensors[name].shape
@@ -28,7 +28,7 @@ class Shapes(Tensors):
 
 
 def header_fault(model: Model) -> DocumentError | None:
-    """The first thing that keeps a model from being run to its end, None if there is none."""
+    """The first error that would stop a run of the model; None if there is none."""
     shapes = Shapes(model.tensors.tensors)
     try:
         width = model.embedding_shape[1]
@@ -51,7 +51,7 @@ def header_fault(model: Model) -> DocumentError | None:
 
 
 def _check_heads(plan: LayerPlan, weights: Weights, width: int, side: str) -> None:
-    """DocumentError where heads do not share keys evenly, or a projection is missing or not as wide as they are."""
+    """DocumentError if heads do not share keys evenly, or if a projection is missing or has another width."""
     if plan.heads % plan.kv_heads:
         raise DocumentError(
             f"{plan.heads} heads cannot share {plan.kv_heads} key/value heads evenly", hint="mend config.json"
@@ -63,12 +63,12 @@ def _check_heads(plan: LayerPlan, weights: Weights, width: int, side: str) -> No
 
 
 def _check_mlp(stack: StackPlan, weights: Weights, width: int) -> None:
-    """DocumentError where a layer has no feed-forward part, or one of another width."""
+    """DocumentError if a layer has no MLP, or one of another width."""
     sides = [side for side in SIDES if f"{side}down" in stack.names and weights.find(f"{side}down") is not None]
     if not sides:
         first = next((side for side in SIDES if f"{side}down" in stack.names), None)
         if first is not None:
-            weights.matrix(f"{first}down")  # says what is missing
+            weights.matrix(f"{first}down")  # raises the error that names the module
         return
     for side in sides:
         down = weights.matrix(f"{side}down")
@@ -79,18 +79,18 @@ def _check_mlp(stack: StackPlan, weights: Weights, width: int) -> None:
 
 
 def _ups(stack: StackPlan, weights: Weights, side: str) -> Iterator[str]:
-    """The modules that make the hidden features; a gate only where the checkpoint has one."""
+    """The modules that make the hidden features; a gate only if the checkpoint has one."""
     yield "up"
     if f"{side}gate" in stack.names and weights.find(f"{side}gate") is not None:
         yield "gate"
 
 
 def _check_shape(weights: Weights, name: str, expected: tuple[int, int]) -> None:
-    """DocumentError for a matrix that is missing or of another shape, or has a bias of another length."""
+    """DocumentError for a missing matrix, another shape, or a bias of another length."""
     matrix, bias = weights.matrix(name), weights.find(name, "bias")
     if matrix.shape != expected:
-        shape, wanted = (shape_words(sizes) for sizes in (matrix.shape, expected))
-        raise DocumentError(f"{weights.named(name)} is {shape}, config.json says {wanted}", hint=CONTRADICT)
+        stored, in_config = (shape_words(shape) for shape in (matrix.shape, expected))
+        raise DocumentError(f"{weights.named(name)} is {stored}, config.json says {in_config}", hint=CONTRADICT)
     if bias is not None and bias.shape != expected[:1]:
         raise DocumentError(
             f"{weights.named(name)} makes {expected[0]} numbers, and its bias has {bias.size}", hint=CONTRADICT

@@ -1,4 +1,4 @@
-"""From what a user calls a model to a folder or a GGUF file: a path, or a name in the local cache or on the hub."""
+"""Resolve a model's path, or its name in the local cache or on the hub, to a folder or GGUF file."""
 
 import os
 import re
@@ -15,10 +15,11 @@ _FOLDER = "name the folder that holds config.json and the weights"
 
 
 def resolved(model: str) -> str:
-    """The folder or GGUF file of a model; what exists, or starts with `.`, `/` or `~`, is never looked up as a name.
+    """The folder or GGUF file of a model; DocumentError if there is none.
 
-    A name is `owner/name`, or `owner/name:Q4_K_M` for one of a repository's GGUF files, as in llama.cpp and Ollama.
-    A repository's folder in the cache, `models--owner--name`, means its newest snapshot, also where it is elsewhere.
+    An existing path, or one that starts with `.`, `/` or `~`, is never a name. A name is `owner/name`, or
+    `owner/name:Q4_K_M` for one of a repository's GGUF files, as in llama.cpp and Ollama. A folder
+    `models--owner--name`, as in the cache, means its newest snapshot.
     """
     path = os.path.expanduser(model)
     if os.path.isdir(path):

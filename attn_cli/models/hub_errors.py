@@ -1,4 +1,4 @@
-"""Why the hub gave no answer, in our words: the status of its answer, or the kind of failure on the way."""
+"""Errors for failed requests to the hub, by the status of the answer or the kind of failure."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -17,7 +17,7 @@ STATUSES: Mapping[int, tuple[str, str]] = MappingProxyType(
         429: ("the hub refuses more requests for now (429)", f"wait some minutes; {LOG_IN}: the limits are wider then"),
     }
 )
-"""Status of an answer → what it means, and what to do."""
+"""The status of an answer → its meaning and a hint."""
 BROKEN = "the hub is out of order ({status})", f"try again later, {FETCH}"
 FAILURES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -27,11 +27,11 @@ FAILURES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "HFValidationError": ("the hub has no names like this", "a name on the hub is owner/name"),
     }
 )
-"""Class of an exception, or of one that it inherits from → what it means, and what to do."""
+"""The class of an exception, or a base class → its meaning and a hint."""
 
 
 def refusal(name: str, error: BaseException, page: str = "") -> DocumentError:
-    """The error for a repository that cannot be had; `page` is its address, where it has terms to accept."""
+    """The error for a repository that cannot be fetched; `page` is the address where its terms are accepted."""
     causes = list(_causes(error))
     kinds = [kind.__name__ for cause in causes for kind in type(cause).__mro__]
     answers = [answer for cause in causes if (answer := getattr(cause, "response", None)) is not None]
@@ -49,12 +49,12 @@ def refusal(name: str, error: BaseException, page: str = "") -> DocumentError:
             return DocumentError(f"{name}: {STATUSES[status][0]}", hint=STATUSES[status][1])
     if (kind := next((kind for kind in kinds if kind in FAILURES), None)) is not None:
         return DocumentError(f"{name}: {FAILURES[kind][0]}", hint=FAILURES[kind][1])
-    said = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
-    return DocumentError(f"{name}: cannot be fetched: {said}", hint=f"check the connection, {FETCH}")
+    first_line = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
+    return DocumentError(f"{name}: cannot be fetched: {first_line}", hint=f"check the connection, {FETCH}")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions that led to this one, the first of them first."""
+    """The chain of exceptions that led to this one, the earliest first."""
     chain = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
         chain.append(cause)

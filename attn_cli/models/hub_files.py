@@ -1,4 +1,4 @@
-"""The files of a model on the hub: from the local cache where they are whole, else fetched."""
+"""The files of a model on the hub, from the local cache if complete, or else fetched."""
 
 import glob
 import json
@@ -18,7 +18,7 @@ CONFIG = "config.json"
 
 
 def fetched_folder(name: str) -> str:
-    """The snapshot of a name: the cached one where it is whole, else with its missing files from the hub."""
+    """The folder of a name's snapshot, from the cache if complete, or else with missing files fetched from the hub."""
     folder = _cached(name)
     if folder is not None and not _missing(folder):
         return folder
@@ -36,7 +36,7 @@ def fetched_folder(name: str) -> str:
 
 
 def fetched_gguf(name: str, tag: str) -> str:
-    """The GGUF file of a repository that a tag means, with its other shards: from the cache, else from the hub."""
+    """The GGUF file of a tag in a repository, with its other shards, from the cache or else from the hub."""
     folder = _cached(name)
     if folder is not None:
         cached = list(_files_of(folder))
@@ -46,16 +46,16 @@ def fetched_gguf(name: str, tag: str) -> str:
     available = models(_listed(name, folder))
     named = tagged(available, tag)
     if len(named) != 1:
-        what = "of no" if not named else f"of {len(named)} of its"
+        matches = "of no" if not named else f"of {len(named)} of its"
         raise DocumentError(
-            f"{name}: {tag} is the name {what} GGUF files; there are {some(named or available)}",
+            f"{name}: {tag} is the name {matches} GGUF files; there are {some(named or available)}",
             hint=f"name one: -m {name}:{named[0]}" if named else f"such as -m {name}:{tag_of(available)}",
         )
     return os.path.join(_download(name, shards(named[0])), named[0])
 
 
 def snapshot_of(root: str) -> str | None:
-    """The newest snapshot in a repository's folder of the cache, models--owner--name; None where there is none."""
+    """The newest snapshot in a repository's folder of the cache, models--owner--name; None if there is none."""
     snapshots = os.path.join(root, "snapshots")
     try:
         with open(os.path.join(root, "refs", "main"), encoding="ascii") as file:
@@ -69,7 +69,7 @@ def snapshot_of(root: str) -> str | None:
 
 
 def shards_of(index: str) -> list[str]:
-    """The files that an index names; DocumentError where it is none."""
+    """The shards that an index names; DocumentError if it is not an index."""
     try:
         with open(index, "rb") as file:
             return list(dict.fromkeys(map(str, json.load(file)["weight_map"].values())))
@@ -80,38 +80,38 @@ def shards_of(index: str) -> list[str]:
 
 
 def _missing(folder: str) -> list[str]:
-    """The files that a snapshot lacks: its config, its weights, or shards of them."""
+    """The files missing from a snapshot: its config, its weights, or shards."""
     weights = next((file for file in WEIGHTS if os.path.exists(os.path.join(folder, file))), SINGLE)
-    wanted = [CONFIG, weights]
+    needed = [CONFIG, weights]
     if weights in INDICES:
-        wanted += shards_of(os.path.join(folder, weights))
-    return [file for file in wanted if not os.path.exists(os.path.join(folder, file))]
+        needed += shards_of(os.path.join(folder, weights))
+    return [file for file in needed if not os.path.exists(os.path.join(folder, file))]
 
 
 def _lacking(name: str, file: str, files: Sequence[str]) -> DocumentError:
-    """The error for a repository without a file that a folder needs, which may hold something else instead."""
+    """The error for a repository without a needed file; it names what the repository holds instead."""
     if gguf := models(files):
         return DocumentError(
             f"{name}: holds no {file}, but GGUF files: {some(gguf)}", hint=f"name one: -m {name}:{tag_of(gguf)}"
         )
     if file == CONFIG:
-        return DocumentError(f"{name}: holds no {CONFIG} on the hub", hint="is it a model's repository?")
+        return DocumentError(f"{name}: holds no {CONFIG} on the hub", hint="check that it is a model's repository")
     from attn_cli.models.files.other import other_weights
 
     return other_weights(name, [*files])
 
 
 def _listed(name: str, cached: str | None) -> list[str]:
-    """The names of a repository's files; DocumentError where they cannot be asked for."""
+    """The names of a repository's files; DocumentError if the hub does not answer."""
     library = _library()
     if library.constants.HF_HUB_OFFLINE and cached is not None:
-        what = (_missing(cached) or ["that file"])[0]
+        missing = (_missing(cached) or ["that file"])[0]
         raise DocumentError(
-            f"{name}: {what} is not in the cache, and HF_HUB_OFFLINE is set", hint="unset HF_HUB_OFFLINE"
+            f"{name}: {missing} is not in the cache, and HF_HUB_OFFLINE is set", hint="unset HF_HUB_OFFLINE"
         )
     _quieten()
     try:
-        # This call does not try again and again: what is wrong is known at once.
+        # This call does not retry, so that an error shows at once.
         info = library.HfApi().model_info(name, timeout=library.constants.HF_HUB_ETAG_TIMEOUT)
     except Exception as error:  # the network has many ways to fail
         raise refusal(name, error, f"{library.constants.ENDPOINT}/{name}") from error
@@ -119,7 +119,7 @@ def _listed(name: str, cached: str | None) -> list[str]:
 
 
 def _download(name: str, files: Collection[str]) -> str:
-    """The snapshot's folder, once these files are in it."""
+    """Fetch these files, and return the snapshot's folder."""
     library = _library()
     try:
         return str(library.snapshot_download(name, allow_patterns=[glob.escape(file) for file in files]))
@@ -128,13 +128,13 @@ def _download(name: str, files: Collection[str]) -> str:
 
 
 def _cached(name: str) -> str | None:
-    """The snapshot's folder in the local cache, None where it is not there."""
+    """The snapshot's folder in the local cache; None if it is not cached."""
     library = _library()
     return snapshot_of(os.path.join(library.constants.HF_HUB_CACHE, f"models--{name.replace('/', '--')}"))
 
 
 def _files_of(folder: str) -> Iterator[str]:
-    """The files in a folder and in those below it, as the hub names them."""
+    """The files in a folder and its subfolders, as the hub names them."""
     for path, _, names in os.walk(folder):
         for file in names:
             yield os.path.relpath(os.path.join(path, file), folder).replace(os.sep, "/")
@@ -151,7 +151,7 @@ def _library() -> Any:
 
 
 def _quieten() -> None:
-    """Let the library speak at a terminal alone: there it shows its progress, and that it tries again."""
+    """Silence the library unless standard error is a terminal, where it shows progress and retries."""
     if not sys.stderr.isatty():
         import huggingface_hub.utils
 

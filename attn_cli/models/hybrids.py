@@ -1,4 +1,4 @@
-"""Models whose layers, or some of them, carry a state along instead of attending: which layers do, by the config."""
+"""Hybrid models, in which some layers are recurrent instead of attending: which layers attend, by the config."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -7,16 +7,16 @@ from attn_cli.errors import DocumentError
 from attn_cli.models.files.config import LAYERS, Config
 
 Attending = Callable[[Config, int], Sequence[bool] | None]
-"""Which of so many layers attend, None if the config does not say."""
+"""From a config and its number of layers to True for layers that attend; None if the config does not say."""
 
 ATTENDING = frozenset(("attention", "full_attention", "sliding_attention", "local_attention", "hybrid", "*"))
-"""What configs call a layer that attends; anything else carries a state or convolves."""
+"""The names of layers that attend in configs; other layers are recurrent or convolutional."""
 PURE = ("falcon_mamba", "mamba", "mamba2", "rwkv", "rwkv5", "rwkv6", "rwkv7", "xlstm")
-"""Models of which no layer attends."""
+"""Models without attention."""
 
 
 def _by_types(config: Config, layers: int) -> Sequence[bool] | None:
-    """A list with a kind for each layer, under one of the names that configs have for it."""
+    """From a list of the kind of each layer, under any of its usual keys."""
     for key in ("layer_types", "layers_block_type", "block_types"):
         kinds = config.get(key, None)
         if isinstance(kinds, list) and kinds:
@@ -25,7 +25,7 @@ def _by_types(config: Config, layers: int) -> Sequence[bool] | None:
 
 
 def _by_period(key: str, period: int, offset_key: str = "", offset: int | None = None) -> Attending:
-    """One layer out of every few: the last of them, or the one at an offset."""
+    """One layer of every period attends: the last, or the one at an offset."""
 
     def attending(config: Config, layers: int) -> Sequence[bool] | None:
         every = config.whole(key, period)
@@ -36,25 +36,25 @@ def _by_period(key: str, period: int, offset_key: str = "", offset: int | None =
 
 
 def _by_letters(config: Config, layers: int) -> Sequence[bool] | None:
-    """A string with a letter for each layer: M carries a state, * attends, - is an MLP alone."""
+    """From a string with a letter for each layer: M is recurrent, * attends, - is only an MLP."""
     letters = config.word("hybrid_override_pattern", None)
     return None if letters is None else [letter == "*" for letter in letters if letter in "M*-E"]
 
 
 def _by_indices(config: Config, layers: int) -> Sequence[bool] | None:
-    """The numbers of the layers that attend."""
+    """From a list of the layers that attend."""
     numbers = config.get("attn_layer_indices", config.get("full_attn_idxs", None))
     return None if not isinstance(numbers, list) else [number in numbers for number in range(layers)]
 
 
 def _by_linear_config(config: Config, layers: int) -> Sequence[bool] | None:
-    """Kimi's list of the layers that attend, counted from 1."""
+    """From Kimi's list of the layers that attend, counted from 1."""
     numbers = config.part("linear_attn_config").get("full_attn_layers", None)
     return None if not isinstance(numbers, list) else [number + 1 in numbers for number in range(layers)]
 
 
 def _by_ones(config: Config, layers: int) -> Sequence[bool] | None:
-    """A list of ones for layers that attend and zeros for others."""
+    """From a list of ones for layers that attend and zeros for others."""
     kinds = config.get("attn_type_list", None)
     return None if not isinstance(kinds, list) else [kind == 1 for kind in kinds]
 
@@ -85,13 +85,13 @@ HYBRIDS: Mapping[str, tuple[Attending, ...]] = MappingProxyType(
         "zamba2": (_by_types,),
     }
 )
-"""`model_type` → what may tell which of its layers attend, in the order in which it is asked."""
+"""`model_type` → the rules that find the layers that attend; the first that applies is used."""
 SIDE_BY_SIDE = ("falcon_h1",)
-"""Models of which each layer does both, and adds up what they give."""
+"""Models in which each layer adds up attention and a recurrent part."""
 
 
 def hybrid_error(config: Config, kind: str) -> DocumentError | None:
-    """The error for a model with layers that do not attend: says which do; None for any other model."""
+    """The error for a model with layers that do not attend, which lists those that do; None for any other model."""
     hint = "choose a model whose layers all attend, such as gpt2, llama or qwen3"
     if kind in PURE:
         return DocumentError(
@@ -103,22 +103,22 @@ def hybrid_error(config: Config, kind: str) -> DocumentError | None:
         return None
     attending = _attending(text, kind)
     if kind in SIDE_BY_SIDE:
-        what = f"each of its {len(attending)} layers attends and carries a state along, side by side"
+        description = f"each of its {len(attending)} layers attends and carries a state along, side by side"
     elif attending and any(attending):
-        what = f"of its {len(attending)} layers {_numbers(attending)} attend, the others carry a state along"
+        description = f"of its {len(attending)} layers {_numbers(attending)} attend, the others carry a state along"
     else:
-        what = "some of its layers attend, others carry a state along"
-    return DocumentError(f"{config.where}: {kind!r} is a hybrid: {what}, which attn does not compute", hint=hint)
+        description = "some of its layers attend, others carry a state along"
+    return DocumentError(f"{config.where}: {kind!r} is a hybrid: {description}, which attn does not compute", hint=hint)
 
 
 def _mixes(config: Config) -> bool:
-    """Whether a config lists kinds of layers of which only some attend."""
+    """Whether a config lists layers of which only some attend."""
     attending = _by_types(config, 1) is not None and _attending(config, "")
     return bool(attending) and not all(attending or ())
 
 
 def _attending(config: Config, kind: str) -> Sequence[bool]:
-    """Which layers attend, as far as the config says."""
+    """True for layers that attend; empty if the config does not say."""
     keys = ("num_hidden_layers", "n_layer", "num_layers")
     layers = next((config.values[key] for key in keys if isinstance(config.values.get(key), int)), 0)
     if not 0 < layers <= LAYERS:
@@ -126,7 +126,7 @@ def _attending(config: Config, kind: str) -> Sequence[bool]:
     for rule in HYBRIDS.get(kind, (_by_types,)):
         try:
             attending = rule(config, layers)
-        except DocumentError:  # a value of another kind: the next rule may know
+        except DocumentError:  # a value of the wrong type: try the next rule
             continue
         if attending:
             return attending
@@ -134,7 +134,7 @@ def _attending(config: Config, kind: str) -> Sequence[bool]:
 
 
 def _numbers(attending: Sequence[bool]) -> str:
-    """The numbers of the layers that attend, the first few and the last of many."""
+    """The numbers of the layers that attend; of many, the first few and the last."""
     numbers = [number for number, attends in enumerate(attending) if attends]
     if len(numbers) > 6:
         return f"{', '.join(map(str, numbers[:3]))} … {numbers[-1]} ({len(numbers)} in all)"

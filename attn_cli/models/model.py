@@ -1,4 +1,4 @@
-"""Model: a checkpoint folder as something that can be run on token ids."""
+"""Model: a checkpoint that can be run on token ids."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ from attn_cli.trace.trace import Array
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A checkpoint: its folder, what it computes, and its tensors, whose names begin with `prefix`.
+    """A checkpoint: its folder, its architecture, and its tensors, whose names begin with `prefix`.
 
-    `start` is the token id that a decoder's text begins with; `notes` say what a reader of its results should know.
+    `start` is the token id that begins a decoder's text; `notes` are remarks for the reader of results.
     """
 
     folder: str
@@ -39,14 +39,14 @@ class Model:
 
     @property
     def embedding_shape(self) -> tuple[int, ...]:
-        """How many token ids there are, and how wide their vectors are."""
+        """The shape (token id, feature) of the embedding table."""
         return self._embedding_shape(self._source(self.architecture.stacks[0]).layer(None))
 
     def _embedding_shape(self, weights: Weights) -> tuple[int, ...]:
         shape = self.tensors.tensors[weights.named("embed")].shape
         if len(shape) != 2:
             raise DocumentError(
-                f"{weights.named('embed')} is no matrix: it has {len(shape)} dimensions",
+                f"{weights.named('embed')} is not a matrix: it has {len(shape)} dimensions",
                 hint="config.json and the weights contradict each other",
             )
         return shape
@@ -60,39 +60,39 @@ class Model:
         target_tokens: Sequence[str] = (),
         types: Sequence[int] | None = None,
     ) -> Stream:
-        """Every attention in its order, with the stages in `keep`; then the last state (token, d_model).
+        """Yield every attention in order, with the stages in `keep`; return the last state (token, d_model).
 
-        An encoder–decoder runs its encoder on `ids` and its decoder on `target_ids`. `types` tell the segments of a
-        pair apart.
+        An encoder–decoder runs its encoder on `ids` and its decoder on `target_ids`. `types` are the segments of a
+        pair of texts.
         """
         first = self.architecture.stacks[0]
         state = yield from layers(self._source(first), first, self.embedded(first, ids, types), tokens, keep)
         if len(self.architecture.stacks) == 1:
             return state
         second = self.architecture.stacks[1]
-        looked = EncoderOutput(state, tuple(tokens))
+        encoder_output = EncoderOutput(state, tuple(tokens))
         x = self.embedded(second, target_ids)
-        return (yield from layers(self._source(second), second, x, target_tokens, keep, looked))
+        return (yield from layers(self._source(second), second, x, target_tokens, keep, encoder_output))
 
     def resumed(self, x: Array, first: int, tokens: Sequence[str]) -> Stream:
-        """The last stack from layer `first` on, x (token, d_model) being the stream before it; no stage is kept."""
+        """Run the last stack from layer `first` on x (token, d_model), the residual stream before it; keep no stage."""
         stack = self.architecture.stacks[-1]
         return layers(self._source(stack), stack, x, tokens, (), first=first)
 
     def embedded(self, stack: StackPlan, ids: Sequence[int], types: Sequence[int] | None = None) -> Array:
-        """Token ids to vectors (token, d_model), with what positions and types add; SelectionError for no such id."""
+        """The vectors (token, d_model) of token ids, plus positions and types; SelectionError for an unknown id."""
         weights = self._source(stack).layer(None)
-        places = np.asarray(ids, dtype=np.int64)
+        id_array = np.asarray(ids, dtype=np.int64)
         count = self._embedding_shape(weights)[0]
-        if len(places) and not 0 <= places.min() <= places.max() < count:
-            bad = int(next(place for place in places if not 0 <= place < count))
+        if len(id_array) and not 0 <= id_array.min() <= id_array.max() < count:
+            bad = int(next(number for number in id_array if not 0 <= number < count))
             raise SelectionError(f"there is no token id {bad}", hint=f"{self.folder} has ids 0 to {count - 1}")
         if stack.max_positions is not None and stack.table != "none" and len(ids) > stack.max_positions:
             raise SelectionError(
                 f"{len(ids)} tokens are more than the {stack.max_positions} positions of this model",
                 hint="shorten the text",
             )
-        x = weights.rows("embed", places)
+        x = weights.rows("embed", id_array)
         if stack.embed_scale != 1:
             x *= np.float32(stack.embed_scale)
         if weights.find("project_in") is not None:
@@ -103,16 +103,16 @@ class Model:
             x += kinds
         if stack.table != "none":
             stored = weights.named("positions") in self.tensors or stack.table == "learned"
-            at = stack.positions(places)
-            places = weights.rows("positions", at) if stored else stack.sines(at, x.shape[1])
-            check_alike(x, places, weights.named("positions"))
-            x += places
+            at = stack.positions(id_array)
+            added = weights.rows("positions", at) if stored else stack.sines(at, x.shape[1])
+            check_alike(x, added, weights.named("positions"))
+            x += added
         if stack.embed_norm is not None:
             x = weights.normed(stack.embed_norm, "embed_norm", x)
         return x if weights.find("embed_project") is None else weights.apply("embed_project", x)
 
     def logits(self, state: Array) -> Array:
-        """Scores of the whole vocabulary for states (token, d_model); SelectionError if this is no language model."""
+        """The logits (token, token id) of states (token, d_model); SelectionError if this is not a language model."""
         logits = self.uncapped_logits(state)
         if (cap := self._unembedding.softcap) is not None:
             logits = cap * np.tanh(logits / cap)
@@ -122,13 +122,13 @@ class Model:
     def _unembedding(self) -> Unembedding:
         if self.architecture.unembedding is None:
             raise SelectionError(
-                f"{self.folder} is no language model: it predicts no next token",
+                f"{self.folder} is not a language model: it predicts no next token",
                 hint="leave out what asks for one: --next, --writes, --by ablation",
             )
         return self.architecture.unembedding
 
     def uncapped_logits(self, state: Array) -> Array:
-        """The same before the model's softcap, where it has one: linear in the states, but for a bias."""
+        """The logits before the model's softcap: linear in the states, apart from a bias."""
         unembedding = self._unembedding
         weights = self._source(self.architecture.stacks[-1]).layer(None)
         tied = unembedding.tied or weights.named("unembed") not in self.tensors
@@ -138,13 +138,13 @@ class Model:
         return logits
 
     def unembedding_matrix(self) -> Array:
-        """The matrix (token id, d_model) that makes logits of states."""
+        """The unembedding matrix (token id, d_model)."""
         weights = self.weights_of(self.architecture.stacks[-1])
         tied = self._unembedding.tied or weights.named("unembed") not in self.tensors
         return weights.matrix("embed" if tied else "unembed")
 
     def weights_of(self, stack: StackPlan, layer: int | None = None) -> Weights:
-        """The weights of a layer of a stack, or of what stands outside of layers."""
+        """The weights of a layer of a stack, or with None those outside layers."""
         return self._source(stack).layer(layer)
 
     def _source(self, stack: StackPlan) -> WeightSource:
@@ -152,9 +152,9 @@ class Model:
 
 
 def open_model(folder: str, ignored: Collection[str] = ()) -> Model:
-    """The model of a folder or a GGUF file; DocumentError where anything is missing or not understood.
+    """The model of a folder or a GGUF file; DocumentError if anything is missing or unknown.
 
-    `ignored` are keys of the config that are waved through although attn does not understand them.
+    `ignored` are unknown keys of the config to accept.
     """
     config, opened = _opened(folder, ignored)
     family = family_of(kind := model_type_of(config, FAMILIES))
@@ -177,18 +177,18 @@ def open_model(folder: str, ignored: Collection[str] = ()) -> Model:
 
 
 def _read(family: Family, config: Config) -> Architecture:
-    """What the config says; DocumentError for values that nothing can be computed with, of whatever kind they are."""
+    """The architecture of a config; DocumentError for values of any wrong kind."""
     try:
         return family.read(config)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise DocumentError(
-            f"{config.where}: a value is not of the kind that it should be: {type(error).__name__}: {error}"[:300],
+            f"{config.where}: a value is of the wrong kind: {type(error).__name__}: {error}"[:300],
             hint="mend config.json, or copy or download it again",
         ) from error
 
 
 def _opened(folder: str, ignored: Collection[str]) -> tuple[Config, Callable[[Family, Architecture], Tensors]]:
-    """The config, and what gives the tensors once it has been understood."""
+    """The config, and a function that opens the tensors for an architecture."""
     if is_gguf(folder):
         from attn_cli.models.gguf.opening import opened
 
@@ -198,7 +198,7 @@ def _opened(folder: str, ignored: Collection[str]) -> tuple[Config, Callable[[Fa
 
 
 def _prefix(tensors: Tensors, architecture: Architecture, prefixes: tuple[str, ...], folder: str) -> str:
-    """What the checkpoint's tensor names begin with."""
+    """The prefix of the checkpoint's tensor names."""
     embed = architecture.stacks[0].names["embed"]
     module, others = (embed, ()) if isinstance(embed, str) else (embed.module, embed.others)
     for prefix in prefixes:

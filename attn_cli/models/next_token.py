@@ -1,4 +1,4 @@
-"""What a language model expects next, and how far two such expectations lie apart."""
+"""The distribution of the next token, and the distance between two of them."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from attn_cli.trace.trace import Array
 
 
 class Expected(NamedTuple):
-    """The log-probabilities (token id) of the next token, in nats, and what the ids are called."""
+    """The log-probabilities (token id) of the next token, in nats, and the names of the ids."""
 
     logs: Array
     name: Callable[[int], str]
@@ -33,10 +33,10 @@ class NextToken(NamedTuple):
 
 
 class Shift(NamedTuple):
-    """How far a prediction moved: `kl` is the divergence of the one before from the one after, in nats.
+    """The change of a prediction: `kl` is the divergence between before and after, in nats.
 
     KL(before ‖ after) = Σ p ln(p / q), as Conmy et al. 2023 (arXiv 2304.14997) use it for ablations. `top` is the
-    token that was likeliest before, `log_change` what its log-probability gained, in nats.
+    token that was likeliest before, `log_change` the change of its log-probability, in nats.
     """
 
     kl: float
@@ -53,7 +53,7 @@ def log_shares(logits: Array) -> Array:
 
 
 def shift(before: Array, after: Array) -> Shift:
-    """How far log-probabilities (token id) moved."""
+    """The change between two distributions, given as log-probabilities (token id)."""
     shares = np.exp(before)
     with np.errstate(invalid="ignore"):
         terms = np.where(shares > 0, shares * (before - after), 0.0)
@@ -62,7 +62,7 @@ def shift(before: Array, after: Array) -> Shift:
 
 
 def side_by_side(before: Expected, after: Expected, count: int) -> tuple[NextToken, ...]:
-    """The likeliest tokens before, then those that are among the likeliest only after; by id."""
+    """The likeliest tokens before, then those that are among the likeliest only after, with both probabilities."""
     ids = list(dict.fromkeys([*before.likeliest(count), *after.likeliest(count)]))
     return tuple(
         NextToken(number, before.name(number), *(float(np.exp(side.logs[number])) for side in (before, after)))

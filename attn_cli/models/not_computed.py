@@ -1,4 +1,4 @@
-"""Why a model type is not computed, and which of its kin are."""
+"""Errors for model types that attn does not compute, with related types that it does."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -69,7 +69,7 @@ KIN: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "yoso": ("bert",),
     }
 )
-"""How a model type begins → those of its kind that are computed; the longest beginning that fits counts."""
+"""The prefix of a model type → related types that attn computes; the longest matching prefix is used."""
 OTHER_SENSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "images": (
@@ -82,11 +82,11 @@ OTHER_SENSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
     }
 )  # fmt: skip
-"""What models read that attn gives none of → how their types begin."""
+"""An input other than text → the prefixes of its models' types."""
 
 
 def not_computed(config: Config, kind: str) -> DocumentError:
-    """The error for a `model_type` that no family serves."""
+    """The error for a `model_type` without a family."""
     if (error := hybrid_error(config, kind)) is not None:
         return error
     where = f"{config.where}: model_type {kind!r} is not one that attn computes"[:300]
@@ -103,7 +103,7 @@ def not_computed(config: Config, kind: str) -> DocumentError:
 
 
 def _kin(kind: str) -> str:
-    """The nearest that are computed: of the same kind, of the same name, or spelled alike."""
+    """A hint with the nearest types that attn computes: related, of the same name, or of similar spelling."""
     begins = [begin for begin in KIN if kind.lower().startswith(begin)]
     near = KIN[max(begins, key=len)] if begins else ()
     stem = kind.lower().rstrip("0123456789._-").partition("_")[0]

@@ -1,4 +1,4 @@
-"""A checkpoint that is opened once, however many runs are made of it."""
+"""A checkpoint that is opened once for all runs of a command."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,9 +13,9 @@ from attn_cli.models.tokenizers.tokenizer import Encoded, Tokenizer
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OpenedCheckpoint:
-    """A checkpoint by its path or name; its model and its tokenizer are opened when they are first needed.
+    """A checkpoint by its path or name; its model and tokenizer are opened on first use.
 
-    Runs that share one share what is open, but no numbers: each run reads its weights again.
+    Runs share the opened model and tokenizer, but each run reads its weights again.
     """
 
     path: str
@@ -23,33 +23,33 @@ class OpenedCheckpoint:
 
     @cached_property
     def model(self) -> Model:
-        """The model; DocumentError where anything is missing or not understood."""
+        """The model; DocumentError if anything is missing or unknown."""
         return open_model(resolved(self.path), self.ignored_keys)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer; DocumentError where the folder has none."""
+        """The tokenizer; DocumentError if the folder has none."""
         return open_tokenizer(self.model.folder)
 
     @cached_property
     def target_tokenizer(self) -> Tokenizer:
-        """The tokenizer of the text that a decoder reads."""
+        """The tokenizer of the decoder's text."""
         return target_tokenizer(self.model.folder, self.tokenizer)
 
     @property
     def style(self) -> str:
-        """How tokens spell text; plain where the folder has no tokenizer."""
+        """The spelling of tokens; plain if the folder has no tokenizer."""
         try:
             return self.tokenizer.style
         except DocumentError:
             return "plain"
 
     def token(self, number: int) -> str:
-        """The token of an id; `#5` where the folder has no tokenizer."""
+        """The token of an id; `#5` if the folder has no tokenizer."""
         return self._named((number,)).tokens[0]
 
     def encode_ids(self, spelled: str, option: str) -> Encoded:
-        """The tokens of ids that a user typed as 5,17,3; UsageError naming the option for anything else."""
+        """The tokens of ids spelled as 5,17,3; UsageError that names the option for anything else."""
         try:
             ids = tuple(int(part) for part in spelled.split(","))
         except ValueError as error:
@@ -61,6 +61,6 @@ class OpenedCheckpoint:
     def _named(self, ids: tuple[int, ...]) -> Encoded:
         try:
             return self.tokenizer.named(ids)
-        except DocumentError:  # a folder without a tokenizer can still be run on ids
+        except DocumentError:  # without a tokenizer the model can still run on ids
             tokens = tuple(f"#{number}" for number in ids)
             return Encoded(ids, tokens, tokens, (False,) * len(ids), tuple(range(len(ids))), (0,) * len(ids))

@@ -10,11 +10,11 @@ from attn_cli.sources.output_matrix import HeadOutputMatrix, OutputMatrixOf
 from attn_cli.trace.trace import Layer
 
 KNOWN = BEFORE_HEADS | {"residual_scale"}
-"""The slots of a plan under which the output is heads · W_O, times residual_scale, perhaps normed."""
+"""The slots of a plan for which the output is heads · W_O, times residual_scale, with or without a norm."""
 
 
 def writes_of_model(model: Model) -> OutputMatrixOf:
-    """W_O of each layer by head, in float64; one layer is read at a time. SelectionError if a layer does more."""
+    """W_O of each layer by head, in float64, read one layer at a time; SelectionError if a layer does more than W_O."""
 
     def writes(layer: Layer) -> HeadOutputMatrix:
         named = (stack for stack in model.architecture.stacks if layer.name.startswith(f"{stack.name}."))

@@ -1,4 +1,4 @@
-"""Checkpoints that bring code of their own, or look both ways: what is computed, and what a reader should know."""
+"""Checkpoints with code of their own, or with bidirectional attention: the masks, and notes for the reader."""
 
 import ast
 import os
@@ -14,15 +14,15 @@ from attn_cli.models.files.config import Config
 BOTH_WAYS: Mapping[tuple[str, str], str] = MappingProxyType(
     {("qwen2", "modeling_qwen.Qwen2Model"): "stella and gte-Qwen2"}
 )
-"""`model_type` and the class that `auto_map` names, of checkpoints whose code looks both ways → what they are."""
+"""`model_type` and `auto_map` class of checkpoints whose code has no causal mask → their names."""
 LARGEST = 2**20
-"""Bytes of the longest file of code that is looked into."""
+"""The largest file of code to read, in bytes."""
 
 
 def attended(architecture: Architecture, config: Config) -> Architecture:
-    """The architecture without causal masks where the config, or the code beside it, has none; notes go to the config.
+    """The architecture, without causal masks if the config or its code has none; adds notes to the config.
 
-    Nothing of that code is run: it is looked into for the default of `is_causal`.
+    The code is not run, only parsed for the default of `is_causal`.
     """
     named = _named_code(config)
     if not config.flag("is_causal", True):
@@ -31,9 +31,9 @@ def attended(architecture: Architecture, config: Config) -> Architecture:
     if named is None:
         return architecture
     causal = _is_causal(config, named)
-    known = BOTH_WAYS.get((config.word("model_type", ""), named))
-    if causal is False or (causal is None and known is not None):
-        why = f"{named.partition('.')[0]}.py says so" if causal is False else f"so do {known}, which name it alike"
+    names = BOTH_WAYS.get((config.word("model_type", ""), named))
+    if causal is False or (causal is None and names is not None):
+        why = f"{named.partition('.')[0]}.py says so" if causal is False else f"so do {names}, which name it alike"
         config.notes.append(
             f"config.json's auto_map names {named}, which looks both ways ({why}): "
             "no causal mask is set, --mask causal sets one"
@@ -47,7 +47,7 @@ def attended(architecture: Architecture, config: Config) -> Architecture:
 
 
 def _named_code(config: Config) -> str | None:
-    """The class that loads the model by code of its own, `file.Class`; None if there is none."""
+    """The class `file.Class` of the checkpoint's own code; None if there is none."""
     classes = config.get("auto_map", None)
     if not isinstance(classes, dict):
         return None
@@ -59,7 +59,7 @@ def _named_code(config: Config) -> str | None:
 
 
 def _is_causal(config: Config, named: str) -> bool | None:
-    """The default of `is_causal` in the forward pass of a class, if its file is in the folder; None if unknown."""
+    """The default of `is_causal` in a class's forward(), if its file is in the folder; None if unknown."""
     file, _, name = named.partition(".")
     path = os.path.join(os.path.dirname(config.where), f"{os.path.basename(file)}.py")
     try:
@@ -77,10 +77,10 @@ def _is_causal(config: Config, named: str) -> bool | None:
 
 
 def _default(arguments: ast.arguments, name: str) -> bool | None:
-    """The default of an argument that is true or false, None if it has no such one."""
-    given = [*arguments.posonlyargs, *arguments.args]
-    defaults = [None] * (len(given) - len(arguments.defaults)) + list(arguments.defaults)
-    pairs = [*zip(given, defaults, strict=True), *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    """The default of a boolean argument; None if it has none."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
+    pairs = [*zip(positional, defaults, strict=True), *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
     for argument, default in pairs:
         if argument.arg == name and isinstance(default, ast.Constant) and isinstance(default.value, bool):
             return default.value
@@ -88,19 +88,21 @@ def _default(arguments: ast.arguments, name: str) -> bool | None:
 
 
 def _both_ways(architecture: Architecture, config: Config) -> Architecture:
-    """Every layer without its causal mask; a window reaches as far forward as back."""
+    """The architecture without causal masks; a sliding window extends in both directions."""
     stacks = tuple(
-        replace(stack, layers=tuple(replace(layer, mask=_seen(layer.mask, config)) for layer in stack.layers))
+        replace(
+            stack, layers=tuple(replace(layer, mask=_without_causality(layer.mask, config)) for layer in stack.layers)
+        )
         for stack in architecture.stacks
     )
     return replace(architecture, stacks=stacks)
 
 
-def _seen(mask: Mask, config: Config) -> Mask:
+def _without_causality(mask: Mask, config: Config) -> Mask:
     if isinstance(mask, Causal):
         return NoMask()
     if isinstance(mask, Sliding):
-        return Local(mask.window + 1)  # transformers lets this window reach `window` tokens to either side
+        return Local(mask.window + 1)  # in transformers this window extends `window` tokens to either side
     if isinstance(mask, NoMask | Local):
         return mask
     raise DocumentError(

@@ -1,4 +1,4 @@
-"""One layer of a checkpoint on a text as parameters: its matrices, and the vectors that enter it."""
+"""One layer of a checkpoint on a text as parameters: its matrices and its input vectors."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
@@ -23,24 +23,25 @@ from attn_cli.sources.selection import Selection
 from attn_cli.trace.trace import Array, Layer
 
 AROUND = frozenset(("norm", "norms", "mlp", "parallel", "residual_scale", "cross"))
-"""What of a plan acts before attention or after it."""
+"""The slots of a plan that act before or after attention."""
 SAID = frozenset(
     (
         *("heads", "kv_heads", "d_k", "d_v", "mask", "scale", "softcap", "sinks"),
         *("rotary", "alibi", "relative", "qk_norm", "clip", "query_scaling"),
     )
 )
-"""What of a plan a document has a key for."""
+"""The slots of a plan that a document can express."""
 UNSAID = {
     "projecting": "keys and values made of a compressed vector",
     "temperature": "a temperature",
     "disentangled": "scores that weigh content against distance",
 }
+"""Slots that a document cannot express, in words."""
 
 
 @dataclass(frozen=True, eq=False)
 class ChosenAttention:
-    """One attention of a model: where it stands, and its weights, whose names begin with `side`."""
+    """One attention of a model: its stack and layer number, and its weights, whose names begin with `side`."""
 
     name: str
     stack: StackPlan
@@ -50,47 +51,48 @@ class ChosenAttention:
 
     @property
     def plan(self) -> LayerPlan:
+        """The plan of its layer."""
         return self.stack.layers[self.number]
 
 
 def layer_parameters(request: ModelRequest, layer: str | None, heads: str | None = None) -> Parameters:
-    """What a document needs to do this layer's attention again, all of it or some heads.
+    """The parameters that reproduce this layer's attention in a document, for all heads or some.
 
-    UsageError names what the layer does and a document cannot say.
+    UsageError names a feature of the layer that a document cannot express.
     """
     model, text, target = open_request(request)
     selection = Selection(layer, heads, layer_names(model.architecture))
     names = selection.layers
     if len(names) != 1:
         raise SelectionError(f"{len(names)} layers are chosen, and a document holds one", hint="choose one: --layer 0")
-    found = _found(model, names[0])
-    _refuse_unsaid(found.plan, names[0])
-    tokens, asked = ((part.raw if request.raw else part.tokens) for part in (text, target))
+    attention = _attention_named(model, names[0])
+    _refuse_unsaid(attention.plan, names[0])
+    tokens, target_tokens = ((part.raw if request.raw else part.tokens) for part in (text, target))
     keep = {names[0]: ("X", "X_context")}
-    for entered in model.stream(text.ids, tokens, keep, target.ids, asked, text.segments):
-        if entered.name == names[0]:
+    for layer_stages in model.stream(text.ids, tokens, keep, target.ids, target_tokens, text.segments):
+        if layer_stages.name == names[0]:
             break
-    chosen = selection.heads(names[0], found.plan.heads)
-    positions, extras = _placed(model, found, entered, chosen)
-    qk_norm, weights = _qk_norm(found, chosen)
+    chosen = selection.heads(names[0], attention.plan.heads)
+    positions, extras = _placed(model, attention, layer_stages, chosen)
+    qk_norm, weights = _qk_norm(attention, chosen)
     extras = replace(extras, **weights)
-    spec = replace(found.plan.spec(cross=bool(found.side)), positions=positions, qk_norm=qk_norm)
+    spec = replace(attention.plan.spec(cross=bool(attention.side)), positions=positions, qk_norm=qk_norm)
     if chosen is not None:
         spec = replace(spec, heads=len(chosen), kv_heads=len(chosen))
-    given = {"embedded": entered["X"]}
-    if found.side:
-        given["embedded_context"] = entered["X_context"]
+    given = {"embedded": layer_stages["X"]}
+    if attention.side:
+        given["embedded_context"] = layer_stages["X_context"]
     return Parameters(
-        tokens=entered.query_tokens,
+        tokens=layer_stages.query_tokens,
         given=given,
-        projections=_projections(found, chosen),
+        projections=_projections(attention, chosen),
         spec=spec,
         extras=extras,
-        context_tokens=entered.key_tokens if found.side else None,
+        context_tokens=layer_stages.key_tokens if attention.side else None,
     )
 
 
-def _found(model: Model, name: str) -> ChosenAttention:
+def _attention_named(model: Model, name: str) -> ChosenAttention:
     for stack in model.architecture.stacks:
         for number in range(len(stack.layers)):
             layer_name = stack.layer_name(number)
@@ -102,32 +104,34 @@ def _found(model: Model, name: str) -> ChosenAttention:
 
 
 def _refuse_unsaid(plan: LayerPlan, name: str) -> None:
-    """UsageError for the first thing that this attention does and a document has no key for."""
+    """UsageError for the first slot of the plan that a document cannot express."""
     for field in fields(plan):
         if field.name not in AROUND | SAID and getattr(plan, field.name) != field.default:
             raise _unsaid(name, UNSAID.get(field.name, field.name))
 
 
-def _unsaid(name: str, what: str) -> UsageError:
+def _unsaid(name: str, feature: str) -> UsageError:
     return UsageError(
-        f"{name} has {what}, which a document cannot say",
+        f"{name} has {feature}, which a document cannot say",
         hint="attn explain --json writes its stages, and --set changes one of them",
     )
 
 
-def _placed(model: Model, found: ChosenAttention, entered: Layer, chosen: list[int] | None) -> tuple[Positions, Extras]:
-    """How positions act: by a scheme where there is one that says it, else as a bias on scores."""
-    plan, count = found.plan, len(entered["X"])
+def _placed(
+    model: Model, attention: ChosenAttention, layer_stages: Layer, chosen: list[int] | None
+) -> tuple[Positions, Extras]:
+    """The position scheme, or its effect as a bias on scores if no scheme expresses it."""
+    plan, count = attention.plan, len(layer_stages["X"])
     heads = slice(None) if chosen is None else chosen
-    sinks = found.weights.find("sinks") if plan.sinks else None
+    sinks = attention.weights.find("sinks") if plan.sinks else None
     extras = Extras(sinks=None if sinks is None else sinks[heads].copy())
-    if found.side:
+    if attention.side:
         return NoPositions(), extras
-    places = np.arange(count)
-    bias = _relative(model, found, places)
+    positions = np.arange(count)
+    bias = _relative(model, attention, positions)
     if plan.alibi and (chosen is not None or bias is not None):
         shape = (plan.heads, count, count)
-        inputs = ScoreInputs({}, shape, places, places, "float32")
+        inputs = ScoreInputs({}, shape, positions, positions, "float32")
         (alibi,) = terms_of(plan.spec())
         added = alibi.at(inputs)(whole(shape))
         bias = added if bias is None else bias + added
@@ -140,17 +144,17 @@ def _placed(model: Model, found: ChosenAttention, entered: Layer, chosen: list[i
     return rope, replace(extras, rotary_frequencies=frequencies)
 
 
-def _relative(model: Model, found: ChosenAttention, places: Array) -> Array | None:
-    """The layer's relative bias (head, query, key), or that of the last one before it that has weights for one."""
-    if found.plan.relative is None:
+def _relative(model: Model, attention: ChosenAttention, positions: Array) -> Array | None:
+    """The relative position bias (head, query, key) of the layer, or of the last layer before it with such weights."""
+    if attention.plan.relative is None:
         return None
-    before = (model.weights_of(found.stack, number) for number in range(found.number, -1, -1))
-    made = (found.plan.relative(weights, places, places) for weights in before)
-    return next((bias for bias in made if bias is not None), None)
+    before = (model.weights_of(attention.stack, number) for number in range(attention.number, -1, -1))
+    biases = (attention.plan.relative(weights, positions, positions) for weights in before)
+    return next((bias for bias in biases if bias is not None), None)
 
 
 def _rope(rotary: Rotary, width: int, count: int) -> tuple[Rope, Array | None]:
-    """The scheme that rotates so many tokens as the layer does, and its frequencies where no base makes them."""
+    """The scheme that rotates `count` tokens like the layer, with frequencies if no base expresses them."""
     rope = replace(rotary.scheme, attention_factor=rotary.factor)
     plain = 1 / powers(rope.base, rope.dim or width)
     frequencies = rotary.frequencies(count)
@@ -160,23 +164,25 @@ def _rope(rotary: Rotary, width: int, count: int) -> tuple[Rope, Array | None]:
     return Rope(style=rope.style, attention_factor=rope.attention_factor), np.array(frequencies, np.float32)
 
 
-def _qk_norm(found: ChosenAttention, chosen: list[int] | None) -> tuple[HeadNorm | None, dict[str, Any]]:
-    """The norm of queries and keys and its weights; UsageError where it needs more heads than are chosen."""
-    plan, qk_norm = found.plan, found.plan.qk_norm
+def _qk_norm(attention: ChosenAttention, chosen: list[int] | None) -> tuple[HeadNorm | None, dict[str, Any]]:
+    """The QK-norm and its weights; UsageError if it needs all heads and only some are chosen."""
+    plan, qk_norm = attention.plan, attention.plan.qk_norm
     if qk_norm is None:
         return None, {}
     if qk_norm.over == "all" and chosen is not None:
         raise UsageError(
-            f"{found.name} norms queries and keys over all heads at once, and --head chooses some",
+            f"{attention.name} norms queries and keys over all heads at once, and --head chooses some",
             hint="leave --head out: a document holds all heads of this layer",
         )
     weights: dict[str, Any] = {}
     for name, count in (("Q", plan.heads), ("K", plan.kv_heads)):
         heads = range(count) if chosen is None else [head * count // plan.heads for head in chosen]
         for kind, key in (("weight", f"{name}_norm"), ("bias", f"{name}_norm_bias")):
-            module = f"{found.side}{name.lower()}_norm"
-            own = [found.weights.expert(head).find(module, kind) for head in (heads if qk_norm.over == "each" else [0])]
-            arrays = [array for array in own if array is not None]
+            module = f"{attention.side}{name.lower()}_norm"
+            stored = [
+                attention.weights.expert(head).find(module, kind) for head in (heads if qk_norm.over == "each" else [0])
+            ]
+            arrays = [array for array in stored if array is not None]
             if arrays:
                 array = np.stack(arrays) if qk_norm.over == "each" else arrays[0]
                 plus_one = qk_norm.norm.plus_one and kind == "weight"
@@ -186,26 +192,26 @@ def _qk_norm(found: ChosenAttention, chosen: list[int] | None) -> tuple[HeadNorm
     return variant(qk_norm.norm.eps, qk_norm.over, after), weights
 
 
-def _projections(found: ChosenAttention, chosen: list[int] | None) -> Projections:
-    """The matrices as a document has them, in × out; a chosen head has its own copy of the key head that it shares."""
-    plan, made = found.plan, {}
+def _projections(attention: ChosenAttention, chosen: list[int] | None) -> Projections:
+    """The matrices of a document, in × out; each chosen head gets a copy of its key head."""
+    plan, arrays = attention.plan, {}
     groups = {"Q": plan.heads, "K": plan.kv_heads, "V": plan.kv_heads}
     for name, count in groups.items():
-        own = None if chosen is None else [head * count // plan.heads for head in chosen]
-        module = f"{found.side}{name.lower()}"
-        made[f"W_{name}"] = _some(found.weights.matrix(module), count, own).T
-        if (bias := found.weights.find(module, "bias")) is not None:
-            made[f"b_{name}"] = _some(bias, count, own)
-    made["W_O"] = _some(found.weights.matrix(f"{found.side}o").T, plan.heads, chosen)
-    if (bias := found.weights.find(f"{found.side}o", "bias")) is not None:
-        made["b_O"] = bias
-    return Projections(**{name: np.array(array, np.float32, order="C") for name, array in made.items()})
+        key_heads = None if chosen is None else [head * count // plan.heads for head in chosen]
+        module = f"{attention.side}{name.lower()}"
+        arrays[f"W_{name}"] = _rows_of(attention.weights.matrix(module), count, key_heads).T
+        if (bias := attention.weights.find(module, "bias")) is not None:
+            arrays[f"b_{name}"] = _rows_of(bias, count, key_heads)
+    arrays["W_O"] = _rows_of(attention.weights.matrix(f"{attention.side}o").T, plan.heads, chosen)
+    if (bias := attention.weights.find(f"{attention.side}o", "bias")) is not None:
+        arrays["b_O"] = bias
+    return Projections(**{name: np.array(array, np.float32, order="C") for name, array in arrays.items()})
 
 
-def _some(array: Array, heads: int, chosen: list[int] | None) -> Array:
-    """The rows (head · feature, …) of some heads."""
+def _rows_of(array: Array, heads: int, chosen: list[int] | None) -> Array:
+    """The rows (head · feature, …) of the chosen heads; all if None."""
     if chosen is None:
         return array
     by_head = array.reshape(heads, -1, *array.shape[1:])[chosen]
-    some: Array = by_head.reshape(-1, *array.shape[1:])
-    return some
+    rows: Array = by_head.reshape(-1, *array.shape[1:])
+    return rows

@@ -1,4 +1,4 @@
-"""What to run a checkpoint on: a request, and the token ids that it comes to."""
+"""A request to run a checkpoint, and its token ids."""
 
 from dataclasses import dataclass, field
 
@@ -15,14 +15,13 @@ _UNOPENED = OpenedCheckpoint("")
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """A checkpoint and what to run it on: `model` is a folder, a file or a name; the text, or token ids as 5,17,3.
+    """A checkpoint (`model` is a folder, a file or a name) and its input: a text, or token ids as 5,17,3.
 
-    `pair` is the second text of an encoder, `target` what a decoder is given. `special` tokens are added as the
-    tokenizer adds them; `raw` shows tokens in the model's own spelling, `words` merges them; `next` counts the
-    tokens to predict; `what_if` is what is changed of the run; `ignored_keys` of its config are waved through.
+    `pair` is the second text of an encoder, `target` the text of a decoder. `special` adds the tokenizer's special
+    tokens. `raw` labels tokens in the model's spelling, `words` merges them into words. `next` is the number of tokens
+    to predict. `what_if` changes the run. `ignored_keys` are unknown keys of the config to accept.
 
-    `opened` is the checkpoint itself. Requests that are made of one another with `replace` share it, so that it is
-    opened once for all of them.
+    `opened` is the checkpoint; requests derived with `replace` share it, so that it is opened once.
     """
 
     model: str
@@ -45,7 +44,7 @@ class ModelRequest:
 
 
 def open_request(request: ModelRequest) -> tuple[Model, Encoded, Encoded]:
-    """The model with its changes, its text without the tokens that are left out, and its decoder's text."""
+    """The changed model, the text without removed tokens, and the decoder's text."""
     request.opened.model.tensors.forget()
     text, target = _encoded(request)
     return changed(request.opened.model, request.what_if), left(text, request.what_if), target
@@ -75,7 +74,7 @@ def _encoded(request: ModelRequest) -> tuple[Encoded, Encoded]:
 
 
 def _target(request: ModelRequest) -> Encoded:
-    """The decoder's text: the token that begins it, then --target; or --target-ids as they are."""
+    """The decoder's text: the start token and --target, or else --target-ids."""
     opened = request.opened
     if request.target_ids is not None:
         return opened.encode_ids(request.target_ids, "--target-ids")

@@ -1,4 +1,4 @@
-"""A checkpoint under changes: another mask or temperature, heads switched off, cells set, tokens left out."""
+"""Changes to a checkpoint's run: another mask or temperature, ablated heads, set cells, removed tokens."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def changed(model: Model, what_if: WhatIf) -> Model:
-    """The model with the changes in its plans, so that the forward pass knows of nothing but plans."""
+    """The model with the changes in its plans, so that the forward pass needs only plans."""
     if what_if == WhatIf(without_tokens=what_if.without_tokens):
         return model
     edits = what_if.edits(layer_names(model.architecture))
@@ -33,20 +33,20 @@ def changed(model: Model, what_if: WhatIf) -> Model:
 
 
 def without_head(model: Model, layer: str, head: int) -> Model:
-    """The model with one head switched off: its output is 0 before W_O."""
+    """The model with one head ablated: its output is 0 before W_O."""
     return changed(model, WhatIf(without_heads=(f"{layer}.{head}",)))
 
 
 def left(text: Encoded, what_if: WhatIf) -> Encoded:
-    """A text without the tokens that are left out; the others move up."""
+    """The text without removed tokens; the others move up."""
     if not what_if.without_tokens:
         return text
-    places = what_if.kept(text.tokens)
-    return Encoded(*(tuple(part[place] for place in places) for part in vars(text).values()))
+    indices = what_if.kept(text.tokens)
+    return Encoded(*(tuple(part[index] for index in indices) for part in vars(text).values()))
 
 
 def _edits(stack: StackPlan, number: int, edits: "dict[str, Edits]") -> "tuple[Edits, ...]":
-    """Those of a layer's attention to itself, and of its attention to the encoder."""
+    """The edits of a layer's self-attention, and of its cross-attention."""
     name = stack.layer_name(number)
     return edits.get(name, ()), edits.get(f"{name}.cross", ())
 
@@ -56,7 +56,7 @@ def _plan(plan: LayerPlan, mask: Mask | None, divisor: float | None, edits: "Edi
         from attn_cli.core.edits import ZeroHead
     for edit in (*edits, *cross_edits):
         if isinstance(edit, ZeroHead):
-            edit.place((plan.heads,))  # says so, where there is no such head
+            edit.place((plan.heads,))  # raises the error for a missing head
     plan = replace(plan, edits=edits, cross_edits=cross_edits)
     if mask is not None:
         plan = replace(plan, mask=mask)

@@ -240,7 +240,7 @@ def headless(folder: Path) -> str:
 
 @pytest.mark.parametrize("option", [["--writes"], ["--by", "ablation"]])
 def test_a_model_without_an_unembedding_is_refused(call: Attn, tmp_path: Path, option: list[str]) -> None:  # noqa: F811
-    call("heads", "-m", headless(tmp_path / "bert"), "--ids", "1,2,3", *option).complains(1, "is no language model")
+    call("heads", "-m", headless(tmp_path / "bert"), "--ids", "1,2,3", *option).complains(1, "is not a language model")
 
 
 REFUSED = [

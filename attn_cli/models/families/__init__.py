@@ -1,4 +1,4 @@
-"""The families of checkpoints that attn computes: to add one, write its file and a line here."""
+"""The families of checkpoints that attn computes; a new one needs a file and a line here."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -58,14 +58,14 @@ FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "t5": ("mt5", "t5", "umt5"),
     }
 )
-"""A file of this folder → the `model_type`s that it describes."""
+"""A file of this folder → its `model_type`s."""
 
 FAMILIES: Mapping[str, str] = MappingProxyType({kind: file for file, kinds in FILES.items() for kind in kinds})
-"""`model_type` → the file of this folder that describes it."""
+"""`model_type` → its file in this folder."""
 
 
 def family_of(model_type: str) -> "Family | None":
-    """The family that serves a `model_type`, None if there is none."""
+    """The family of a `model_type`; None if there is none."""
     if model_type not in FAMILIES:
         return None
     family: Family = import_module(f"attn_cli.models.families.{FAMILIES[model_type]}").FAMILY
@@ -73,6 +73,6 @@ def family_of(model_type: str) -> "Family | None":
 
 
 def families() -> "Iterator[Family]":
-    """Every family, each once."""
+    """All families."""
     for file in FILES:
         yield import_module(f"attn_cli.models.families.{file}").FAMILY

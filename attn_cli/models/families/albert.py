@@ -1,4 +1,4 @@
-"""ALBERT (Lan et al. 2019, arXiv 1909.11942): BERT whose layers all share one set of weights."""
+"""ALBERT (Lan et al. 2019, arXiv 1909.11942): BERT with one set of weights for all layers."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Apertus (Swiss AI 2025, arXiv 2509.14233): normed queries and keys, and an activation that learns."""
+"""Apertus (Swiss AI 2025, arXiv 2509.14233): Llama's layers with QK-norm and a learned activation."""
 
 from dataclasses import dataclass, replace
 
@@ -25,7 +25,7 @@ LLAMA3 = {
 
 @dataclass(frozen=True)
 class Learning:
-    """down(xIELU(up(x))): a parabola above 0 and a bent exponential below (Huang 2024, arXiv 2411.13010)."""
+    """down(xIELU(up(x))): xIELU is a parabola above 0 and exponential below (Huang 2024, arXiv 2411.13010)."""
 
     def __call__(self, x: Array, weights: Weights) -> Array:
         slope, edge = _number(weights, "slope", 0.5), _number(weights, "edge", -1e-6)
@@ -40,15 +40,15 @@ class Learning:
 
 
 def _number(weights: Weights, name: str, default: float | None = None) -> np.float32:
-    found = weights.find(name)
-    if found is None and default is not None:
+    value = weights.find(name)
+    if value is None and default is not None:
         return np.float32(default)
-    if found is None or found.size != 1:
+    if value is None or value.size != 1:
         raise DocumentError(
             f"the checkpoint lacks {weights.named(name)}, or it is not one number",
             hint="copy or download all of its files",
         )
-    return np.float32(found.item())
+    return np.float32(value.item())
 
 
 def _softplus(x: np.float32) -> np.float32:
@@ -69,8 +69,8 @@ APERTUS_NAMES: Names = {
     "before_attention": "layers.{i}.attention_layernorm",
     "before_mlp": "layers.{i}.feedforward_layernorm",
     **{
-        ours: Packed(f"layers.{{i}}.mlp.act_fn.{theirs}", raw=True)
-        for ours, theirs in {"above": "alpha_p", "below": "alpha_n", "slope": "beta", "edge": "eps"}.items()
+        name: Packed(f"layers.{{i}}.mlp.act_fn.{stored}", raw=True)
+        for name, stored in {"above": "alpha_p", "below": "alpha_n", "slope": "beta", "edge": "eps"}.items()
     },
 }
 

@@ -1,4 +1,4 @@
-"""AFM (Arcee 2025): Llama's layers with a plain MLP of squared ReLUs."""
+"""AFM (Arcee 2025): Llama's layers with a plain MLP and squared ReLU."""
 
 from dataclasses import replace
 

@@ -1,6 +1,6 @@
-"""BART (Lewis et al. 2019, arXiv 1910.13461) and its kin: norms over sums or first, positions learned or sinusoidal.
+"""BART (Lewis et al. 2019, arXiv 1910.13461) and relatives: post-norm or pre-norm, learned or sinusoidal positions.
 
-M2M-100 (arXiv 2010.11125) and NLLB (arXiv 2207.04672) have sines of their own, and padding stands nowhere.
+M2M-100 (arXiv 2010.11125) and NLLB (arXiv 2207.04672) have sinusoids of their own, and padding has no position.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ FIRST: tuple[Slot, ...] = ("before_attention", "before_cross", "before_mlp")
 
 @dataclass(frozen=True)
 class Variant:
-    """How one of them differs: where norms stand, whether embeddings are normed, and what positions are."""
+    """A variant: its norms, whether embeddings are normalized, and its position table."""
 
     norms: tuple[Slot, ...]
     embed_norm: bool
@@ -46,7 +46,7 @@ def read(config: Config) -> Architecture:
     kind = KINDS[config.word("model_type")]
     config.must_be("is_encoder_decoder", True)
     config.must_be("is_decoder", False)
-    # Older configs say what every model of a kind does.
+    # Older configs state properties that all models of a kind share.
     config.must_be("normalize_before", kind.norms is FIRST)
     config.must_be("add_final_layer_norm", kind.norms is FIRST)
     config.must_be("normalize_embedding", kind.embed_norm)
@@ -56,25 +56,25 @@ def read(config: Config) -> Architecture:
         config.assume({"activation_function": "relu", "scale_embedding": True})
     encoder, decoder = (_stack(config, kind, name) for name in ("encoder", "decoder"))
     if config.word("model_type") == "m2m_100":
-        encoder, decoder = (_standing(stack, int(config.get("pad_token_id", 1))) for stack in (encoder, decoder))
+        encoder, decoder = (_with_padding(stack, int(config.get("pad_token_id", 1))) for stack in (encoder, decoder))
     return Architecture((encoder, decoder), Unembedding(tied=False))
 
 
-def _standing(stack: StackPlan, padding: int) -> StackPlan:
-    """The stack with positions after that of padding, without end, by the sines of Tensor2Tensor."""
-    sines = partial(_sines, nowhere=padding)
+def _with_padding(stack: StackPlan, padding: int) -> StackPlan:
+    """The stack with positions that start after the padding id, without limit, from Tensor2Tensor's sinusoids."""
+    sines = partial(_sines, zero_at=padding)
     return replace(stack, padding=padding, position_offset=padding + 1, sines=sines, max_positions=None)
 
 
-def _sines(positions: Array, width: int, nowhere: int) -> Array:
-    """Sines of positions, then their cosines (token, feature): speeds from 1 to 1/10000; all 0 at one position."""
+def _sines(positions: Array, width: int, zero_at: int) -> Array:
+    """Sinusoidal vectors (token, feature): sines, then cosines, of frequencies 1 to 1/10000; zeros at `zero_at`."""
     half = width // 2
-    # In float32 like the model's own, which far positions show.
+    # In float32 like the model's own code; far positions show the difference.
     steps = np.arange(half, dtype=np.float32) * np.float32(-np.log(10000) / (half - 1))
     angles = positions.astype(np.float32)[:, np.newaxis] * np.exp(steps.astype(np.float64)).astype(np.float32)
     table = np.zeros((len(positions), width), np.float32)
     table[:, :half], table[:, half : 2 * half] = np.sin(angles), np.cos(angles)
-    table[positions == nowhere] = 0
+    table[positions == zero_at] = 0
     return table
 
 

@@ -1,4 +1,4 @@
-"""BERT (Devlin et al. 2018, arXiv 1810.04805) and those that share its layer: norms over sums, positions in a table."""
+"""BERT (Devlin et al. 2018, arXiv 1810.04805): an encoder with post-norm and learned positions."""
 
 from attn_cli.core.norms import Norm
 from attn_cli.models.family import Architecture, Family
@@ -10,7 +10,7 @@ from attn_cli.models.network.weights import Names
 
 
 def plain_layer(config: Config) -> LayerPlan:
-    """A layer of this kind, where every token looks at every other."""
+    """A layer of BERT's kind, without a mask."""
     width, heads = config.whole("hidden_size"), config.whole("num_attention_heads")
     config.must_be("is_decoder", False)
     config.must_be("add_cross_attention", False)
@@ -27,7 +27,7 @@ def plain_layer(config: Config) -> LayerPlan:
 
 
 def stack(config: Config, layer: LayerPlan, names: Names) -> StackPlan:
-    """Layers of this kind, all alike, over normed embeddings."""
+    """A stack of equal layers over normalized embeddings."""
     return StackPlan(
         layers=(layer,) * config.whole("num_hidden_layers"),
         names=names,
@@ -38,7 +38,7 @@ def stack(config: Config, layer: LayerPlan, names: Names) -> StackPlan:
 
 
 def check_width(config: Config) -> None:
-    """DocumentError for embeddings that are narrower than the layers, as only ELECTRA and ALBERT have them."""
+    """DocumentError for embeddings narrower than the layers, which only ELECTRA and ALBERT have."""
     config.must_be("embedding_size", config.whole("hidden_size"))
 
 
@@ -68,7 +68,7 @@ HARMLESS_KEYS = (
     "attention_probs_dropout_prob", "hidden_dropout_prob", "intermediate_size", "type_vocab_size", "directionality",
     "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type",
 )  # fmt: skip
-# What stands on top of the last layer: pooler and heads.
+# Modules after the last layer: pooler and heads.
 HARMLESS_TENSORS = (
     r".*embeddings\.position_ids",
     r"(.*\.)?pooler\..*",

@@ -1,4 +1,4 @@
-"""BLOOM (arXiv 2211.05100): ALiBi, embeddings normed, queries, keys and values head by head in one matrix."""
+"""BLOOM (arXiv 2211.05100): ALiBi, normalized embeddings, and one matrix for queries, keys and values per head."""
 
 from attn_cli.core.masks import Causal
 from attn_cli.core.norms import Norm

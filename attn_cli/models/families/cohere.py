@@ -1,6 +1,6 @@
-"""Command R, R7B, A and Aya (Cohere 2024): attention and MLP side by side on one LayerNorm, logits scaled.
+"""Command R, R7B, A and Aya (Cohere 2024): parallel attention and MLP on one LayerNorm, scaled logits.
 
-The second kind looks through a rotated window in three layers of four, and at everything, unrotated, in the fourth.
+Cohere 2 has a sliding window and RoPE in three layers of four, and neither in the fourth.
 """
 
 from dataclasses import replace
@@ -29,7 +29,7 @@ SECOND = {
     "use_gated_activation": True,
     "use_parallel_block": True,
 }
-"""Keys of the second kind's configs, and the only values that are computed."""
+"""Keys of Cohere 2's configs, and the only values that attn computes."""
 
 
 def read(config: Config) -> Architecture:
@@ -45,21 +45,21 @@ def read(config: Config) -> Architecture:
         qk_norm=None if second or not config.flag("use_qk_norm", False) else QKNorm(norm, over="each"),
         parallel=True,
     )
-    layers = _by_turns(config, layer) if second else (layer,) * config.whole("num_hidden_layers")
-    found = architecture(config, layers, {**NAMES, **HEAD_NORMS})
+    layers = _alternating(config, layer) if second else (layer,) * config.whole("num_hidden_layers")
+    result = architecture(config, layers, {**NAMES, **HEAD_NORMS})
     scale = config.number("logit_scale", 0.0625)
-    return replace(found, unembedding=Unembedding(config.flag("tie_word_embeddings", True), scale))
+    return replace(result, unembedding=Unembedding(config.flag("tie_word_embeddings", True), scale))
 
 
-def _by_turns(config: Config, layer: LayerPlan) -> tuple[LayerPlan, ...]:
+def _alternating(config: Config, layer: LayerPlan) -> tuple[LayerPlan, ...]:
     for key, value in SECOND.items():
         config.must_be(key, value)
     pattern = config.whole("sliding_window_pattern", config.whole("_sliding_window_pattern", 4))
     mask = window(config)
     slides = sliding_layers(config, lambda number: (number + 1) % pattern != 0)
-    still = replace(layer, mask=Causal(), rotary=None)
-    near = still if mask == Causal() else replace(layer, mask=mask)
-    return tuple(near if sliding else still for sliding in slides)
+    unrotated = replace(layer, mask=Causal(), rotary=None)
+    local = unrotated if mask == Causal() else replace(layer, mask=mask)
+    return tuple(local if sliding else unrotated for sliding in slides)
 
 
 HEAD_NORMS: Names = {f"{name}_norm": Packed(f"layers.{{i}}.self_attn.{name}_norm", stacked=True) for name in "qk"}

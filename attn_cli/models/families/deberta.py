@@ -1,6 +1,6 @@
-"""DeBERTa (He et al. 2020, 2021, arXiv 2006.03654, 2111.09543): BERT whose scores also weigh content against distance.
+"""DeBERTa (He et al. 2020, 2021, arXiv 2006.03654, 2111.09543): BERT with disentangled attention.
 
-The first makes queries, keys and values by one matrix, head by head, and has no buckets of distances.
+Version 1 has one matrix for queries, keys and values per head, and no buckets of distances.
 """
 
 from dataclasses import replace
@@ -30,9 +30,9 @@ def read(config: Config) -> Architecture:
 
 
 def _disentangled(config: Config, layer: LayerPlan) -> LayerPlan:
-    """The layer with what queries and keys give to distances, each of these being one more summand of a score."""
-    said = config.get("pos_att_type", [])
-    kinds = [kind.strip() for kind in (said.lower().split("|") if isinstance(said, str) else said)]
+    """The layer with disentangled attention: scores of queries with distances (c2p) and of keys (p2c)."""
+    stated = config.get("pos_att_type", [])
+    kinds = [kind.strip() for kind in (stated.lower().split("|") if isinstance(stated, str) else stated)]
     if unknown := {*kinds} - {"c2p", "p2c", ""}:
         raise DocumentError(
             f"{config.where}: pos_att_type names {min(unknown)}, which attn does not compute",
@@ -56,22 +56,22 @@ def _disentangled(config: Config, layer: LayerPlan) -> LayerPlan:
 
 
 def _first_names(heads: int) -> Names:
-    """Queries, keys and values of one matrix, and the biases of two of them beside it."""
+    """The names of queries, keys and values in one matrix; queries and values have separate biases."""
     biases = {"q": f"{_SELF}q_bias", "k": "", "v": f"{_SELF}v_bias"}
     parts = {
-        name: Packed(f"{_SELF}in_proj.weight", cut=_of_matrix(by_head(heads, place)), raw=True, bias=bias)
-        for place, (name, bias) in enumerate(biases.items())
+        name: Packed(f"{_SELF}in_proj.weight", cut=_of_matrix(by_head(heads, index)), raw=True, bias=bias)
+        for index, (name, bias) in enumerate(biases.items())
     }
     return {**parts, "position_q": f"{_SELF}pos_q_proj", "position_k": f"{_SELF}pos_proj"}
 
 
 def _of_matrix(cut: Cut) -> Cut:
-    """A cut that leaves biases whole."""
+    """The cut for matrices; biases stay whole."""
     return lambda array: cut(array) if array.ndim == 2 else array
 
 
 _SELF = "encoder.layer.{i}.attention.self."
-# Where the layers' own projections are shared, there are no others for distances.
+# If distances share the layers' projections, they have no weights of their own.
 DISTANCES: Names = {
     **{name[0]: f"{_SELF}{name}_proj" for name in ("query", "key", "value")},
     "relative": "encoder.rel_embeddings",

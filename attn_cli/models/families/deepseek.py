@@ -1,7 +1,7 @@
-"""DeepSeek-V2, V3 and R1 (arXiv 2405.04434, 2412.19437): keys and values from a compressed vector, experts in groups.
+"""DeepSeek-V2, V3 and R1 (arXiv 2405.04434, 2412.19437): multi-head latent attention, experts in groups.
 
-One more expert is shared by all tokens. The second chooses by softmax, the third by sigmoids and a correction, and so
-does GLM-4.7-Flash (arXiv 2508.06471).
+All tokens share one more expert. V2 chooses experts by softmax, V3 and GLM-4.7-Flash (arXiv 2508.06471) by sigmoids
+and a correction.
 """
 
 import math
@@ -42,14 +42,14 @@ def read(config: Config) -> Architecture:
     plain, rotated = config.whole("qk_nope_head_dim", 128), config.whole("qk_rope_head_dim", 64)
     layer = plain_layer(config.assume({"head_dim": rotated}))
     d_v, width = config.whole("v_head_dim", 128), plain + rotated
-    neighbours = kind == "deepseek_v2" or config.flag("rope_interleave", True)
-    style: Literal["interleaved", "half"] = "interleaved" if neighbours else "half"
+    interleaved = kind == "deepseek_v2" or config.flag("rope_interleave", True)
+    style: Literal["interleaved", "half"] = "interleaved" if interleaved else "half"
     layer = replace(
         layer,
         kv_heads=layer.heads,
         d_k=width,
         d_v=d_v,
-        scale="sqrt" if (stretched := _stretched(config)) == 1 else stretched / math.sqrt(width),
+        scale="sqrt" if (factor := _scale_factor(config)) == 1 else factor / math.sqrt(width),
         rotary=rotary(config, width, style=style, dim=rotated),
         projecting=Latent(Norm("rms", 1e-6), layer.heads, rotated, plain, d_v),
     )
@@ -59,7 +59,7 @@ def read(config: Config) -> Architecture:
 
 
 def with_experts(config: Config, layers: tuple[LayerPlan, ...], route: Route) -> tuple[LayerPlan, ...]:
-    """Experts, and one that all tokens share, in every layer but the first few."""
+    """The layers with experts, and one shared expert, except for the first few layers."""
     config.must_be("moe_layer_freq", 1)
     first = config.get("first_k_dense_replace", 3)
     kinds = config.get("mlp_layer_types", [DENSE if number < first else SPARSE for number in range(len(layers))])
@@ -77,6 +77,7 @@ def with_experts(config: Config, layers: tuple[LayerPlan, ...], route: Route) ->
 
 
 def by_softmax(config: Config) -> Route:
+    """The route of V2: the experts with the highest softmax, with or without groups."""
     config.must_be("scoring_func", "softmax")
     config.must_be("topk_method", "greedy", "group_limited_greedy")
     config.must_be("norm_topk_prob", False)
@@ -91,6 +92,7 @@ def by_softmax(config: Config) -> Route:
 
 
 def by_sigmoids(config: Config) -> Route:
+    """The route of V3: the experts with the highest sigmoid plus correction."""
     config.must_be("scoring_func", "sigmoid")
     config.must_be("topk_method", "noaux_tc")
     return Sigmoids(
@@ -102,8 +104,8 @@ def by_sigmoids(config: Config) -> Route:
     )
 
 
-def _stretched(config: Config) -> float:
-    """The factor on scores, besides 1/√d_k, where positions are stretched."""
+def _scale_factor(config: Config) -> float:
+    """YaRN's factor of the scores, besides 1/√d_k; 1 if positions are not scaled."""
     settings = config.values.get("rope_parameters") or config.values.get("rope_scaling") or {}
     kind = settings.get("rope_type") or settings.get("type") or "default"
     factor, by = settings.get("factor", 1), settings.get("mscale_all_dim", 0)
@@ -129,7 +131,7 @@ LATENT_NAMES: Names = {
     "kv_down_norm": f"{_ATTENTION}kv_a_layernorm",
 }
 
-# Of a layer after the last, which predicts the token after the next.
+# Tensors of an extra layer that predicts the token after the next.
 NEXT_BUT_ONE = r"model\.layers\.\d+\.(eh_proj|enorm|hnorm|embed_tokens|shared_head\..*)\.weight"
 
 HARMLESS_KEYS = (

@@ -1,4 +1,4 @@
-"""DistilBERT (Sanh et al. 2019, arXiv 1910.01108): BERT with fewer layers, without token types, under other names."""
+"""DistilBERT (Sanh et al. 2019, arXiv 1910.01108): BERT with fewer layers and without token types."""
 
 from attn_cli.core.norms import Norm
 from attn_cli.models.families.bert import EMBEDDINGS, HARMLESS_TENSORS
@@ -45,7 +45,7 @@ NAMES: Names = {
 FAMILY = Family(
     read=read,
     prefixes=("distilbert.", ""),
-    # The sines of sinusoidal positions are stored like any other table.
+    # Sinusoidal positions are stored as a table too.
     harmless_keys=(
         "attention_dropout", "dropout", "hidden_dim", "qa_dropout", "seq_classif_dropout", "sinusoidal_pos_embds",
         "tie_weights_",

@@ -1,4 +1,4 @@
-"""ELECTRA (Clark et al. 2020, arXiv 2003.10555): BERT whose embeddings may be narrower than its layers."""
+"""ELECTRA (Clark et al. 2020, arXiv 2003.10555): BERT with embeddings that may be narrower than the layers."""
 
 from attn_cli.models.families.bert import HARMLESS_KEYS, HARMLESS_TENSORS, NAMES, plain_layer, stack
 from attn_cli.models.family import Architecture, Family

@@ -1,4 +1,4 @@
-"""ERNIE 4.5 (Baidu 2025) and Helium (Kyutai 2025): Llama's layers, neighbouring features rotated."""
+"""ERNIE 4.5 (Baidu 2025) and Helium (Kyutai 2025): Llama's layers with interleaved RoPE."""
 
 from collections.abc import Mapping
 from dataclasses import replace

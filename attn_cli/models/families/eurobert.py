@@ -1,4 +1,4 @@
-"""EuroBERT (Boizard et al. 2025, arXiv 2503.05500): an encoder of Llama's layers, which see everything."""
+"""EuroBERT (Boizard et al. 2025, arXiv 2503.05500): an encoder of Llama's layers, without a mask."""
 
 from dataclasses import replace
 

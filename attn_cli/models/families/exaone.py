@@ -1,4 +1,4 @@
-"""EXAONE 3 and 3.5 (LG 2024, arXiv 2408.03541, 2412.04862): Llama's layers, named like GPT-2's."""
+"""EXAONE 3 and 3.5 (LG 2024, arXiv 2408.03541, 2412.04862): Llama's layers with names like GPT-2's."""
 
 from attn_cli.models.families.llama import HARMLESS_KEYS, HARMLESS_TENSORS, architecture, plain_layer
 from attn_cli.models.family import Architecture, Family
@@ -10,13 +10,13 @@ ALIASES = {
     "layer_norm_epsilon": "rms_norm_eps",
     "num_layers": "num_hidden_layers",
 }
-"""Keys of its own configs, and the usual names for them."""
+"""EXAONE's config keys → the usual keys."""
 
 
 def read(config: Config) -> Architecture:
     config.assume({"num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 5e5})
-    said = {theirs: config.get(ours, None) for ours, theirs in ALIASES.items()}
-    config.assume({theirs: value for theirs, value in said.items() if value is not None})
+    values = {usual: config.get(key, None) for key, usual in ALIASES.items()}
+    config.assume({usual: value for usual, value in values.items() if value is not None})
     layer = plain_layer(config)
     return architecture(config, (layer,) * config.whole("num_hidden_layers"), EXAONE_NAMES)
 

@@ -1,6 +1,6 @@
-"""EXAONE 4 (LG 2025, arXiv 2507.11407): norms of what layers give, and of queries and keys.
+"""EXAONE 4 (LG 2025, arXiv 2507.11407): norms after attention and MLP, and QK-norm.
 
-Where it has a window, layers that look through it rotate, and those that see everything do not.
+With a sliding window, layers with the window have RoPE and the others have no positions.
 """
 
 from dataclasses import replace
@@ -25,13 +25,13 @@ def read(config: Config) -> Architecture:
         config.assume({"sliding_window": 4096})
     plain = plain_layer(config)
     plain = replace(plain, norms=("after_attention", "after_mlp"), qk_norm=QKNorm(plain.norm))
-    near = replace(plain, mask=window(config))
-    far = plain if near.mask == plain.mask else replace(plain, rotary=None)
-    return architecture(config, tuple(near if slides else far for slides in _slides(config)), AFTER_NAMES)
+    local = replace(plain, mask=window(config))
+    full = plain if local.mask == plain.mask else replace(plain, rotary=None)
+    return architecture(config, tuple(local if slides else full for slides in _slides(config)), AFTER_NAMES)
 
 
 def _slides(config: Config) -> tuple[bool, ...]:
-    """Those that `layer_types` names; else, where there is a window, all but every n-th layer."""
+    """True for layers with a sliding window: listed in `layer_types`, or else all but every n-th."""
     if config.get("layer_types", None) is not None or config.get("sliding_window", None) is None:
         return sliding_layers(config, lambda number: False)
     every = config.whole("sliding_window_pattern", 4)

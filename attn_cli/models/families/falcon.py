@@ -1,4 +1,4 @@
-"""Falcon (arXiv 2311.16867): one head of keys for all queries or one for a group of them, rotary or coarse ALiBi."""
+"""Falcon (arXiv 2311.16867): multi-query or grouped-query attention, RoPE or coarse ALiBi."""
 
 from attn_cli.core.masks import Causal
 from attn_cli.core.norms import Norm
@@ -49,7 +49,7 @@ def read(config: Config) -> Architecture:
 
 
 FIRST = ("RefinedWebModel", "RefinedWeb")
-"""The model types of the first checkpoints: Falcon 7B and 1B, and Falcon 40B."""
+"""The model types of the first checkpoints of Falcon 7B and 1B, and of Falcon 40B."""
 
 NAMES: Names = {
     "embed": "word_embeddings",

@@ -1,7 +1,7 @@
-"""Gemma 1 to 3 (arXiv 2403.08295, 2408.00118, 2503.19786): Llama's layers, with norms stored around 0 and wide heads.
+"""Gemma 1 to 3 (arXiv 2403.08295, 2408.00118, 2503.19786): Llama's layers with wide heads and norms stored minus 1.
 
-Gemma 2 squeezes scores and logits, norms what attention and MLP give, and looks through a window in every other layer;
-Gemma 3 norms queries and keys instead, and rotates its windowed layers at a speed of their own.
+Gemma 2 has softcaps on scores and logits, norms after attention and MLP, and a sliding window in every other layer.
+Gemma 3 has QK-norm instead of the softcap on scores, and another rotary base in layers with a window.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ ASSUMED: Mapping[str, dict[str, Any]] = {
     "gemma2": LATER | {"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0},
     "gemma3_text": LATER | {"rope_theta": 1e6, "rope_local_base_freq": 1e4},
 }
-"""Defaults for keys that the config lacks: Gemma 3 with images says little of its text."""
+"""Defaults for missing keys; configs of Gemma 3 with images omit many keys of the text model."""
 
 
 def read(config: Config) -> Architecture:

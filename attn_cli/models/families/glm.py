@@ -1,6 +1,6 @@
-"""GLM-4 (arXiv 2406.12793): Llama's layers, neighbouring features rotated in half of each head; gate and up in one.
+"""GLM-4 (arXiv 2406.12793): Llama's layers with interleaved RoPE in half of each head; gate and up in one matrix.
 
-GLM-4-0414 norms what attention and MLP give, too.
+GLM-4-0414 also has norms after attention and MLP.
 """
 
 from dataclasses import replace

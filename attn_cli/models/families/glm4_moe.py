@@ -1,4 +1,4 @@
-"""GLM-4.5 to 4.7 (arXiv 2508.06471) and dots.llm1 (arXiv 2506.05767): DeepSeek-V3's experts over Llama's attention."""
+"""GLM-4.5 to 4.7 (arXiv 2508.06471) and dots.llm1 (arXiv 2506.05767): Llama's attention, DeepSeek-V3's experts."""
 
 from collections.abc import Mapping
 from dataclasses import replace

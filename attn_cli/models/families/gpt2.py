@@ -1,4 +1,4 @@
-"""GPT-2 (Radford et al. 2019): learned positions, LayerNorm first, matrices stored in × out with Q, K, V in one."""
+"""GPT-2 (Radford et al. 2019): pre-norm, learned positions, matrices stored in × out, one matrix for Q, K and V."""
 
 from attn_cli.core.masks import Causal
 from attn_cli.core.norms import Norm
@@ -46,7 +46,7 @@ NAMES: Names = {
     "embed": "wte",
     "positions": "wpe",
     "before_attention": "h.{i}.ln_1",
-    **{name: Packed("h.{i}.attn.c_attn", cut=third(place), transposed=True) for place, name in enumerate("qkv")},
+    **{name: Packed("h.{i}.attn.c_attn", cut=third(index), transposed=True) for index, name in enumerate("qkv")},
     "o": Packed("h.{i}.attn.c_proj", transposed=True),
     "before_mlp": "h.{i}.ln_2",
     "up": Packed("h.{i}.mlp.c_fc", transposed=True),

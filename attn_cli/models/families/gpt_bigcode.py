@@ -1,4 +1,4 @@
-"""SantaCoder and StarCoder (arXiv 2301.03988, 2305.06161): GPT-2 with one head of keys for all queries."""
+"""SantaCoder and StarCoder (arXiv 2301.03988, 2305.06161): GPT-2 with multi-query attention."""
 
 from dataclasses import replace
 
@@ -9,12 +9,12 @@ from attn_cli.models.network.weights import Names, fused
 
 
 def read(config: Config) -> Architecture:
-    found = gpt2.read(config.assume({"activation_function": "gelu_pytorch_tanh"}))
-    stack, heads = found.stacks[0], found.stacks[0].layers[0].heads
+    base = gpt2.read(config.assume({"activation_function": "gelu_pytorch_tanh"}))
+    stack, heads = base.stacks[0], base.stacks[0].layers[0].heads
     kv_heads = 1 if config.flag("multi_query", True) else heads
     layers = tuple(replace(layer, kv_heads=kv_heads) for layer in stack.layers)
     names = {**gpt2.NAMES, **MODULES, **fused("h.{i}.attn.c_attn", heads, kv_heads, groups=kv_heads)}
-    return replace(found, stacks=(replace(stack, layers=layers, names=names),))
+    return replace(base, stacks=(replace(stack, layers=layers, names=names),))
 
 
 MODULES: Names = {"o": "h.{i}.attn.c_proj", "up": "h.{i}.mlp.c_fc", "down": "h.{i}.mlp.c_proj"}

@@ -1,4 +1,4 @@
-"""GPT-Neo (EleutherAI 2021): GPT-2 with unscaled scores, and a sliding window in every other layer."""
+"""GPT-Neo (EleutherAI 2021): GPT-2 with unscaled scores and a sliding window in every other layer."""
 
 from attn_cli.core.masks import Causal, Sliding
 from attn_cli.core.norms import Norm
@@ -36,7 +36,7 @@ def read(config: Config) -> Architecture:
 
 
 def _kinds(config: Config) -> list[str]:
-    """The kind of each layer, out of `attention_types` such as [[["global", "local"], 12]]."""
+    """The kind of each layer, from `attention_types` such as [[["global", "local"], 12]]."""
     count, kinds = config.whole("num_layers"), config.get("attention_types", [[["global", "local"], 12]])
     try:
         expanded = [kind for pattern, times in kinds for kind in list(pattern) * times]

@@ -1,4 +1,4 @@
-"""GPT-NeoX and Pythia (arXiv 2204.06745, 2304.01373): attention and MLP side by side, rotary in part of each head."""
+"""GPT-NeoX and Pythia (arXiv 2204.06745, 2304.01373): parallel attention and MLP, RoPE in part of each head."""
 
 from attn_cli.core.masks import Causal
 from attn_cli.core.norms import Norm

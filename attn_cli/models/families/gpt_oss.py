@@ -1,4 +1,4 @@
-"""gpt-oss (OpenAI 2025, arXiv 2508.10925): sinks beside the keys, a window in every other layer, clamped experts."""
+"""gpt-oss (OpenAI 2025, arXiv 2508.10925): attention sinks, a sliding window in every other layer, clamped experts."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ def read(config: Config) -> Architecture:
 
 
 def _stacked(module: str, cut: int | None = None) -> Packed:
-    """Matrices in × out of all experts; gate and up alternate in one."""
+    """Stacked matrices of all experts, stored in × out; gate and up alternate in one matrix."""
     return Packed(
         module,
         cut=None if cut is None else every(2, cut),

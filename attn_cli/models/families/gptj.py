@@ -1,4 +1,4 @@
-"""GPT-J (EleutherAI 2021) and CodeGen (arXiv 2203.13474): neighbouring features rotated, MLP beside attention."""
+"""GPT-J (EleutherAI 2021) and CodeGen (arXiv 2203.13474): interleaved RoPE, parallel attention and MLP."""
 
 from attn_cli.core.masks import Causal
 from attn_cli.core.norms import Norm

@@ -1,7 +1,6 @@
-"""Granite 3 and 4 (IBM 2024): Llama's layers with multipliers: of embeddings, scores, what layers add, and logits.
+"""Granite 3 and 4 (IBM 2024): Llama's layers with multipliers of embeddings, scores, residuals and logits.
 
-Some have experts, some one more that all tokens share, or that one alone. Of the hybrid ones only those are computed
-whose layers all attend.
+Some have experts, a shared expert, or both. Hybrid models are computed only if all their layers attend.
 """
 
 from dataclasses import replace
@@ -42,7 +41,7 @@ def _experts(config: Config, mlp: Mlp, *, shared: bool) -> Experts:
 
 
 def _hybrid(config: Config, layer: LayerPlan) -> LayerPlan:
-    """A layer that attends, perhaps without positions, and may have no experts but the shared one."""
+    """The layer of a hybrid model: it may lack positions, and may have only the shared expert."""
     kinds = config.get("layer_types", config.get("layers_block_type", []))
     if not isinstance(kinds, list) or not kinds or not {*kinds} <= {"attention", "full_attention"}:
         raise DocumentError(
@@ -56,12 +55,12 @@ def _hybrid(config: Config, layer: LayerPlan) -> LayerPlan:
     assert isinstance(layer.mlp, Gated)
     if config.get("num_local_experts", 8) != 0:
         return replace(layer, mlp=_experts(config, layer.mlp, shared=True))
-    config.get("num_experts_per_tok", None)  # of none
+    config.get("num_experts_per_tok", None)  # without effect
     return replace(layer, mlp=replace(layer.mlp, side="shared_"))
 
 
 def _linears(side: str, module: str, *, stacked: bool) -> Names:
-    """Gate and up one above the other in a matrix, or in one of each expert; and down."""
+    """The names of gate and up, stacked in one matrix (per expert if `stacked`), and of down."""
     above, below = (f"layers.{{i}}.{module}.{name}_linear" + ".weight" * stacked for name in ("input", "output"))
     gate, up = (Packed(above, cut=grouped(1, 2, half, half + 1), raw=stacked, stacked=stacked) for half in (0, 1))
     return {f"{side}gate": gate, f"{side}up": up, f"{side}down": Packed(below, raw=stacked, stacked=stacked)}
@@ -74,7 +73,7 @@ MOE_NAMES: Names = {
     **_linears("shared_", "shared_mlp", stacked=False),
 }
 
-# Where no layer carries a state along, what is said of such layers changes nothing.
+# Settings of recurrent layers have no effect if all layers attend.
 MAMBA_KEYS = (
     "mamba_chunk_size", "mamba_conv_bias", "mamba_d_conv", "mamba_d_head", "mamba_d_state", "mamba_expand",
     "mamba_n_groups", "mamba_n_heads", "mamba_proj_bias", "time_step_limit",

@@ -1,4 +1,4 @@
-"""Llama 1 to 3 (Touvron et al. 2023, arXiv 2302.13971), and others of its layer: RMSNorm, RoPE, gated MLP."""
+"""Llama 1 to 3 (Touvron et al. 2023, arXiv 2302.13971) and others: pre-norm with RMSNorm, RoPE, gated MLP."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,10 +19,9 @@ FULL, SLIDING = "full_attention", "sliding_attention"
 
 
 def plain_layer(config: Config, kind: str | None = None, mlp: Mlp | None = None) -> LayerPlan:
-    """A causal layer as the config says it; families that differ replace what differs.
+    """A causal layer of Llama's kind from a config; other families replace parts of it.
 
-    `kind` is the layer type, where the config rotates each in its own way; `feed` is for those whose activation has
-    weights.
+    `kind` is the layer type, if the config has rotary settings per type. `mlp` replaces the gated MLP.
     """
     width, heads = config.whole("hidden_size"), config.whole("num_attention_heads")
     d_k = config.whole("head_dim", None) or width // heads
@@ -40,7 +39,7 @@ def plain_layer(config: Config, kind: str | None = None, mlp: Mlp | None = None)
 
 
 def architecture(config: Config, layers: tuple[LayerPlan, ...], names: Names | None = None) -> Architecture:
-    """A decoder of these layers, with a final norm like theirs."""
+    """A decoder of these layers, with a final norm of their kind."""
     stack = StackPlan(
         layers=layers,
         names=names or NAMES,
@@ -51,13 +50,13 @@ def architecture(config: Config, layers: tuple[LayerPlan, ...], names: Names | N
 
 
 def window(config: Config) -> Mask:
-    """Causal, within the config's sliding window where it has one."""
+    """The config's sliding window, or a causal mask if it has none."""
     size = config.whole("sliding_window", None)
     return Causal() if size is None else Sliding(size)
 
 
 def sliding_layers(config: Config, rule: Callable[[int], bool]) -> tuple[bool, ...]:
-    """Which layers look through a window: those that `layer_types` names so, else those of the family's rule."""
+    """True for layers with a sliding window, by `layer_types`, or else by the family's rule."""
     count = config.whole("num_hidden_layers")
     kinds = config.get("layer_types", [SLIDING if rule(number) else FULL for number in range(count)])
     if not isinstance(kinds, list) or len(kinds) != count or not {*kinds} <= {FULL, SLIDING}:
@@ -68,15 +67,15 @@ def sliding_layers(config: Config, rule: Callable[[int], bool]) -> tuple[bool, .
 
 
 def windowed(config: Config, layer: LayerPlan, rule: Callable[[int], bool]) -> tuple[LayerPlan, ...]:
-    """Layers of one plan, some within the config's window: those that `layer_types` or the family's rule names."""
+    """Layers of one plan, with the config's sliding window in those of `layer_types` or the family's rule."""
     slides = sliding_layers(config, rule)
     local = replace(layer, mask=window(config)) if any(slides) else layer
-    return tuple(local if here else layer for here in slides)
+    return tuple(local if slide else layer for slide in slides)
 
 
-def without(names: Names, *ours: str) -> dict[str, str | Packed]:
-    """Names but for those of what a family lacks."""
-    return {name: entry for name, entry in names.items() if name not in ours}
+def without(names: Names, *removed: str) -> dict[str, str | Packed]:
+    """The names without some that a family lacks."""
+    return {name: entry for name, entry in names.items() if name not in removed}
 
 
 ASSUMED: Mapping[str, dict[str, Any]] = {
@@ -103,9 +102,9 @@ NAMES: dict[str, str | Packed] = {
     "unembed": "/lm_head",
 }
 QK_NAMES: dict[str, str | Packed] = NAMES | {name: f"{_ATTENTION}{name}" for name in ("q_norm", "k_norm")}
-"""Those of layers that norm queries and keys."""
+"""The names with those of a QK-norm."""
 
-# attention_bias and mlp_bias show in the tensors that are there.
+# The tensors show attention_bias and mlp_bias.
 HARMLESS_KEYS = ("attention_bias", "attention_dropout", "intermediate_size", "mlp_bias", "rope_theta", "rope_scaling")
 HARMLESS_TENSORS = (r".*\.rotary_emb\.inv_freq",)
 

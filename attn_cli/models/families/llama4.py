@@ -1,7 +1,7 @@
-"""Llama 4 (Meta 2025): chunks of rotated layers, and between them layers without positions that see everything.
+"""Llama 4 (Meta 2025): layers with RoPE and a chunked mask, between them layers without positions and chunks.
 
-Rotated queries and keys are brought to one length, unrotated queries grow with their position; experts, one of them
-shared by all tokens, stand in every layer or in every other.
+Layers with RoPE have QK-norm; in the others queries are scaled by position. Every layer, or every other one, has
+experts and a shared expert.
 """
 
 from dataclasses import replace
@@ -28,10 +28,10 @@ def read(config: Config) -> Architecture:
     text = config.part("text_config") if config.word("model_type") == "llama4" else config
     text.assume({"head_dim": 128, "rms_norm_eps": 1e-5, "rope_theta": 5e5, "num_key_value_heads": 8})
     layer = plain_layer(text)
-    rotated, still = _rotated(text, layer), replace(layer, rotary=None, query_scaling=_tuning(text))
+    rotated, unrotated = _rotated(text, layer), replace(layer, rotary=None, query_scaling=_tuning(text))
     rotates, mixes = rotating(text), _mixes(text)
     chunk = text.whole("attention_chunk_size", None if "attention_chunk_size" in text.values else 8192)
-    layers = [rotated if rotates_here else still for rotates_here in rotates]
+    layers = [rotated if rotates_here else unrotated for rotates_here in rotates]
     kinds = _kinds(text, [CHUNKED if rotates_here and chunk else FULL for rotates_here in rotates], chunk)
     layers = [
         replace(
@@ -41,16 +41,16 @@ def read(config: Config) -> Architecture:
         )
         for layer, kind, mixed in zip(layers, kinds, mixes, strict=True)
     ]
-    found = architecture(text, tuple(layers), LLAMA4_NAMES)
-    # Outside of the text's config it may be said again whether they are tied, and it shows in the tensors.
-    return found if text is config else replace(found, unembedding=Unembedding(tied=False))
+    result = architecture(text, tuple(layers), LLAMA4_NAMES)
+    # The outer config may repeat whether embeddings are tied; the tensors show it.
+    return result if text is config else replace(result, unembedding=Unembedding(tied=False))
 
 
 def _rotated(config: Config, layer: LayerPlan) -> LayerPlan:
-    """A layer that rotates queries and keys, and norms them.
+    """A layer with RoPE and QK-norm.
 
-    The model norms after rotating them. But rotation keeps a vector's length, and the norm has no weights, so that
-    either order makes the same.
+    The model normalizes after rotation. Rotation keeps a vector's length and the norm has no weights, so both orders
+    give the same result.
     """
     rope = rotary(config, layer.d_k, style="interleaved")
     if rope.factor != 1:
@@ -61,7 +61,7 @@ def _rotated(config: Config, layer: LayerPlan) -> LayerPlan:
 
 def _tuning(config: Config) -> QueryScaling | None:
     slope, step = config.number("attn_scale", 0.1), config.number("floor_scale", 8192)
-    # The first configs have a number here, 4, which says no more than that it is so.
+    # The first configs hold the number 4 here, which only means true.
     return QueryScaling(slope, step, ahead=1) if config.get("attn_temperature_tuning", True) else None
 
 
@@ -77,7 +77,7 @@ def _kinds(config: Config, default: list[str], chunk: int | None) -> list[str]:
 
 
 def _mixes(config: Config) -> tuple[bool, ...]:
-    """Which layers have experts."""
+    """True for layers with experts."""
     count, every = config.whole("num_hidden_layers"), config.whole("interleave_moe_layer_step", 1)
     listed = config.get("moe_layers", [*range(every - 1, count, every)])
     return tuple(number in listed for number in range(count))
@@ -90,7 +90,7 @@ def _experts(config: Config, mlp: object) -> Experts:
 
 
 def _stacked(module: str, half: int | None = None) -> Packed:
-    """Matrices in × out of all experts; gate and up one above the other."""
+    """Stacked matrices of all experts, stored in × out; gate and up are the halves of one matrix."""
     cut = None if half is None else grouped(1, 2, half, half + 1)
     return Packed(f"layers.{{i}}.feed_forward.experts.{module}", cut, transposed=True, raw=True, stacked=True)
 

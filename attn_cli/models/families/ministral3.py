@@ -1,6 +1,6 @@
-"""Ministral 3 (Mistral AI 2025): Mistral's layers, whose queries grow with their position; and Mistral Small 3.
+"""Ministral 3 (Mistral AI 2025): Mistral's layers with queries scaled by position; and Mistral Small 3.
 
-With images both have another config around that of their text.
+With images, both have an outer config around the config of the text model.
 """
 
 from dataclasses import replace
@@ -40,9 +40,9 @@ def read(config: Config) -> Architecture:
     text = config.part("text_config")
     text.must_be("model_type", "mistral", "ministral3")
     text.assume({"model_type": "mistral"})
-    found = _third(text) if text.word("model_type") == "ministral3" else mistral.read(text)
-    stack = replace(found.stacks[0], names=NAMES_WITH_IMAGES)
-    # Whether they are tied is said outside of the text's config, and shows in the tensors.
+    result = _third(text) if text.word("model_type") == "ministral3" else mistral.read(text)
+    stack = replace(result.stacks[0], names=NAMES_WITH_IMAGES)
+    # The outer config says whether embeddings are tied; the tensors show it.
     return Architecture((stack,), Unembedding(tied=False))
 
 
@@ -53,7 +53,7 @@ def _third(config: Config) -> Architecture:
 
 
 def _tuning(config: Config) -> QueryScaling:
-    """From the rotary settings, as they were read."""
+    """The query scaling in the rotary settings, which were read last."""
     settings = config.parts[-1]
     settings.get("max_position_embeddings", None)
     return QueryScaling(settings.number(GROWTH), settings.number("original_max_position_embeddings"))

@@ -1,4 +1,4 @@
-"""Mistral (Jiang et al. 2023, arXiv 2310.06825) and Ministral: Llama's layers, looking through a sliding window."""
+"""Mistral (Jiang et al. 2023, arXiv 2310.06825) and Ministral: Llama's layers with a sliding window."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Mixtral (Jiang et al. 2024, arXiv 2401.04088): Mistral's layers, each with experts of which a token sees two."""
+"""Mixtral (Jiang et al. 2024, arXiv 2401.04088): Mistral's layers with experts, two per token."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ from attn_cli.models.network.weights import Packed
 
 
 def experts(config: Config, *, among: bool) -> Experts:
-    """Gated experts, as many for each token as the config says; shares of those `among` them add up to 1."""
+    """Gated experts, `num_experts_per_tok` per token; with `among`, the shares of the chosen ones sum to 1."""
     route = Best(config.whole("num_experts_per_tok"), among)
     return Experts(route, Gated(activation(config.word("hidden_act", "silu")), "expert_"))
 
@@ -42,9 +42,9 @@ EXPERT_NAMES: dict[str, str | Packed] = {
     "router": "layers.{i}.mlp.gate",
     **{f"expert_{name}": f"layers.{{i}}.mlp.experts.{{e}}.{name}_proj" for name in ("gate", "up", "down")},
 }
-"""Those of most later families."""
+"""The names of experts in most later families."""
 
-# How many experts there are shows in the router.
+# The router shows the number of experts.
 EXPERT_KEYS = (
     *HARMLESS_KEYS, "moe_intermediate_size", "num_experts", "num_local_experts", "output_router_logits",
     "router_aux_loss_coef", "router_jitter_noise",

@@ -1,4 +1,4 @@
-"""ModernBERT (Warner et al. 2024, arXiv 2412.13663): an encoder with RoPE, norms first, and local layers between."""
+"""ModernBERT (Warner et al. 2024, arXiv 2412.13663): an encoder with RoPE and pre-norm; most layers are local."""
 
 from attn_cli.core.masks import Local, NoMask
 from attn_cli.core.norms import Norm
@@ -18,7 +18,7 @@ def read(config: Config) -> Architecture:
     d_k = config.whole("hidden_size") // heads
     norm = Norm("layer", config.number("norm_eps", 1e-5))
     mlp = Gated(activation(config.word("hidden_activation", "gelu")))
-    near = Local(config.whole("local_attention", 128) // 2 + 1)
+    local = Local(config.whole("local_attention", 128) // 2 + 1)
     every = config.whole("global_attn_every_n_layers", 3)
     kinds = config.get("layer_types", ["sliding_attention" if i % every else "full_attention" for i in range(count)])
     bases = {kind: config.number(*spelled) for kind, spelled in BASES.items()}
@@ -34,7 +34,7 @@ def read(config: Config) -> Architecture:
             norm=norm,
             norms=("before_attention", "before_mlp") if number else ("before_mlp",),
             mlp=mlp,
-            mask=near if kind == "sliding_attention" else NoMask(),
+            mask=local if kind == "sliding_attention" else NoMask(),
             rotary=ropes[kind],
         )
 
@@ -46,7 +46,7 @@ NAMES: Names = {
     "embed": "embeddings.tok_embeddings",
     "embed_norm": "embeddings.norm",
     "before_attention": "layers.{i}.attn_norm",
-    **{name: Packed("layers.{i}.attn.Wqkv", cut=third(place)) for place, name in enumerate("qkv")},
+    **{name: Packed("layers.{i}.attn.Wqkv", cut=third(index)) for index, name in enumerate("qkv")},
     "o": "layers.{i}.attn.Wo",
     "before_mlp": "layers.{i}.mlp_norm",
     "gate": Packed("layers.{i}.mlp.Wi", cut=grouped(1, 2, 0, 1)),

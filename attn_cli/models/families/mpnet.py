@@ -1,4 +1,4 @@
-"""MPNet (Song et al. 2020, arXiv 2004.09297): RoBERTa with one relative bias for all layers, without token types."""
+"""MPNet (Song et al. 2020, arXiv 2004.09297): RoBERTa with one relative position bias for all layers."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""MPT (MosaicML 2023): ALiBi, LayerNorm without biases, queries, keys and values perhaps clipped."""
+"""MPT (MosaicML 2023): ALiBi, LayerNorm without biases; some models clip queries, keys and values."""
 
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ def read(config: Config) -> Architecture:
 
 @dataclass(frozen=True)
 class SteepAlibi:
-    """ALiBi whose slopes fall to 2^(−8 · steepness), and not to 2^−8: a bias (head, query, key)."""
+    """ALiBi with slopes down to 2^(−8 · steepness) instead of 2^−8: a bias (head, query, key)."""
 
     heads: int
     steepness: float
@@ -77,7 +77,7 @@ NAMES: Names = {
     "unembed": "/lm_head",
 }
 
-# learned_pos_emb is for models without ALiBi; embedding_fraction scales gradients alone.
+# learned_pos_emb is for models without ALiBi; embedding_fraction only scales gradients.
 FAMILY = Family(
     read=read,
     prefixes=("transformer.", ""),

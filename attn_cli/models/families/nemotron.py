@@ -1,4 +1,4 @@
-"""Nemotron and Minitron (arXiv 2402.16819, 2407.14679): Llama's attention, LayerNorm stored around 0, squared ReLU."""
+"""Nemotron and Minitron (arXiv 2402.16819, 2407.14679): Llama's attention, LayerNorm stored minus 1, squared ReLU."""
 
 from dataclasses import replace
 

@@ -1,8 +1,8 @@
-"""OLMo 1 to 3 (arXiv 2402.00838, 2501.00656, 2512.13961): Llama's layers with norms of their own.
+"""OLMo 1 to 3 (arXiv 2402.00838, 2501.00656, 2512.13961): Llama's layers with other norms.
 
-OLMo norms by LayerNorm without weights; OLMo 2 norms what attention and MLP give, and queries and keys over all heads;
-OLMo 3 looks through a window in three of four layers. OLMoE (arXiv 2409.02060) has experts, and so has FlexOlmo
-(arXiv 2507.07024), normed like OLMo 2.
+OLMo has LayerNorm without weights. OLMo 2 has norms after attention and MLP, and QK-norm over all heads. OLMo 3 has a
+sliding window in three of four layers. OLMoE (arXiv 2409.02060) has experts, and so has FlexOlmo (arXiv 2507.07024),
+with the norms of OLMo 2.
 """
 
 from dataclasses import replace
@@ -49,7 +49,7 @@ def _third(config: Config) -> Architecture:
     layer = _normed_after(config.assume({"rope_theta": 5e5, "sliding_window": 4096}), FULL)
     local = replace(layer, mask=window(config), rotary=rotary(config, layer.d_k, SLIDING))
     slides = sliding_layers(config, lambda number: (number + 1) % 4 > 0)
-    return architecture(config, tuple(local if here else layer for here in slides), AFTER_NAMES)
+    return architecture(config, tuple(local if slide else layer for slide in slides), AFTER_NAMES)
 
 
 def _experts(config: Config) -> Architecture:

@@ -1,4 +1,4 @@
-"""OPT and Galactica (arXiv 2205.01068, 2211.09085): learned positions, LayerNorm first or over sums."""
+"""OPT and Galactica (arXiv 2205.01068, 2211.09085): learned positions, pre-norm or post-norm."""
 
 from attn_cli.core.masks import Causal
 from attn_cli.core.norms import Norm
@@ -50,7 +50,7 @@ NAMES: Names = {
     "unembed": "/lm_head",
 }
 
-# enable_bias and layer_norm_elementwise_affine show in the tensors that are there, word_embed_proj_dim too.
+# The tensors show enable_bias, layer_norm_elementwise_affine and word_embed_proj_dim.
 FAMILY = Family(
     read=read,
     prefixes=("model.decoder.", "decoder.", ""),

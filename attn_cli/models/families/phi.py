@@ -1,4 +1,4 @@
-"""Phi-1 and Phi-2 (arXiv 2306.11644): attention and MLP side by side on one LayerNorm, rotary in part of each head."""
+"""Phi-1 and Phi-2 (arXiv 2306.11644): parallel attention and MLP on one LayerNorm, RoPE in part of each head."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Phi-3, Phi-3.5 and Phi-4 (arXiv 2404.14219): Llama's layers with matrices in one, and longrope."""
+"""Phi-3, Phi-3.5 and Phi-4 (arXiv 2404.14219): Llama's layers with fused matrices and LongRoPE."""
 
 from dataclasses import replace
 

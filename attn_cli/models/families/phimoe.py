@@ -1,4 +1,4 @@
-"""Phi-3.5-MoE (arXiv 2404.14219): Mixtral's layers with LayerNorms, two experts chosen one after the other."""
+"""Phi-3.5-MoE (arXiv 2404.14219): Mixtral's layers with LayerNorm and two experts, chosen one after the other."""
 
 from dataclasses import dataclass, replace
 
@@ -17,23 +17,23 @@ from attn_cli.trace.trace import Array
 
 @dataclass(frozen=True)
 class InTurn:
-    """The best expert, then the best of the others, each by its share of a softmax over those that are `near` it.
+    """The best expert, then the best of the others; each one's share is a softmax over the logits near it.
 
-    Near are logits that lie below by at most that part of themselves or of the best one, whichever is larger
+    A logit is near if it is below the best by at most the fraction `near` of itself or of the best, whichever is larger
     (SparseMixer, Liu et al. 2024, arXiv 2409.12136).
     """
 
     near: float
 
     def __call__(self, logits: Array, weights: Weights) -> Array:
-        left, shares = logits.copy(), np.zeros_like(logits)
+        remaining, shares = logits.copy(), np.zeros_like(logits)
         for _ in range(2):
-            best = left.argmax(axis=1)[:, np.newaxis]
-            top = np.take_along_axis(left, best, axis=1)
+            best = remaining.argmax(axis=1)[:, np.newaxis]
+            top = np.take_along_axis(remaining, best, axis=1)
             close = (top - logits) / np.maximum(np.abs(logits), top) <= self.near
-            among = np.where(close, np.exp(left - top), 0).sum(axis=1, keepdims=True)
+            among = np.where(close, np.exp(remaining - top), 0).sum(axis=1, keepdims=True)
             np.put_along_axis(shares, best, 1 / among, axis=1)
-            np.put_along_axis(left, best, -np.inf, axis=1)
+            np.put_along_axis(remaining, best, -np.inf, axis=1)
         return shares
 
 
@@ -54,7 +54,7 @@ def read(config: Config) -> Architecture:
 
 
 def _lengthened(config: Config, rotary: Rotary) -> Rotary:
-    """The rotation, as much longer as its settings say, which were read last; nothing is where it is not scaled."""
+    """The rotary embedding with the factor of its settings, which were read last; unchanged without a factor."""
     settings = config.parts[-1]
     short, long = (settings.number(f"{name}_mscale", None) for name in ("short", "long"))
     if short != long:

@@ -1,6 +1,6 @@
-"""Qwen 2 and 3 (arXiv 2407.10671, 2505.09388): Llama's layers, Qwen 3 with normed queries and keys; and their mixtures.
+"""Qwen 2 and 3 (arXiv 2407.10671, 2505.09388): Llama's layers, in Qwen 3 with QK-norm; and their models with experts.
 
-Qwen 2's experts have one beside them that all tokens share.
+Qwen 2 also has a shared expert.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ def read(config: Config) -> Architecture:
 
 
 def _with_experts(config: Config, layers: tuple[LayerPlan, ...]) -> tuple[LayerPlan, ...]:
-    """Experts in every layer that is not said to do without."""
+    """The layers with experts, except for those that the config excludes."""
     step, plain = config.whole("decoder_sparse_step", 1), config.get("mlp_only_layers", [])
     mlp, shared = experts(config, among=config.flag("norm_topk_prob", False)), layers[0].mlp
     if config.word("model_type") == "qwen2_moe":
@@ -63,7 +63,7 @@ SLIDES: dict[str, Callable[[int, int], bool]] = {
     "qwen2_moe": lambda number, first: number % 2 == 0 and number < first,
     "qwen3_moe": lambda number, first: True,
 }
-"""Which layers look through the window where it is used, given `max_window_layers`."""
+"""Whether a layer has a sliding window, given its number and `max_window_layers`."""
 
 MOE_NAMES: Names = {
     **QK_NAMES,

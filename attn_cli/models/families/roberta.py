@@ -1,4 +1,4 @@
-"""RoBERTa (Liu et al. 2019, arXiv 1907.11692): BERT whose positions start behind the padding token's id."""
+"""RoBERTa (Liu et al. 2019, arXiv 1907.11692): BERT with positions that start after the padding token's id."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from attn_cli.models.network.plan import StackPlan
 
 
 def behind(plan: StackPlan, padding: int) -> StackPlan:
-    """Positions that start at `padding` + 1; the padding token itself stands at `padding`."""
+    """The stack with positions from `padding` + 1; the padding token has position `padding`."""
     assert plan.max_positions is not None
     return replace(plan, position_offset=padding + 1, padding=padding, max_positions=plan.max_positions - padding - 1)
 

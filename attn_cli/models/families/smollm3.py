@@ -1,4 +1,4 @@
-"""SmolLM3 (Hugging Face 2025): Llama's layers, every fourth without positions."""
+"""SmolLM3 (Hugging Face 2025): Llama's layers, every fourth one without positions."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def read(config: Config) -> Architecture:
 
 
 def rotating(config: Config) -> tuple[bool, ...]:
-    """Which layers rotate queries and keys: 1 in `no_rope_layers`, or all but every so manieth."""
+    """True for layers with RoPE: 1 in `no_rope_layers`, or else all but every n-th layer."""
     count, every = config.whole("num_hidden_layers"), config.whole("no_rope_layer_interval", 4)
     rotates = config.get("no_rope_layers", None) or [int((number + 1) % every > 0) for number in range(count)]
     if not isinstance(rotates, list) or len(rotates) < count or not {*rotates} <= {0, 1}:

@@ -1,4 +1,4 @@
-"""StableLM (arXiv 2402.17834): Llama's layers with LayerNorm, rotary in a quarter of each head."""
+"""StableLM (arXiv 2402.17834): Llama's layers with LayerNorm and RoPE in a quarter of each head."""
 
 from dataclasses import replace
 

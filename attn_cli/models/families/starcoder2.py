@@ -1,4 +1,4 @@
-"""StarCoder 2 (arXiv 2402.19173): Llama's attention through a window, LayerNorm, a plain MLP with biases."""
+"""StarCoder 2 (arXiv 2402.19173): Llama's attention with a sliding window, LayerNorm, a plain MLP with biases."""
 
 from dataclasses import replace
 

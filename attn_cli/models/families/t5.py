@@ -1,4 +1,4 @@
-"""T5 (Raffel et al. 2019, arXiv 1910.10683): encoder and decoder without scale, with a bias for each distance."""
+"""T5 (Raffel et al. 2019, arXiv 1910.10683): encoder and decoder with relative position bias and unscaled scores."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,7 +34,7 @@ def read(config: Config) -> Architecture:
     )
     count = config.whole("num_layers")
     encoder = StackPlan((layer,) * count, ENCODER, name="encoder", final_norm=layer.norm)
-    # T5 1.1 and mT5 have an unembedding of their own, and do not scale what goes into it.
+    # T5 1.1 and mT5 have an untied unembedding, whose input is not scaled.
     scaled = config.flag("scale_decoder_outputs", config.flag("tie_word_embeddings", True))
     if not config.flag("is_encoder_decoder", True):
         return Architecture((replace(encoder, name=""),))
@@ -47,15 +47,15 @@ def read(config: Config) -> Architecture:
 
 
 def _feed(config: Config) -> Plain | Gated:
-    """`relu` or `gated-gelu`, whose GELU is the one with tanh; later configs say the two halves once more."""
-    said = config.word("feed_forward_proj", FEEDS[config.word("model_type")])
-    name = config.word("dense_act_fn", "gelu_new" if said == "gated-gelu" else said.removeprefix("gated-"))
-    gated = config.flag("is_gated_act", said.startswith("gated-"))
+    """The MLP: `relu`, or `gated-gelu` with GELU by tanh; later configs repeat both parts in other keys."""
+    stated = config.word("feed_forward_proj", FEEDS[config.word("model_type")])
+    name = config.word("dense_act_fn", "gelu_new" if stated == "gated-gelu" else stated.removeprefix("gated-"))
+    gated = config.flag("is_gated_act", stated.startswith("gated-"))
     return Gated(activation(name)) if gated else Plain(activation(name))
 
 
 def _names(stack: str, mlp: int) -> Names:
-    """A stack's names, its feed-forward part being the layer's part number `feed`."""
+    """The names of a stack; `mlp` is the number of the MLP among the layer's modules."""
     block = f"{stack}.block.{{i}}.layer."
     other = {"encoder": "decoder", "decoder": "encoder"}[stack]
     return {

@@ -1,4 +1,4 @@
-"""llama.cpp's GGUF files: a config, a tokenizer and (mostly quantized) tensors in one file, or split over several."""
+"""llama.cpp's GGUF files: a config, a tokenizer and (mostly quantized) tensors in one file or several shards."""
 
 import os
 import re
@@ -8,14 +8,14 @@ _SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\.gguf)", re.IGNORECASE | re.DOTAL
 
 
 def is_gguf(path: str) -> bool:
-    """Whether a path means a GGUF file: by its suffix, or by its first bytes, as Ollama's files have no suffix."""
+    """Whether a path is a GGUF file, by its suffix or, as Ollama's files have none, by its first bytes."""
     if os.path.isdir(path):
         return False
     return path.lower().endswith(SUFFIX) or begins_as_gguf(path)
 
 
 def begins_as_gguf(path: str) -> bool:
-    """Whether a file begins with the bytes of a GGUF file; False where it cannot be read or is no regular file."""
+    """Whether a file begins like a GGUF file; False if it is unreadable or not a regular file."""
     try:
         if not os.path.isfile(path):
             return False
@@ -26,7 +26,7 @@ def begins_as_gguf(path: str) -> bool:
 
 
 def shards(path: str) -> tuple[str, ...]:
-    """The names of all files of a model of which one is named, name-00002-of-00003.gguf; else the path alone."""
+    """The names of all shards of the model of a shard such as name-00002-of-00003.gguf; else only the path."""
     match = _SHARD.fullmatch(path)
     if match is None:
         return (path,)

@@ -1,4 +1,4 @@
-"""The architectures of llama.cpp's GGUF files, one line each, and the families that they belong to."""
+"""The architectures of GGUF files, one line each, with their families."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from attn_cli.models.network.plan import LayerPlan
 
 @dataclass(frozen=True, eq=False)
 class GgufArchitecture:
-    """An architecture of llama.cpp, and the `model_type` that it is read as.
+    """An architecture of llama.cpp, and the `model_type` that attn reads it as.
 
-    `keys` are its keys and those of config.json; `more` gives those that are no mere renaming, `widths` those of how
-    wide heads are; `shows` are tensors, and keys that are true where these are there. `undo` takes our name of a
-    module and the plan of its layer; `joins` are modules that are kept in pieces.
+    `keys` maps its keys to those of config.json; `more` computes further keys, `widths` those of the heads' widths.
+    `shows` pairs a tensor with a key that is true if the file has the tensor. `undo` gets our name of a module and the
+    plan of its layer. `joins` are modules stored in pieces.
     """
 
     name: str
@@ -125,4 +125,4 @@ TWINS: Mapping[str, GgufArchitecture] = MappingProxyType(
         )
     }
 )
-"""`general.architecture` → what it is read as; a new one needs a line here, if its family is computed."""
+"""`general.architecture` → how attn reads it; a new one of a known family needs only a line here."""

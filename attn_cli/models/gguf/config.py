@@ -1,4 +1,4 @@
-"""The config of a GGUF file: llama.cpp's keys as those of config.json, every one read, harmless, or refused."""
+"""The config of a GGUF file: llama.cpp's keys as keys of config.json; each is read, harmless, or refused."""
 
 from collections.abc import Collection
 from typing import Any
@@ -12,7 +12,7 @@ from attn_cli.models.gguf.config_values import Values, refused
 from attn_cli.models.gguf.header import AGAIN, Header
 from attn_cli.models.gguf.ropes import rotary_values
 
-# How many experts there are, and how wide what is between matrices is, shows in the tensors.
+# The tensors show the number of experts and the widths of hidden layers.
 HARMLESS = (
     "attention.kv_lora_rank", "attention.q_lora_rank", "classifier.output_labels", "expert_count",
     "expert_feed_forward_length", "expert_shared_count", "expert_shared_feed_forward_length", "feed_forward_length",
@@ -22,7 +22,7 @@ CONVERT = "convert the model again with a current llama.cpp"
 
 
 def architecture_of(header: Header) -> GgufArchitecture:
-    """The architecture of the file; DocumentError for one that attn does not read, or a file without a model."""
+    """The architecture of the file; DocumentError for an unknown one, or for a file without a model."""
     kind = str(header.metadata.get("general.type", "model"))
     if kind != "model":
         raise DocumentError(f"{header.path}: holds no model but: {kind}", hint="name the file of the model itself")
@@ -36,19 +36,19 @@ def architecture_of(header: Header) -> GgufArchitecture:
 
 
 def config_of(header: Header, architecture: GgufArchitecture, ignored: Collection[str] = ()) -> Config:
-    """The config that the model's folder would have; DocumentError for a key that is not understood."""
+    """The config of the model in the Hugging Face layout; DocumentError for an unknown key."""
     begin = f"{architecture.name}."
-    own = {key.removeprefix(begin): value for key, value in header.metadata.items() if key.startswith(begin)}
-    lists = {key: value.tolist() for key, value in own.items() if isinstance(value, np.ndarray)}
-    metadata = Config(own | lists, header.path, ignored)
+    stripped = {key.removeprefix(begin): value for key, value in header.metadata.items() if key.startswith(begin)}
+    lists = {key: value.tolist() for key, value in stripped.items() if isinstance(value, np.ndarray)}
+    metadata = Config(stripped | lists, header.path, ignored)
     values: Values = {
         "model_type": architecture.model_type,
         "tie_word_embeddings": "output.weight" not in header.tensors,
     }
-    for theirs, ours in architecture.keys.items():
-        value = _one(metadata, theirs)
+    for gguf_key, config_key in architecture.keys.items():
+        value = _shared(metadata, gguf_key)
         if value is not None:
-            values[ours] = value
+            values[config_key] = value
     values |= {key: name in header.tensors for name, key in architecture.shows}
     _check_sizes(metadata, header, architecture, values)
     if architecture.rotary:
@@ -61,13 +61,13 @@ def config_of(header: Header, architecture: GgufArchitecture, ignored: Collectio
     return config
 
 
-def _one(metadata: Config, key: str) -> Any:
-    """A value, or the one that all layers share; None where the file lacks it."""
+def _shared(metadata: Config, key: str) -> Any:
+    """A value, or the value that all layers share; None if the file lacks it."""
     value = metadata.get(key, None)
     if isinstance(value, list):
-        if not value or any(one != value[0] for one in value):
+        if not value or any(of_layer != value[0] for of_layer in value):
             raise DocumentError(
-                f"{metadata.where}: {key} is another for each layer, which attn does not compute",
+                f"{metadata.where}: {key} differs between layers, which attn does not compute",
                 hint="take the model's folder with config.json and safetensors",
             )
         return value[0]
@@ -75,7 +75,7 @@ def _one(metadata: Config, key: str) -> Any:
 
 
 def _check_sizes(metadata: Config, header: Header, architecture: GgufArchitecture, values: Values) -> None:
-    """Layers, heads and their width as the file says them; DocumentError where attn could only guess."""
+    """Check and complete layers, heads and their width; DocumentError if the file lacks them."""
     for key in ("block_count", "embedding_length", "attention.head_count"):
         value = values.get(architecture.keys[key])
         if not isinstance(value, int) or value < 1:
@@ -103,5 +103,5 @@ def _check_sizes(metadata: Config, header: Header, architecture: GgufArchitectur
     for key in ("attention.key_length", "attention.value_length"):
         if metadata.whole(key, width) != width:
             raise refused(metadata, key, metadata.get(key))
-    if (_one(metadata, "attention.head_count_kv") or heads) != heads:
-        raise refused(metadata, "attention.head_count_kv", _one(metadata, "attention.head_count_kv"))
+    if (_shared(metadata, "attention.head_count_kv") or heads) != heads:
+        raise refused(metadata, "attention.head_count_kv", _shared(metadata, "attention.head_count_kv"))

@@ -1,4 +1,4 @@
-"""llama.cpp's keys that are more than config.json's under another name, by architecture."""
+"""llama.cpp's keys that are not mere renamings of config.json's, by architecture."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ Values = dict[str, Any]
 
 
 def refused(metadata: Config, key: str, value: Any) -> DocumentError:
-    """The error for a value that the family's arithmetic has no place for."""
+    """The error for a value that the family does not compute."""
     return DocumentError(
         f"{metadata.where}: {key} is {value!r}, which attn does not compute for this architecture",
         hint="a wrong picture would be worse than none",
@@ -18,11 +18,12 @@ def refused(metadata: Config, key: str, value: Any) -> DocumentError:
 
 
 def nothing_more(metadata: Config, values: Values) -> Values:
+    """No further keys."""
     return {}
 
 
 def _count(metadata: Config, key: str, default: int = 0) -> int:
-    """A whole number from 0, for keys where 0 means that the model has none of it."""
+    """A whole number from 0, for keys whose 0 means none."""
     value = metadata.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise refused(metadata, key, value)
@@ -30,7 +31,7 @@ def _count(metadata: Config, key: str, default: int = 0) -> int:
 
 
 def equal_widths(metadata: Config, values: Values) -> Values:
-    """Queries, keys and values of one width."""
+    """The widths of heads whose queries, keys and values are equally wide."""
     width = values["hidden_size"] // values["num_attention_heads"]
     width = metadata.whole("attention.key_length", width)
     if metadata.whole("attention.value_length", width) != width:
@@ -39,41 +40,42 @@ def equal_widths(metadata: Config, values: Values) -> Values:
 
 
 UNGROUPED = 27
-"""How many layers DeepSeek-V2-Lite has, whose experts are in no groups, which older files do not say."""
+"""The number of layers of DeepSeek-V2-Lite, whose experts have no groups, which older files omit."""
 SOFTMAX, SIGMOID = 1, 2
-"""llama.cpp's numbers for what makes shares of a router's logits."""
+"""llama.cpp's numbers for the function that turns a router's logits into shares."""
 
 
 def llama(metadata: Config, values: Values) -> Values:
-    """Experts make it Mixtral, else a window Mistral, which llama.cpp does not tell apart."""
+    """With experts it is Mixtral, with a sliding window Mistral; llama.cpp calls both llama."""
     window = _count(metadata, "attention.sliding_window")
-    found: Values = {"sliding_window": window} if window else {}
+    sliding: Values = {"sliding_window": window} if window else {}
     if _count(metadata, "expert_count"):
-        return {"model_type": "mixtral", **found, **_experts(metadata)}
+        return {"model_type": "mixtral", **sliding, **_experts(metadata)}
     metadata.must_be("expert_used_count", 0)
-    return {"model_type": "mistral", **found} if window else {}
+    return {"model_type": "mistral", **sliding} if window else {}
 
 
 def _experts(metadata: Config) -> Values:
-    """How many experts a token sees; shares of the softmax, unscaled."""
+    """The number of experts per token; shares are those of an unscaled softmax."""
     metadata.must_be("expert_weights_scale", 1.0, 0.0)
     metadata.must_be("expert_gating_func", SOFTMAX)
     return {"num_experts_per_tok": metadata.whole("expert_used_count")}
 
 
 def qwen_moe(metadata: Config, values: Values) -> Values:
+    """The experts of Qwen, with the normalization of their shares."""
     among = metadata.flag("expert_weights_norm", values["model_type"] == "qwen3_moe")
     return {"norm_topk_prob": among, **_experts(metadata)}
 
 
 def gpt_oss(metadata: Config, values: Values) -> Values:
-    """A window in every other layer; the ramp of yarn between pairs, as config.json has it and no key says."""
+    """A sliding window in every other layer; YaRN's ramp is not truncated, which no key says."""
     scaling = {"truncate": False, **values.get("rope_scaling", {"rope_type": "default"})}
     return {"sliding_window": metadata.whole("attention.sliding_window"), "rope_scaling": scaling, **_experts(metadata)}
 
 
 def latent_widths(metadata: Config, values: Values) -> Values:
-    """Heads before they are multiplied into the compressed vector, which newer files count as one head of keys."""
+    """The widths of heads in multi-head latent attention; newer files count the compressed vector as one key head."""
     rotated, new = metadata.whole("rope.dimension_count"), "attention.key_length_mla" in metadata.values
     keys = [metadata.whole("attention.key_length"), metadata.whole("attention.key_length_mla", None)]
     values_ = [metadata.whole("attention.value_length"), metadata.whole("attention.value_length_mla", None)]
@@ -87,48 +89,52 @@ def latent_widths(metadata: Config, values: Values) -> Values:
 
 
 def deepseek(metadata: Config, values: Values) -> Values:
-    """Experts chosen by sigmoids or, in the second version, by softmax; only its small models have no groups."""
+    """The experts of DeepSeek: chosen by sigmoids (V3) or by softmax (V2, whose small models have no groups)."""
     metadata.must_be("expert_gating_func", SOFTMAX, SIGMOID)
     second = metadata.get("expert_gating_func", SOFTMAX) == SOFTMAX
-    alone = {} if values["num_hidden_layers"] > UNGROUPED or not second else {"default": 1}
-    groups, kept = (metadata.whole(key, **alone) for key in ("expert_group_count", "expert_group_used_count"))
-    found: Values = {
+    default = {} if values["num_hidden_layers"] > UNGROUPED or not second else {"default": 1}
+    groups, used_groups = (metadata.whole(key, **default) for key in ("expert_group_count", "expert_group_used_count"))
+    config: Values = {
         "model_type": "deepseek_v2" if second else "deepseek_v3",
         "topk_method": "noaux_tc" if not second else "greedy" if groups == 1 else "group_limited_greedy",
         "num_experts_per_tok": metadata.whole("expert_used_count"),
         "n_group": groups,
-        "topk_group": kept,
+        "topk_group": used_groups,
         "norm_topk_prob": metadata.flag("expert_weights_norm", False),
         "routed_scaling_factor": metadata.number("expert_weights_scale", 1.0),
         "first_k_dense_replace": _count(metadata, "leading_dense_block_count"),
     }
     if values.get("rope_scaling", {}).get("rope_type") == "yarn":
         by = round(10 * metadata.number("rope.scaling.yarn_log_multiplier"), 6)
-        found["rope_scaling"] = values["rope_scaling"] | {"mscale": by, "mscale_all_dim": by}
-    return found
+        config["rope_scaling"] = values["rope_scaling"] | {"mscale": by, "mscale_all_dim": by}
+    return config
 
 
 def multipliers(metadata: Config, values: Values) -> Values:
+    """Granite's multipliers."""
     keys = {"attention.scale": "attention_multiplier", "embedding_scale": "embedding_multiplier"}
     keys |= {"residual_scale": "residual_multiplier", "logit_scale": "logits_scaling"}
-    return {ours: metadata.number(theirs, 1.0) for theirs, ours in keys.items()}
+    return {config_key: metadata.number(gguf_key, 1.0) for gguf_key, config_key in keys.items()}
 
 
 def logit_scale(metadata: Config, values: Values) -> Values:
+    """Cohere's factor of the logits."""
     return {"logit_scale": metadata.number("logit_scale")}
 
 
 def cohere2(metadata: Config, values: Values) -> Values:
+    """Cohere 2's sliding window and the period of its layers."""
     window, period = metadata.whole("attention.sliding_window"), metadata.get("attention.sliding_window_pattern", 4)
     return {"sliding_window": window, "sliding_window_pattern": period, **logit_scale(metadata, values)}
 
 
 def olmo(metadata: Config, values: Values) -> Values:
+    """OLMo's limit of Q, K and V."""
     return {"clip_qkv": metadata.number("attention.clamp_kqv", None)}
 
 
 def olmo2(metadata: Config, values: Values) -> Values:
-    """A window makes it OLMo 3."""
+    """With a sliding window it is OLMo 3."""
     window = _count(metadata, "attention.sliding_window")
     if not window:
         return {}
@@ -136,6 +142,7 @@ def olmo2(metadata: Config, values: Values) -> Values:
 
 
 def neox(metadata: Config, values: Values) -> Values:
+    """GPT-NeoX: parallel attention and MLP, and no grouped-query attention."""
     if values["num_key_value_heads"] != values["num_attention_heads"]:
         raise refused(metadata, "attention.head_count_kv", values["num_key_value_heads"])
     parallel = metadata.flag("use_parallel_residual", True)
@@ -143,12 +150,12 @@ def neox(metadata: Config, values: Values) -> Values:
 
 
 def maybe_window(metadata: Config, values: Values) -> Values:
-    """A window of 0 is none."""
+    """The sliding window; 0 means none."""
     return {"sliding_window": _count(metadata, "attention.sliding_window") or None}
 
 
 def _kinds(metadata: Config, values: Values, period: int) -> list[str]:
-    """The kind of each layer: those with a window are all but the last out of each `period`, unless they are listed."""
+    """The kind of each layer: listed in the file, or sliding except for the last of every `period` layers."""
     key, layers = "attention.sliding_window_pattern", range(values["num_hidden_layers"])
     pattern = metadata.get(key, None)
     if not isinstance(pattern, list):
@@ -158,7 +165,7 @@ def _kinds(metadata: Config, values: Values, period: int) -> list[str]:
 
 
 def _windows(metadata: Config, values: Values, period: int) -> Values:
-    """The layers with a window, and a scale that the largest models have."""
+    """The kinds of layers, and the scale of scores, which differs in the largest models."""
     window = _count(metadata, "attention.sliding_window")
     kinds = _kinds(metadata, values, period)
     largest = (values["model_type"], len(kinds)) in LARGEST
@@ -173,14 +180,16 @@ def _softcaps(metadata: Config) -> Values:
 
 
 def gemma2(metadata: Config, values: Values) -> Values:
+    """Gemma 2: every other layer has a sliding window."""
     metadata.assume({"attention.sliding_window": 4096})
     return _windows(metadata, values, 2)
 
 
 def gemma3(metadata: Config, values: Values) -> Values:
+    """Gemma 3: five of six layers have a sliding window and a rotary base of their own."""
     local = {"rope_local_base_freq": metadata.number("rope.freq_base_swa", 10000.0)}
     return _windows(metadata, values, 6) | local
 
 
 LARGEST = {("gemma2", 46), ("gemma3_text", 62)}
-"""Those whose scale goes by d_model, not by the width of heads (27 billion parameters)."""
+"""The models whose scale depends on d_model, not on the width of heads (27 billion parameters)."""

@@ -1,7 +1,7 @@
-"""The beginning of a GGUF file: its metadata, and the shape and bytes of each tensor.
+"""Read the header of a GGUF file: its metadata, and the shape and bytes of each tensor.
 
-The package's own reader takes half a minute for a large vocabulary, so the file is read here; the package knows the
-types of tensors, and how to dequantise them.
+The reader of the package gguf takes half a minute for a large vocabulary, so attn reads the file itself and uses the
+package to dequantize tensors.
 """
 
 import os
@@ -29,7 +29,7 @@ _AT_ONCE = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """A file's metadata by its keys (arrays of numbers as arrays, of strings as lists), and its tensors by name."""
+    """A file's metadata by key (numbers in arrays, strings in lists), and its tensors by name."""
 
     path: str
     metadata: Mapping[str, Any]
@@ -37,7 +37,7 @@ class Header:
 
 
 def library() -> Any:
-    """The package gguf; AttnError where it is missing."""
+    """The package gguf; AttnError if it is not installed."""
     try:
         import gguf
     except ImportError as error:
@@ -46,7 +46,7 @@ def library() -> Any:
 
 
 def header(path: str) -> Header:
-    """The header of a file; DocumentError where it is not a GGUF file, breaks off, or holds unknown types."""
+    """The header of a file; DocumentError if it is not a GGUF file, is truncated, or holds unknown types."""
     try:
         stat = os.stat(path)
         return _header(path, stat.st_mtime_ns, stat.st_size)
@@ -75,9 +75,9 @@ def _header(path: str, changed: int, size: int) -> Header:
 
 
 class _Cursor:
-    """Reads the file from front to back; ValueError at its end.
+    """Reads the file sequentially; ValueError at its end.
 
-    The file is read, not mapped into memory: one that is cut short meanwhile gives an error, and no signal.
+    The file is read, not mapped into memory: a file truncated meanwhile gives an error, not a signal.
     """
 
     def __init__(self, file: BinaryIO, data: bytearray, size: int) -> None:
@@ -87,26 +87,28 @@ class _Cursor:
         self.size = size
 
     def take(self, count: int) -> int:
-        """Move on by `count` bytes, which are there then; where they begin."""
+        """Advance by `count` bytes, load them, and return their start."""
         start, self.at = self.at, self.at + count
         if self.at > len(self.data):
             self._read_on()
         return start
 
     def _read_on(self) -> None:
-        """Read on until everything before `at` is in memory."""
+        """Read until everything before `at` is in memory."""
         if self.at <= self.size:
             self.data += self.file.read(max(self.at - len(self.data), _AT_ONCE))
         if self.at > len(self.data):
             raise ValueError("it goes past the end of the file")
 
     def number(self, kind: str) -> Any:
+        """The next number, of a struct format such as "I"."""
         start = self.take(struct.calcsize(f"<{kind}"))
         (value,) = struct.unpack_from(f"<{kind}", self.data, start)
         return value
 
     def text(self) -> str:
-        # Vocabularies are many texts, so that nothing is called for each that need not be.
+        """The next string."""
+        # Vocabularies hold many strings, so this avoids calls per string.
         start = self.take(8)
         (length,) = _LENGTH.unpack_from(self.data, start)
         self.at += length
@@ -115,6 +117,7 @@ class _Cursor:
         return self.data[start + 8 : self.at].decode("utf-8", "surrogateescape")
 
     def value(self, kind: int) -> Any:
+        """The next value, of a type of GGUF."""
         if kind == _STRING:
             return self.text()
         if kind == _ARRAY:
@@ -143,21 +146,21 @@ def _read(cursor: _Cursor, path: str, types: Any) -> Header:
     for _ in range(key_count):
         key = cursor.text()
         if key in metadata:
-            raise ValueError(f"{key} stands there twice")
+            raise ValueError(f"{key} occurs twice")
         metadata[key] = cursor.value(cursor.number("I"))
-    found: dict[str, tuple[tuple[int, ...], int, int]] = {}
+    entries: dict[str, tuple[tuple[int, ...], int, int]] = {}
     for _ in range(tensor_count):
         name = cursor.text()
-        if name in found:
-            raise ValueError(f"{name} stands there twice")
+        if name in entries:
+            raise ValueError(f"{name} occurs twice")
         sizes = [cursor.number("Q") for _ in range(cursor.number("I"))]
-        found[name] = tuple(reversed(sizes)), cursor.number("I"), cursor.number("Q")
+        entries[name] = tuple(reversed(sizes)), cursor.number("I"), cursor.number("Q")
     align = metadata.get("general.alignment", 32)
     if not isinstance(align, int) or align < 1:
         raise ValueError(f"general.alignment is {align!r}")
     start = -(-cursor.at // align) * align
     tensors = {
-        name: _tensor(path, name, shape, kind, start + offset, types) for name, (shape, kind, offset) in found.items()
+        name: _tensor(path, name, shape, kind, start + offset, types) for name, (shape, kind, offset) in entries.items()
     }
     for name, tensor in tensors.items():
         if tensor.start + tensor.size > cursor.size:
@@ -166,7 +169,7 @@ def _read(cursor: _Cursor, path: str, types: Any) -> Header:
 
 
 def _tensor(path: str, name: str, shape: tuple[int, ...], kind: int, start: int, types: Any) -> Tensor:
-    """The bytes of a tensor; DocumentError for a type that the package cannot dequantise."""
+    """The tensor's location; DocumentError for a type that the package cannot dequantize."""
     try:
         dtype = types.GGMLQuantizationType(kind)
         block, stored = types.GGML_QUANT_SIZES[dtype]
@@ -174,8 +177,8 @@ def _tensor(path: str, name: str, shape: tuple[int, ...], kind: int, start: int,
     except (ValueError, LookupError, NotImplementedError) as error:
         spelled = getattr(_named(types, kind), "name", f"type {kind}")
         raise DocumentError(
-            f"{path}: {name} is stored as {spelled}, which the package gguf does not dequantise",
-            hint="quantise the model another way, such as Q8_0 or Q4_K_M, or install a newer gguf",
+            f"{path}: {name} is stored as {spelled}, which the package gguf does not dequantize",
+            hint="quantize the model another way, such as Q8_0 or Q4_K_M, or install a newer gguf",
         ) from error
     if not prod(shape) or not shape or shape[-1] % block:
         raise ValueError(f"{name} has no rows of whole blocks of {dtype.name}")

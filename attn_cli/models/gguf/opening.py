@@ -1,4 +1,4 @@
-"""A GGUF file as what a folder is: a config, and tensors once the config has said what is computed."""
+"""Open a GGUF file like a folder: its config and its tensors."""
 
 from collections.abc import Callable, Collection
 from functools import partial
@@ -12,7 +12,7 @@ from attn_cli.models.gguf.whole import whole
 
 
 def opened(path: str, ignored: Collection[str] = ()) -> tuple[Config, Callable[[Family, Architecture], Tensors]]:
-    """The file's config, and what gives its tensors; DocumentError for what is damaged, foreign or not understood."""
-    found = whole(path)
-    architecture = architecture_of(found)
-    return config_of(found, architecture, ignored), partial(tensors_of, found, architecture)
+    """The file's config, and a function that opens its tensors; DocumentError for a damaged or unknown file."""
+    header = whole(path)
+    architecture = architecture_of(header)
+    return config_of(header, architecture, ignored), partial(tensors_of, header, architecture)

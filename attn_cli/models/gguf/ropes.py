@@ -1,4 +1,4 @@
-"""The rotary settings of a GGUF file, in keys or in tensors of divisors, as config.json spells them."""
+"""The rotary settings of a GGUF file, from keys or tensors of divisors, as keys of config.json."""
 
 from attn_cli.models.files.config import Config
 from attn_cli.models.gguf.architectures import GgufArchitecture
@@ -11,12 +11,12 @@ FREQS, LONG, SHORT = ROPE_TENSORS
 
 
 def rotary_values(metadata: Config, header: Header, architecture: GgufArchitecture, values: Values) -> Values:
-    """How queries and keys are rotated: how many features of a head, and how positions are stretched."""
+    """The number of rotated features of a head, and the scaling of rotary positions."""
     width, rotated = values["head_dim"], metadata.whole("rope.dimension_count", values["head_dim"])
     if rotated != width and architecture.undo is unpermuted:
         raise refused(metadata, "rope.dimension_count", rotated)
-    # Half a feature more, so that rounding cannot lose one: config.json states a share.
-    found: Values = {"partial_rotary_factor": 1.0 if rotated == width else (rotated + 0.5) / width}
+    # config.json holds a share; half a feature more, so that rounding cannot lose one.
+    partial: Values = {"partial_rotary_factor": 1.0 if rotated == width else (rotated + 0.5) / width}
     factor = metadata.number("rope.scaling.factor", None)
     kind = metadata.word("rope.scaling.type", "linear" if factor else "none")
     original = metadata.whole("rope.scaling.original_context_length", None)
@@ -40,4 +40,4 @@ def rotary_values(metadata: Config, header: Header, architecture: GgufArchitectu
             scaling |= {key: metadata.number(f"rope.scaling.yarn_{key}", None)}
     else:
         raise refused(metadata, "rope.scaling.type", f"{kind} with {', '.join(lists) or 'no factors'}")
-    return found | ({"rope_scaling": scaling} if scaling else {})
+    return partial | ({"rope_scaling": scaling} if scaling else {})

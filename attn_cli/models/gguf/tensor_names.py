@@ -1,4 +1,4 @@
-"""A family's tensors in a GGUF file: llama.cpp's names for them, experts in stacks, modules in pieces."""
+"""Find a family's tensors in a GGUF file by llama.cpp's names, also stacked experts and joined modules."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ EXPERT = "{e}"
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """A tensor as the file holds it, in one piece or more, and what undoes llama.cpp's changes to it."""
+    """A tensor in the file, in one or more pieces, and the steps that undo llama.cpp's changes."""
 
     pieces: tuple[Tensor, ...]
     undo: tuple[Undo, ...] = ()
@@ -31,7 +31,7 @@ class Stored:
 
     @property
     def tensor(self) -> Tensor:
-        """The shape and size that the family sees; of a joined tensor, how many numbers its pieces hold."""
+        """The tensor with the shape that the family expects; for a joined one, with the size of all pieces."""
         first = self.pieces[0]
         if self.join is None:
             return replace(first, shape=_transposed_shape(first.shape)) if transposed in self.undo else first
@@ -41,7 +41,7 @@ class Stored:
 
 
 def transposed(array: Array) -> Array:
-    """A matrix (out, in), as llama.cpp keeps it, stored (in, out) as the family has it: products then round alike."""
+    """A matrix (out, in) from llama.cpp, stored (in, out) like the family's, so that products round alike."""
     return np.ascontiguousarray(array.swapaxes(-1, -2))
 
 
@@ -52,10 +52,10 @@ def _transposed_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 def named_tensors(
     architecture: GgufArchitecture, family: Family, stack: StackPlan, tensors: Mapping[str, Tensor]
 ) -> Iterator[tuple[str, Stored, tuple[str, ...]]]:
-    """The family's name of each tensor that is there, how the file holds it, and llama.cpp's names of that."""
+    """For each tensor in the file: the family's name, its storage, and llama.cpp's names."""
     gguf = library()
     layers = len(stack.layers)
-    known = gguf.get_tensor_name_map(
+    name_map = gguf.get_tensor_name_map(
         next(k for k, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture.name), layers
     )
     for name, entry in stack.names.items():
@@ -65,15 +65,17 @@ def named_tensors(
             if layer and "{i}" not in module:
                 continue
             undo = architecture.undo(name, stack.layers[layer])
-            ours = [_spelled(prefix, module, layer) for prefix in family.prefixes]
-            for kind, own in _kinds(part, family.prefixes[0], ours[0], layer):
+            family_names = [_spelled(prefix, module, layer) for prefix in family.prefixes]
+            for kind, full_name in _kinds(part, family.prefixes[0], family_names[0], layer):
                 transpose_back = transposed if part.transposed and kind == ".weight" else None
                 undo_steps = tuple(filter(None, (undo, transpose_back)))
                 joined = tuple(f"blk.{layer}.{piece}{kind}" for piece in join.pieces) if join else ()
                 if joined and all(piece in tensors for piece in joined):
-                    yield own, Stored(tuple(tensors[piece] for piece in joined), undo_steps, join), joined
-                elif (theirs := next(filter(None, map(partial(_theirs, known), ours)), None)) is not None:
-                    yield from _found(own, theirs, kind, tensors, undo_steps)
+                    yield full_name, Stored(tuple(tensors[piece] for piece in joined), undo_steps, join), joined
+                elif (
+                    gguf_name := next(filter(None, map(partial(_gguf_name, name_map), family_names)), None)
+                ) is not None:
+                    yield from _located(full_name, gguf_name, kind, tensors, undo_steps)
 
 
 def _spelled(prefix: str, module: str, layer: int) -> str:
@@ -81,53 +83,53 @@ def _spelled(prefix: str, module: str, layer: int) -> str:
     return module[1:] if module.startswith("/") else prefix + module
 
 
-def _kinds(part: Packed, prefix: str, ours: str, layer: int) -> Iterator[tuple[str, str]]:
-    """llama.cpp's ending of each tensor of a module, and the family's whole name of it."""
+def _kinds(part: Packed, prefix: str, name: str, layer: int) -> Iterator[tuple[str, str]]:
+    """llama.cpp's suffix of each tensor of a module, and the family's full name."""
     if not part.raw:
-        yield from ((kind, ours + kind) for kind in (".weight", ".bias"))
-    elif ours.endswith("_bias"):
-        yield ".bias", ours
+        yield from ((kind, name + kind) for kind in (".weight", ".bias"))
+    elif name.endswith("_bias"):
+        yield ".bias", name
     else:
-        yield ".weight", ours
+        yield ".weight", name
         if part.bias:
             yield ".bias", _spelled(prefix, part.bias, layer)
 
 
-def _theirs(known: Any, module: str) -> str | None:
-    """llama.cpp's name of a module, all experts of a layer being one."""
-    found: str | None = known.get_name(module.replace(f".{EXPERT}", "").removesuffix("_bias"))
-    return found
+def _gguf_name(name_map: Any, module: str) -> str | None:
+    """llama.cpp's name of a module; all experts of a layer are one module."""
+    name: str | None = name_map.get_name(module.replace(f".{EXPERT}", "").removesuffix("_bias"))
+    return name
 
 
-def _found(
-    own: str, theirs: str, kind: str, tensors: Mapping[str, Tensor], undo: tuple[Undo, ...]
+def _located(
+    full_name: str, gguf_name: str, kind: str, tensors: Mapping[str, Tensor], undo: tuple[Undo, ...]
 ) -> Iterator[tuple[str, Stored, tuple[str, ...]]]:
-    """A tensor, or those of all experts: a stack, the halves of one, or, in older files, each by its number."""
-    if EXPERT not in own:
-        if (name := theirs + kind) in tensors:
-            yield own, Stored((tensors[name],), undo), (name,)
+    """A tensor, or those of all experts: from a stack, from half of one, or in older files one by one."""
+    if EXPERT not in full_name:
+        if (name := gguf_name + kind) in tensors:
+            yield full_name, Stored((tensors[name],), undo), (name,)
         return
-    for name, half in ((theirs, None), *_halves(theirs)):
+    for name, half in ((gguf_name, None), *_halves(gguf_name)):
         if (stack := tensors.get(name + kind)) is not None and len(stack.shape) > 1:
             for number in range(stack.shape[0]):
                 expert = _cut(stack, number, stack.shape[0], stack.shape[1:])
                 if half is not None:
                     expert = _cut(expert, half, 2, (expert.shape[0] // 2, *expert.shape[1:]))
-                yield own.replace(EXPERT, str(number)), Stored((expert,), undo), (name + kind,)
+                yield full_name.replace(EXPERT, str(number)), Stored((expert,), undo), (name + kind,)
             return
-    alone = (f"{theirs.removesuffix('_exps')}.{number}{kind}" for number in count())
-    for number, name in enumerate(takewhile(tensors.__contains__, alone)):
-        yield own.replace(EXPERT, str(number)), Stored((tensors[name],), undo), (name,)
+    separate = (f"{gguf_name.removesuffix('_exps')}.{number}{kind}" for number in count())
+    for number, name in enumerate(takewhile(tensors.__contains__, separate)):
+        yield full_name.replace(EXPERT, str(number)), Stored((tensors[name],), undo), (name,)
 
 
-def _halves(theirs: str) -> Iterator[tuple[str, int]]:
-    """Gates and ups of a layer that newer files keep in one stack, and which half of each expert's rows is meant."""
+def _halves(gguf_name: str) -> Iterator[tuple[str, int]]:
+    """For gates and ups: the stack in which newer files keep both, and the half of each expert's rows."""
     for half, ending in enumerate(("_gate_exps", "_up_exps")):
-        if theirs.endswith(ending):
-            yield f"{theirs.removesuffix(ending)}_gate_up_exps", half
+        if gguf_name.endswith(ending):
+            yield f"{gguf_name.removesuffix(ending)}_gate_up_exps", half
 
 
 def _cut(tensor: Tensor, number: int, of: int, shape: tuple[int, ...]) -> Tensor:
-    """One of the equal parts that a tensor consists of, one after another."""
+    """One of `of` equal consecutive parts of a tensor."""
     size = tensor.size // of
     return replace(tensor, shape=shape, start=tensor.start + number * size, size=size)

@@ -1,4 +1,4 @@
-"""The tensors of a GGUF file by the names that the family's own checkpoints have, dequantised one at a time."""
+"""The tensors of a GGUF file by the family's names, dequantized one at a time."""
 
 from collections.abc import Mapping
 from math import prod
@@ -15,11 +15,11 @@ from attn_cli.models.gguf.tensor_names import Stored, named_tensors
 from attn_cli.trace.trace import Array, shape_words
 
 ROPE_TENSORS = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
-"""Tensors that are settings: the config has them."""
+"""Tensors that hold settings, which go to the config."""
 
 
 class GgufTensors(Tensors):
-    """Tensors that are stored another way than they are read; each read gives float32 of its own."""
+    """Tensors that are stored in another form; each read gives a new float32 array."""
 
     def __init__(self, stored: Mapping[str, Stored]) -> None:
         super().__init__({name: entry.tensor for name, entry in stored.items()})
@@ -33,7 +33,7 @@ class GgufTensors(Tensors):
         return self._restored(name, rows)
 
     def _restored(self, name: str, rows: Array | None) -> Array:
-        """A tensor, or some of its rows, as it was before llama.cpp converted it."""
+        """A tensor, or some of its rows, with llama.cpp's changes undone."""
         stored = self.stored[name]
         arrays = [_read(name, piece, rows) for piece in stored.pieces]
         try:
@@ -43,7 +43,7 @@ class GgufTensors(Tensors):
         except ValueError as error:
             shapes = " and ".join(shape_words(piece.shape) for piece in stored.pieces)
             raise DocumentError(
-                f"{stored.tensor.path}: {name} of {shapes} does not fit what the file says of it",
+                f"{stored.tensor.path}: {name} of {shapes} does not fit the file's settings",
                 hint="the file contradicts itself: convert it again",
             ) from error
 
@@ -56,7 +56,7 @@ def _read(name: str, tensor: Tensor, rows: Array | None) -> Array:
 
 
 def _bytes(name: str, tensor: Tensor, rows: Array | None) -> Array:
-    """A tensor's bytes, or those of some rows."""
+    """The bytes of a tensor, or of some rows (row, byte)."""
     size = tensor.size if rows is None else tensor.size // tensor.shape[0]
     numbers = [0] if rows is None else rows.tolist()
     raw = np.empty((len(numbers), size), np.uint8)
@@ -66,7 +66,7 @@ def _bytes(name: str, tensor: Tensor, rows: Array | None) -> Array:
 
 
 def _widened(raw: Array, dtype: str) -> Array:
-    """Rows of bytes (row, byte) as float32."""
+    """Rows of bytes (row, byte), dequantized to float32."""
     if dtype == "F32":
         return raw.view("<f4")
     gguf = library()
@@ -75,18 +75,18 @@ def _widened(raw: Array, dtype: str) -> Array:
 
 
 def numbers(header: Header, name: str) -> list[float]:
-    """A small tensor's numbers, one after another."""
-    found: list[float] = _read(name, header.tensors[name], None).reshape(-1).tolist()
-    return found
+    """The numbers of a small tensor as a list."""
+    flat: list[float] = _read(name, header.tensors[name], None).reshape(-1).tolist()
+    return flat
 
 
 def tensors_of(header: Header, architecture: GgufArchitecture, family: Family, plan: Architecture) -> Tensors:
-    """The file's tensors under the family's names; those that have none there keep llama.cpp's."""
+    """The file's tensors by the family's names; tensors without one keep llama.cpp's name."""
     (stack,) = plan.stacks
-    left = {name: Stored((tensor,)) for name, tensor in header.tensors.items() if name not in ROPE_TENSORS}
+    unnamed = {name: Stored((tensor,)) for name, tensor in header.tensors.items() if name not in ROPE_TENSORS}
     named: dict[str, Stored] = {}
-    for name, stored, theirs in named_tensors(architecture, family, stack, header.tensors):
+    for name, stored, gguf_names in named_tensors(architecture, family, stack, header.tensors):
         named[name] = stored
-        for one in theirs:
-            left.pop(one, None)
-    return GgufTensors(left | named)
+        for gguf_name in gguf_names:
+            unnamed.pop(gguf_name, None)
+    return GgufTensors(unnamed | named)

@@ -1,4 +1,4 @@
-"""Undo what llama.cpp's converter changes in tensors."""
+"""Undo the changes of llama.cpp's converter to tensors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from attn_cli.models.network.plan import LayerPlan
 from attn_cli.trace.trace import Array
 
 Undo = Callable[[Array], Array]
-"""From a tensor as llama.cpp keeps it to the tensor that it was converted from."""
+"""From a tensor in llama.cpp's form to the original tensor."""
 
 
 @dataclass(frozen=True, eq=False)
 class Join:
-    """A module that llama.cpp keeps in pieces: our names of it, theirs of the pieces, and what makes one of them."""
+    """A module that llama.cpp stores in pieces: our names, llama.cpp's names of the pieces, and how to join them."""
 
     names: tuple[str, ...]
     pieces: tuple[str, ...]
@@ -22,11 +22,12 @@ class Join:
 
 
 def as_it_is(name: str, plan: LayerPlan) -> Undo | None:
+    """No change to undo."""
     return None
 
 
 def unpermuted(name: str, plan: LayerPlan) -> Undo | None:
-    """Rows of each head that alternate between the two halves, set one half after the other again."""
+    """The rows of each head alternate between its halves; put the first half before the second again."""
     heads = {"q": plan.heads, "k": plan.kv_heads}.get(name)
     if heads is None:
         return None
@@ -35,16 +36,17 @@ def unpermuted(name: str, plan: LayerPlan) -> Undo | None:
 
 
 def around_zero(name: str, plan: LayerPlan) -> Undo | None:
-    """Norms with 1 added, which the family adds itself."""
+    """The norms' weights have 1 added, which the family adds itself; subtract it."""
     return less_one if name.endswith("norm") or name.startswith(("before_", "after_")) else None
 
 
 def less_one(array: Array) -> Array:
+    """The numbers minus 1."""
     return array - np.float32(1)
 
 
 def grouped(name: str, plan: LayerPlan) -> Undo | None:
-    """Queries, keys and values that stand one after another, set group by group again: as many groups as key heads."""
+    """Queries, keys and values are stacked; interleave them again, one group per key head."""
 
     def undo(array: Array) -> Array:
         groups, per = plan.kv_heads, plan.heads // plan.kv_heads
@@ -57,15 +59,15 @@ def grouped(name: str, plan: LayerPlan) -> Undo | None:
 
 
 def switch_row(name: str, plan: LayerPlan) -> Undo | None:
-    """A matrix of one row, which is kept as a vector."""
+    """A matrix of one row is stored as a vector; make it a matrix again."""
     return (lambda array: array.reshape(1, -1)) if name == "shared_switch" else None
 
 
 def alternating(gate: Array, up: Array) -> Array:
-    """Gates and ups that alternate along the last axis."""
+    """Interleave gates and ups along the last axis."""
     return np.stack([gate, up], axis=-1).reshape(*gate.shape[:-1], -1)
 
 
 def head_by_head(k: Array, v: Array) -> Array:
-    """Each head's keys (in × out) and then its values (out × in), as rows."""
+    """The rows of each head: its keys (stored in × out), then its values (stored out × in)."""
     return np.concatenate([k.swapaxes(1, 2), v], axis=1).reshape(-1, v.shape[-1])

@@ -1,4 +1,4 @@
-"""A model that is split into several GGUF files, as one header: whichever shard is named, all are opened."""
+"""Open a model split into several GGUF files as one header, from any of its shards."""
 
 import os
 
@@ -54,5 +54,5 @@ def _check(shard: Header, number: int, first: Header) -> None:
 
 
 def _stated(shard: Header, key: str) -> str:
-    """The value of a key in a shard, as text: it may be of any type."""
+    """The value of a key in a shard as text, whatever its type."""
     return str(shard.metadata.get(key, NOTHING))

@@ -1,1 +1,1 @@
-"""Tokenizers: from text to token ids, in every format that checkpoints come with."""
+"""Tokenizers of checkpoints: text to token ids, in every format in use."""

@@ -1,4 +1,4 @@
-"""How text is cut before byte pairs merge, by `tokenizer.ggml.pre`; the patterns are those of the models themselves."""
+"""Pre-tokenizers: the patterns that split text before byte pairs merge, by `tokenizer.ggml.pre`, as in the models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Cutting:
-    """Patterns, each of which cuts what the one before it left.
+    """Patterns that split text one after another, each within the pieces of the one before.
 
-    A piece that is a token stays `whole` without merging; `begins` is whether a text gets a token in front where the
-    file does not say; `composed` text is normalised to NFC first.
+    With `whole`, a piece that is a token is not split or merged. `begins` is the default of whether a text gets a begin
+    token. With `composed`, the text is first normalized to NFC.
     """
 
     patterns: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""SentencePiece's byte-pair encoding from scores alone; it answers like the tokenizers library, as far as attn asks."""
+"""SentencePiece's byte-pair encoding from scores, with the interface of the tokenizers library that attn uses."""
 
 import heapq
 import re
@@ -12,10 +12,10 @@ from attn_cli.models.tokenizers.sentencepieces import Encoding
 
 @dataclass(frozen=True, eq=False)
 class ScoredPieces:
-    """Pieces with their (score, id), and the ids that are no ordinary pieces.
+    """Pieces with their (score, id), and the ids of special pieces.
 
-    `unused` pieces take part in merging and are undone after it; `whole` tokens are found in the text before anything
-    is cut; `bytes_` are by their spelling, <0x0A>. `prefix` puts a blank before a text.
+    `unused` pieces merge and are split again afterwards. `whole` tokens are found in the text before it is split.
+    `bytes_` are byte tokens by their spelling, <0x0A>. `prefix` puts a blank before a text.
     """
 
     tokens: Sequence[str]
@@ -29,26 +29,29 @@ class ScoredPieces:
     prefix: bool
 
     def encode(self, text: str, pair: str | None = None, *, add_special_tokens: bool = True) -> Encoding:
+        """The tokens of a text, or of a pair of texts."""
         before, after = (self.before, self.after) if add_special_tokens else ((), ())
         ids: list[int] = []
-        places: list[int | None] = []
+        sequences: list[int | None] = []
         types: list[int] = []
-        for place, part in enumerate([text] if pair is None else [text, pair]):
-            own = self._cut(part)
-            ids += [*before, *own, *after]
-            places += [*[None] * len(before), *[place] * len(own), *[None] * len(after)]
-            types += [place] * (len(before) + len(own) + len(after))
-        return Encoding(ids, [self.tokens[number] for number in ids], places, places, types)
+        for index, part in enumerate([text] if pair is None else [text, pair]):
+            of_text = self._cut(part)
+            ids += [*before, *of_text, *after]
+            sequences += [*[None] * len(before), *[index] * len(of_text), *[None] * len(after)]
+            types += [index] * (len(before) + len(of_text) + len(after))
+        return Encoding(ids, [self.tokens[number] for number in ids], sequences, sequences, types)
 
     def id_to_token(self, number: int) -> str | None:
+        """The token of an id, None for an unknown id."""
         return self.tokens[number] if 0 <= number < len(self.tokens) else None
 
     def get_added_tokens_decoder(self) -> Sequence[int]:
+        """The ids of the tokens outside the model's pieces."""
         return sorted(self.whole)
 
     @property
     def unknown_token(self) -> str | None:
-        """The token that stands for what no piece has, None if that falls into bytes."""
+        """The token for characters without a piece; None if they become bytes."""
         return None if self.unknown is None else self.tokens[self.unknown]
 
     @cached_property
@@ -61,7 +64,7 @@ class ScoredPieces:
         return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
     def _cut(self, text: str) -> list[int]:
-        """A text's ids: whole tokens as they stand, and what is between them in pieces."""
+        """The ids of a text: its whole tokens, and the pieces of the text between them."""
         ids: list[int] = []
         start = 0
         for match in self._pattern.finditer(text):
@@ -77,10 +80,10 @@ class ScoredPieces:
         ids = [number for piece in pieces for number in self._ids(piece, joined)]
         if self.unknown is None:
             return ids
-        return ids[:1] + [own for last, own in pairwise(ids) if own != self.unknown or last != self.unknown]
+        return ids[:1] + [number for last, number in pairwise(ids) if number != self.unknown or last != self.unknown]
 
     def _merged(self, text: str) -> tuple[list[str], dict[str, int]]:
-        """The pieces, after the best-scored neighbours merged first, the leftmost of equals; and where to undo some."""
+        """The pieces after merging, the best-scored neighbors first; and the lengths at which to split unused ones."""
         parts = list(text)
         following = [*range(1, len(parts)), -1]
         preceding = list(range(-1, len(parts) - 1))
@@ -97,8 +100,8 @@ class ScoredPieces:
                 if number in self.unused:
                     joined[whole] = len(parts[left])
 
-        for place in range(len(parts) - 1):
-            offer(place, place + 1)
+        for index in range(len(parts) - 1):
+            offer(index, index + 1)
         while queue:
             _, left, right, whole = heapq.heappop(queue)
             if not parts[left] or not parts[right] or parts[left] + parts[right] != whole:
@@ -112,12 +115,12 @@ class ScoredPieces:
         return [part for part in parts if part], joined
 
     def _ids(self, piece: str, joined: Mapping[str, int]) -> list[int]:
-        found = self.scores.get(piece)
-        if found is not None and (found[1] not in self.unused or piece not in joined):
-            return [found[1]]
+        scored = self.scores.get(piece)
+        if scored is not None and (scored[1] not in self.unused or piece not in joined):
+            return [scored[1]]
         if piece in joined:
-            place = joined[piece]
-            return [*self._ids(piece[:place], joined), *self._ids(piece[place:], joined)]
+            length = joined[piece]
+            return [*self._ids(piece[:length], joined), *self._ids(piece[length:], joined)]
         spelled = [f"<0x{byte:02X}>" for byte in piece.encode()]
         if all(byte in self.bytes_ for byte in spelled):
             return [self.bytes_[byte] for byte in spelled]

@@ -1,4 +1,4 @@
-"""The tokenizer that a GGUF file holds in its metadata."""
+"""The tokenizer in the metadata of a GGUF file."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class TokenKind(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class GgufVocabulary:
-    """The tokens by their ids, what kind each is, and the rest of what the file says of its tokenizer."""
+    """The tokens by id, their kinds, and the other tokenizer settings of the file."""
 
     path: str
     tokens: Sequence[str]
@@ -39,17 +39,17 @@ class GgufVocabulary:
     settings: Mapping[str, Any]
 
     def of(self, kind: TokenKind) -> list[int]:
-        return [number for number, own in enumerate(self.kinds) if own == kind]
+        """The ids of the tokens of a kind."""
+        return [number for number, token_kind in enumerate(self.kinds) if token_kind == kind]
 
     def ends(self, *, begins: bool) -> tuple[list[int], list[int]]:
-        """The ids that stand before and after a text; `begins` is whether one does where the file is silent."""
-        places = (("bos", begins), ("eos", False))
-        found = []
-        for name, default in places:
+        """The ids before and after a text; `begins` is the file's default for a begin token."""
+        before_and_after = []
+        for name, default in (("bos", begins), ("eos", False)):
             number = self.special(name)
-            wanted = self.settings.get(f"add_{name}_token", default)
-            found.append([number] if wanted and number is not None else [])
-        return found[0], found[1]
+            adds = self.settings.get(f"add_{name}_token", default)
+            before_and_after.append([number] if adds and number is not None else [])
+        return before_and_after[0], before_and_after[1]
 
     def special(self, name: str, default: int | None = None) -> int | None:
         """The id of a special token, None if there is none."""
@@ -58,7 +58,7 @@ class GgufVocabulary:
 
 
 def file_tokenizer(path: str) -> Tokenizer:
-    """The tokenizer of a GGUF file; DocumentError where it has none, or one that attn does not know."""
+    """The tokenizer of a GGUF file; DocumentError if it has none, or an unknown one."""
     metadata, begin = whole(path).metadata, "tokenizer.ggml."
     settings = {key.removeprefix(begin): value for key, value in metadata.items() if key.startswith(begin)}
     model, tokens = str(settings.get("model", "none")), settings.get("tokens")
@@ -80,12 +80,12 @@ def _cannot_be_built(path: str, words: str) -> DocumentError:
 
 
 def has_tokenizer(path: str) -> bool:
-    """Whether a GGUF file names a tokenizer at all."""
+    """Whether a GGUF file has a tokenizer."""
     return str(whole(path).metadata.get("tokenizer.ggml.model", "none")) != "none"
 
 
 def _byte_pairs(vocabulary: GgufVocabulary) -> Tokenizer:
-    """GPT-2's kind: bytes that merge in the order of a list, within the pieces that patterns cut."""
+    """GPT-2's kind: byte pairs that merge in the order of a list, within the pieces of the pre-tokenizer."""
     name = vocabulary.settings.get("pre", "default")
     if name not in CUTTINGS:
         near = ", ".join(nearest(str(name), CUTTINGS, count=3)) or "gpt-2, llama-bpe, qwen2 and others"
@@ -109,13 +109,13 @@ def _byte_pairs(vocabulary: GgufVocabulary) -> Tokenizer:
 
 
 def _pair(merge: str) -> tuple[str, str]:
-    """A merge's two sides, of which the first may be a blank."""
-    place = merge.index(" ", 1)
-    return merge[:place], merge[place + 1 :]
+    """The two sides of a merge; the first may be a blank."""
+    blank = merge.index(" ", 1)
+    return merge[:blank], merge[blank + 1 :]
 
 
 def _add(core: Any, library: Any, vocabulary: GgufVocabulary) -> None:
-    """Tokens that a text may hold as they are, before anything is cut."""
+    """Add the tokens that are found in a text before it is split."""
     for kind, special in ((TokenKind.CONTROL, True), (TokenKind.USER_DEFINED, False)):
         tokens = [vocabulary.tokens[number] for number in vocabulary.of(kind) if vocabulary.tokens[number]]
         added = [library.AddedToken(token, normalized=False, special=special) for token in tokens]
@@ -123,19 +123,21 @@ def _add(core: Any, library: Any, vocabulary: GgufVocabulary) -> None:
 
 
 def _surround(core: Any, library: Any, vocabulary: GgufVocabulary, before: list[int], after: list[int]) -> None:
-    """The special tokens around a text, and around the second of two."""
+    """Add the special tokens around a text, and around the second of a pair."""
     special = [
         {"id": name, "ids": ids, "tokens": [vocabulary.tokens[number] for number in ids]}
         for name, ids in (("BEGIN", before), ("END", after))
         if ids
     ]
     begin, end = ["BEGIN"] if before else [], ["END"] if after else []
-    one, two = [*begin, "$A", *end], [f"{part}:1" for part in (*begin, "$B", *end)]
-    core.post_processor = library.processors.TemplateProcessing(single=one, pair=[*one, *two], special_tokens=special)
+    first, second = [*begin, "$A", *end], [f"{part}:1" for part in (*begin, "$B", *end)]
+    core.post_processor = library.processors.TemplateProcessing(
+        single=first, pair=[*first, *second], special_tokens=special
+    )
 
 
 def _scored_pieces(vocabulary: GgufVocabulary) -> Tokenizer:
-    """SentencePiece's kind: the neighbours whose whole scores best merge first, what is unknown falls into bytes."""
+    """SentencePiece's kind: the best-scored neighbors merge first; unknown characters become bytes."""
     settings = vocabulary.settings
     if settings.get("remove_extra_whitespaces") or "precompiled_charsmap" in settings:
         raise DocumentError(f"{vocabulary.path}: its tokenizer changes the text, which attn does not do", hint=IDS)
@@ -160,11 +162,11 @@ def _scored_pieces(vocabulary: GgufVocabulary) -> Tokenizer:
 
 
 DEFAULT_IDS = {"bos_token_id": 1, "eos_token_id": 2, "unknown_token_id": 0}
-"""Those of Llama's SentencePiece model, for files that do not say them."""
+"""The ids of Llama's SentencePiece model, for files without them."""
 
 
 def _word_pieces(vocabulary: GgufVocabulary) -> Tokenizer:
-    """BERT's kind, with pieces inside of words bare and those that begin them after ▁, as llama.cpp keeps them."""
+    """BERT's kind; llama.cpp stores pieces that begin a word with ▁, and pieces inside words without ##."""
     tokens = [
         token
         if kind in (TokenKind.CONTROL, TokenKind.UNKNOWN)
@@ -197,4 +199,4 @@ def _word_pieces(vocabulary: GgufVocabulary) -> Tokenizer:
 MODELS: Mapping[str, Callable[[GgufVocabulary], Tokenizer]] = MappingProxyType(
     {"gpt2": _byte_pairs, "llama": _scored_pieces, "bert": _word_pieces}
 )
-"""`tokenizer.ggml.model` → what reads it."""
+"""`tokenizer.ggml.model` → its reader."""

@@ -1,4 +1,4 @@
-"""Tokenizers in files older than tokenizer.json: word pieces, byte pairs, and SentencePiece models."""
+"""Tokenizers without tokenizer.json: word pieces, byte pairs, and SentencePiece models."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -12,18 +12,18 @@ from attn_cli.models.tokenizers.schemes import BEGINS, OTHERWISE, SCHEMES
 from attn_cli.models.tokenizers.tokenizer import Tokenizer
 
 PIECES = ("spiece.model", "spm.model", "sentencepiece.bpe.model", "source.spm")
-"""The names of SentencePiece models in different families."""
+"""The file names of SentencePiece models."""
 TARGET = "target.spm"
-"""That of the language that a text is translated to."""
+"""The SentencePiece model of the target language of a translation."""
 
 
 def _from_vocab(folder: str) -> Tokenizer:
-    """BERT's older files: a list of word pieces."""
+    """BERT's vocab.txt: a list of word pieces."""
     library, settings = tokenizers_library(), _settings(folder)
     path = os.path.join(folder, "vocab.txt")
     with open(path, encoding="utf-8", errors="replace") as file:
-        berts = "[CLS]" in {line.rstrip() for line in file}
-    begin, end, pad, mask = ("[CLS]", "[SEP]", "[PAD]", "[MASK]") if berts else ("<s>", "</s>", "<pad>", "<mask>")
+        of_bert = "[CLS]" in {line.rstrip() for line in file}
+    begin, end, pad, mask = ("[CLS]", "[SEP]", "[PAD]", "[MASK]") if of_bert else ("<s>", "</s>", "<pad>", "<mask>")
     begin, end = _name(settings, "cls_token", begin), _name(settings, "sep_token", end)
     try:
         cutter = library.BertWordPieceTokenizer(
@@ -42,13 +42,13 @@ def _from_vocab(folder: str) -> Tokenizer:
             f"{path}: is not a vocabulary of BERT: {error}", hint="copy or download it again"
         ) from error
     core = cutter._tokenizer
-    if not berts:  # MPNet
+    if not of_bert:  # MPNet
         _surround(library, core, begin, end, twice=True)
     return Tokenizer(_with_added(library, core, folder), "pieces")
 
 
 def _from_merges(folder: str) -> Tokenizer:
-    """GPT-2's older files: a vocabulary of byte pairs and the order in which they merge."""
+    """GPT-2's vocab.json and merges.txt: byte pairs, and the order in which they merge."""
     library = tokenizers_library()
     paths = [os.path.join(folder, file) for file in ("vocab.json", "merges.txt")]
     if not os.path.exists(paths[1]):
@@ -58,8 +58,8 @@ def _from_merges(folder: str) -> Tokenizer:
     core = cutter._tokenizer
     kind = str(settings.get("tokenizer_class", _model_type(folder)))
     named = [_name(settings, f"{word}_token", "") for word in ("bos", "eos", "unk", "pad", "cls", "sep", "mask")]
-    known = ["<|endoftext|>", "<s>", "</s>", "<pad>", "<mask>", "<unk>", "[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]"]
-    core.add_special_tokens([token for token in dict.fromkeys([*named, *known]) if core.token_to_id(token) is not None])
+    usual = ["<|endoftext|>", "<s>", "</s>", "<pad>", "<mask>", "<unk>", "[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]"]
+    core.add_special_tokens([token for token in dict.fromkeys([*named, *usual]) if core.token_to_id(token) is not None])
     if kind.startswith("GPT2") or kind in BEGINS:
         if settings.get("add_bos_token", kind in BEGINS):
             _surround(library, core, _name(settings, "bos_token", BEGINS.get(kind, "<|endoftext|>")))
@@ -71,23 +71,23 @@ def _from_merges(folder: str) -> Tokenizer:
 
 
 def _surround(library: Any, core: Any, begin: str, end: str | None = None, *, twice: bool = False) -> None:
-    """A begin before the first text, an end after each; `twice` between two, which then are one segment.
+    """Add a begin token before the first text and an end token after each; `twice` adds two ends between texts.
 
-    Without an end each text has its begin.
+    With `twice` both texts are one segment. Without an end token, each text has a begin token.
     """
     numbers = [(token, core.token_to_id(token)) for token in (begin, end) if token is not None]
     if missing := [token for token, number in numbers if number is None]:
         raise DocumentError(f"the vocabulary has no {missing[0]}", hint="copy its tokenizer files again")
-    one, two = f"{begin} $A {end}", f"{begin}:0 $A:0 {end}:0 $B:1 {end}:1"
+    single, pair = f"{begin} $A {end}", f"{begin}:0 $A:0 {end}:0 $B:1 {end}:1"
     if end is None:
-        one, two = f"{begin} $A", f"{begin} $A {begin} $B"
+        single, pair = f"{begin} $A", f"{begin} $A {begin} $B"
     elif twice:
-        two = f"{one} {end} $B {end}"
-    core.post_processor = library.processors.TemplateProcessing(one, two, numbers)
+        pair = f"{single} {end} $B {end}"
+    core.post_processor = library.processors.TemplateProcessing(single, pair, numbers)
 
 
 def _with_added(library: Any, core: Any, folder: str) -> Any:
-    """The tokenizer with the tokens that the folder adds to the vocabulary, each under its id."""
+    """The tokenizer with the folder's added tokens under their ids."""
     added: dict[int, str] = {}
     for token, number in _object(folder, "added_tokens.json").items():
         if not isinstance(number, int):
@@ -104,7 +104,7 @@ def _with_added(library: Any, core: Any, folder: str) -> Any:
         if core.token_to_id(token) != number:
             raise DocumentError(
                 f"{folder}: the added token {token!r} has id {core.token_to_id(token)}, not {number}",
-                hint="are the files of one tokenizer?",
+                hint="check that all files are of one tokenizer",
             )
     return core
 
@@ -117,20 +117,20 @@ def _wrong(folder: str, file: str, key: str, expected: str, value: Any) -> Docum
 
 
 def _name(settings: Mapping[str, Any], key: str, otherwise: str) -> str:
-    """A token that settings name, as a word or as an object with its content."""
+    """A token in the settings, a word or an object with its content; `otherwise` if it is missing."""
     token = settings.get(key) or otherwise
     return str(token.get("content", otherwise) if isinstance(token, dict) else token)
 
 
 def _from_pieces(folder: str) -> Tokenizer:
-    """A SentencePiece model whose ids are its own."""
+    """A SentencePiece model with its own ids."""
     from attn_cli.models.tokenizers.sentencepieces import plain_pieces
 
     return Tokenizer(plain_pieces(os.path.join(folder, "tokenizer.model"), _settings(folder)), "spaces")
 
 
 def target_tokenizer(folder: str, encoder: Tokenizer) -> Tokenizer:
-    """The tokenizer of a decoder's text: the encoder's, unless the folder has a SentencePiece model for it alone."""
+    """The tokenizer of a decoder's text: the encoder's, unless the folder has a SentencePiece model for the target."""
     if os.path.exists(os.path.join(folder, "tokenizer.json")) or not os.path.exists(os.path.join(folder, TARGET)):
         return encoder
     return _from_numbered_pieces(folder, (TARGET,), ("target_vocab.json", "vocab.json"))
@@ -139,18 +139,20 @@ def target_tokenizer(folder: str, encoder: Tokenizer) -> Tokenizer:
 def _from_numbered_pieces(
     folder: str, files: tuple[str, ...] = PIECES, vocabularies: tuple[str, ...] = ("vocab.json",)
 ) -> Tokenizer:
-    """A SentencePiece model in a family's scheme of ids, or with a vocabulary that numbers its pieces."""
+    """A SentencePiece model with a family's ids, or with a vocabulary that numbers its pieces."""
     from attn_cli.models.tokenizers.sentencepieces import numbered_pieces
 
     settings = _settings(folder)
     kind = OTHERWISE.get(str(settings.get("tokenizer_class")), _model_type(folder))
     paths = [path for file in files if os.path.exists(path := os.path.join(folder, file))]
     if not paths or kind not in SCHEMES:
-        what = "merges.txt or a SentencePiece model" if not paths else "a tokenizer that is read without tokenizer.json"
-        raise DocumentError(f"{folder}: has no {what}", hint="copy its tokenizer files too, or give --ids 5,17,3")
+        missing = (
+            "merges.txt or a SentencePiece model" if not paths else "a tokenizer that is read without tokenizer.json"
+        )
+        raise DocumentError(f"{folder}: has no {missing}", hint="copy its tokenizer files too, or give --ids 5,17,3")
     scheme = SCHEMES[kind]
-    spoken = str(settings.get("src_lang") or scheme.lang)
-    before, after = (tuple(token.format(lang=spoken) for token in tokens) for tokens in (scheme.before, scheme.after))
+    language = str(settings.get("src_lang") or scheme.lang)
+    before, after = (tuple(token.format(lang=language) for token in tokens) for tokens in (scheme.before, scheme.after))
     last = scheme.last[-int(extra) :] if (extra := settings.get("extra_ids")) else () if extra == 0 else scheme.last
     scheme = replace(scheme, before=before, after=after, last=last)
     vocabulary = next(filter(None, (_object(folder, file) for file in vocabularies)), None)
@@ -166,15 +168,15 @@ def _settings(folder: str) -> dict[str, Any]:
 
 
 def _object(folder: str, file: str) -> dict[str, Any]:
-    """A JSON file of the folder, empty where there is none."""
+    """The object in a JSON file of the folder; empty if there is none."""
     path = os.path.join(folder, file)
     if not os.path.exists(path):
         return {}
     from attn_cli.trace.files.parsing import parse_json
 
     with open(path, "rb") as opened:
-        found = parse_json(opened.read(), path)
-    return found if isinstance(found, dict) else {}
+        value = parse_json(opened.read(), path)
+    return value if isinstance(value, dict) else {}
 
 
 OLDER: Mapping[str, Callable[[str], Tokenizer]] = MappingProxyType(
@@ -185,4 +187,4 @@ OLDER: Mapping[str, Callable[[str], Tokenizer]] = MappingProxyType(
         **dict.fromkeys(PIECES, _from_numbered_pieces),
     }
 )
-"""The file that shows a kind → what reads it."""
+"""The file that identifies a kind of tokenizer → its reader."""

@@ -1,4 +1,4 @@
-"""The package tokenizers, whose every way to fail becomes an error in two lines."""
+"""Access to the package tokenizers; each of its failures becomes an AttnError."""
 
 import json
 import os
@@ -12,11 +12,11 @@ from attn_cli.errors import AttnError
 from attn_cli.installing import install_hint
 
 LONGEST = 10**7
-"""Characters of the longest text that a tokenizer may make of a text: more would fill the memory."""
+"""The limit of characters that a tokenizer may make of a text, so that memory suffices."""
 
 
 def tokenizers_library() -> Any:
-    """The package tokenizers; AttnError where it is missing."""
+    """The package tokenizers; AttnError if it is not installed."""
     try:
         import tokenizers
     except ImportError as error:
@@ -26,10 +26,9 @@ def tokenizers_library() -> Any:
 
 @contextmanager
 def library_errors(explain: Callable[[str], AttnError]) -> Iterator[None]:
-    """Within it, whatever the library raises becomes the error that `explain` makes of its words.
+    """Turn whatever the library raises into the error that `explain` makes of its message.
 
-    The library is written in Rust. Where it panics it raises what is not an Exception, and prints a trace by itself:
-    nothing is printed while it works.
+    The library is written in Rust. A panic raises a BaseException and prints a trace, so standard error is muted.
     """
     try:
         with _muted():
@@ -42,12 +41,12 @@ def library_errors(explain: Callable[[str], AttnError]) -> Iterator[None]:
 
 @contextmanager
 def _muted() -> Iterator[None]:
-    """Standard error leads nowhere, for code that writes to it without asking Python."""
+    """Discard standard error, for code that writes to it outside Python."""
     if sys.stderr is not None:
         with suppress(OSError, ValueError):
             sys.stderr.flush()
     try:
-        kept = os.dup(2)
+        saved = os.dup(2)
     except OSError:  # closed already
         yield
         return
@@ -57,12 +56,12 @@ def _muted() -> Iterator[None]:
         os.close(nowhere)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 def state_of(part: Any) -> dict[str, Any]:
-    """The settings of a tokenizer's part, as tokenizer.json has them; empty where there is no such part."""
+    """The settings of a tokenizer's component, as in tokenizer.json; empty for None."""
     if part is None:
         return {}
     state: dict[str, Any] = json.loads(part.__getstate__())
@@ -70,12 +69,12 @@ def state_of(part: Any) -> dict[str, Any]:
 
 
 def growth(normalizer: Mapping[str, Any], post_processor: Mapping[str, Any]) -> float:
-    """How many times as long as a text its tokens may come to be, by replacements and by templates that repeat it."""
+    """The largest factor by which replacements and repeating templates lengthen a text."""
     return _replaced(normalizer) * _repeated(post_processor)
 
 
 def _replaced(part: Mapping[str, Any]) -> float:
-    """The factor of a normalizer, or of several one after another."""
+    """The largest factor by which a normalizer, or a sequence of them, lengthens a text."""
     factor = 1.0
     for inner in part.get("normalizers", ()):
         factor *= _replaced(inner)
@@ -87,7 +86,7 @@ def _replaced(part: Mapping[str, Any]) -> float:
 
 
 def _repeated(part: Mapping[str, Any]) -> float:
-    """How often a template, or several one after another, repeat a text."""
+    """How often a template, or a sequence of them, repeats a text."""
     factor = 1.0
     for inner in part.get("processors", ()):
         factor *= _repeated(inner)

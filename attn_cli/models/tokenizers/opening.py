@@ -1,4 +1,4 @@
-"""From a checkpoint to its tokenizer: tokenizer.json, older files, or the metadata of a GGUF file."""
+"""Open a checkpoint's tokenizer: tokenizer.json, older files, or the metadata of a GGUF file."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from attn_cli.models.tokenizers.tokenizer import Tokenizer
 
 
 def open_tokenizer(folder: str) -> Tokenizer:
-    """The tokenizer of a folder or GGUF file; DocumentError where it has none to read, AttnError without library."""
+    """The tokenizer of a folder or GGUF file; DocumentError if it has none, AttnError without the library."""
     if is_gguf(folder):
         from attn_cli.models.tokenizers.gguf_tokenizer import file_tokenizer
 
@@ -39,21 +39,21 @@ def _from_json(folder: str) -> Tokenizer:
         library = tokenizers_library().Tokenizer.from_file(path)
         library.no_padding()
         library.no_truncation()
-        if getattr(library.model, "dropout", None):  # which would cut a text each time another way
+        if getattr(library.model, "dropout", None):  # dropout would make the tokens of a text random
             library.model.dropout = None
         parts = [state_of(part) for part in (library.normalizer, library.pre_tokenizer, library.decoder)]
         return Tokenizer(library, _style(parts), growth(parts[0], state_of(library.post_processor)))
 
 
 def _damaged(path: str, words: str) -> DocumentError:
-    """The error for a tokenizer's file that the library cannot read."""
+    """The error for a tokenizer file that the library cannot read."""
     return DocumentError(
         f"{path}: is not a tokenizer that can be read: {words}"[:300], hint="copy or download it again, or give --ids"
     )
 
 
 def _style(parts: Sequence[Mapping[str, Any]]) -> str:
-    """How tokens spell text, from the parts that cut and join them."""
+    """How tokens spell text (bytes, pieces, spaces or plain), from the settings of the components."""
     settings = json.dumps(parts, ensure_ascii=False)
     if '"ByteLevel"' in settings:
         return "bytes"

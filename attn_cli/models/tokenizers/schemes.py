@@ -1,4 +1,4 @@
-"""Families without tokenizer.json: the special tokens around a text, and the ids of a SentencePiece model's pieces."""
+"""Schemes of families without tokenizer.json: special tokens around a text, and ids of SentencePiece pieces."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,10 +7,11 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Scheme:
-    """`first` are the first ids, in place of the model's own; other pieces move up by `shift`, `last` come after them.
+    """The special tokens and ids of a family.
 
-    `before`, `between` and `after` stand around one text or two; `segments` tells the second of two from the first.
-    `{lang}` is the language of the text.
+    `first` replace the model's first ids, other ids move up by `shift`, and `last` come after them. `before`, `between`
+    and `after` surround one text or two, with `{lang}` for the language of the text. With `segments`, the second text
+    is segment 1.
     """
 
     first: tuple[str, ...] = ()
@@ -59,10 +60,10 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
         "m2m_100": Scheme(last=tuple(f"__{code}__" for code in OF_100.split()), before=("__{lang}__",), lang="en"),
     }
 )
-"""`model_type` → its scheme, and those that `tokenizer_class` tells apart."""
+"""`model_type`, or a name from `OTHERWISE` → its scheme."""
 
 BEGINS: Mapping[str, str] = MappingProxyType({"opt": "</s>"})
-"""`model_type` → what a text begins with, of those whose byte pairs are GPT-2's and who have a begin."""
+"""`model_type` → the begin token, for models with GPT-2's byte pairs and a begin token."""
 
 OTHERWISE: Mapping[str, str] = MappingProxyType({"MBart50Tokenizer": "mbart50", "MBart50TokenizerFast": "mbart50"})
-"""`tokenizer_class` → the scheme, where the model type does not say it."""
+"""`tokenizer_class` → the scheme, if the model type has several."""

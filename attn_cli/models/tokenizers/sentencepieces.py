@@ -1,4 +1,4 @@
-"""A SentencePiece model that answers like the tokenizers library, as far as attn asks."""
+"""A SentencePiece model, with the interface of the tokenizers library that attn uses."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from attn_cli.models.tokenizers.schemes import Scheme
 
 @dataclass(frozen=True)
 class Encoding:
-    """Tokens, with the place of each in the texts (None for special ones)."""
+    """Tokens, with the index of each one's text and word (None for special tokens)."""
 
     ids: list[int]
     tokens: list[str]
@@ -23,9 +23,9 @@ class Encoding:
 
 @dataclass(frozen=True, eq=False)
 class SentencePieces:
-    """The model, the id of each token, and the tokens that stand around one text or two.
+    """The model, the id of each token, and the scheme of special tokens.
 
-    Where `codes` are given, a text may begin with such a token: >>fra<<.
+    With `codes`, a text may begin with a language code such as >>fra<<.
     """
 
     model: Any
@@ -35,33 +35,36 @@ class SentencePieces:
     codes: bool = False
 
     def encode(self, text: str, pair: str | None = None, *, add_special_tokens: bool = True) -> Encoding:
+        """The tokens of a text, or of a pair of texts."""
         tokens: list[str] = []
-        places: list[int | None] = []
+        sequences: list[int | None] = []
         texts = [text] if pair is None else [text, pair]
-        for place, part in enumerate(texts):
+        for index, part in enumerate(texts):
             around = self.scheme if add_special_tokens else Scheme(after=())
-            before = around.before if place == 0 else around.between[1:]
-            after = around.after if place == len(texts) - 1 else around.between[:1]
-            own = list(self._cut(part))
-            tokens += [*before, *own, *after]
-            places += [*[None] * len(before), *[place] * len(own), *[None] * len(after)]
+            before = around.before if index == 0 else around.between[1:]
+            after = around.after if index == len(texts) - 1 else around.between[:1]
+            of_text = list(self._cut(part))
+            tokens += [*before, *of_text, *after]
+            sequences += [*[None] * len(before), *[index] * len(of_text), *[None] * len(after)]
         tokens = [token if token in self.ids else self.unknown_token for token in tokens]
         ids = [self.ids[token] for token in tokens]
         types = [0] * len(ids)
-        if self.scheme.segments and pair is not None and 1 in places:
-            first = places.index(1)
+        if self.scheme.segments and pair is not None and 1 in sequences:
+            first = sequences.index(1)
             types = [int(number >= first) for number in range(len(ids))]
-        return Encoding(ids, tokens, places, places, types)
+        return Encoding(ids, tokens, sequences, sequences, types)
 
     def id_to_token(self, number: int) -> str | None:
+        """The token of an id, None for an unknown id."""
         return self._tokens.get(number)
 
     def get_added_tokens_decoder(self) -> Sequence[int]:
+        """The ids of the special tokens."""
         return [self.ids[token] for token in self.special]
 
     @cached_property
     def unknown_token(self) -> str:
-        """The piece that stands for characters that no piece has."""
+        """The piece for characters without a piece."""
         return str(self.model.IdToPiece(self.model.unk_id()))
 
     @cached_property
@@ -69,7 +72,7 @@ class SentencePieces:
         return {number: token for token, number in self.ids.items()}
 
     def _cut(self, text: str) -> Iterator[str]:
-        """The pieces of a text; special tokens that it names are pieces of their own."""
+        """The pieces of a text; a special token in it is one piece."""
         if self.codes and (code := re.match(r">>.+?<<", text)):
             yield code[0]
             text = text[code.end() :]
@@ -82,7 +85,7 @@ class SentencePieces:
 
 
 def open_pieces(path: str) -> Any:
-    """A SentencePiece model, read by its own library."""
+    """A SentencePiece model, read by its library; AttnError if the library is not installed."""
     try:
         import sentencepiece
     except ImportError as error:
@@ -101,7 +104,7 @@ def open_pieces(path: str) -> Any:
 
 
 def plain_pieces(path: str, settings: Mapping[str, Any]) -> SentencePieces:
-    """A model whose ids are its own; begin and end are added as settings say, by default the begin alone."""
+    """A model with its own ids; the settings say whether begin and end are added, by default only the begin."""
     model = open_pieces(path)
     begins = settings.get("add_bos_token", model.bos_id() >= 0)
     ends = settings.get("add_eos_token", model.bos_id() < 0)  # T5 has no begin and ends its texts
@@ -112,7 +115,7 @@ def plain_pieces(path: str, settings: Mapping[str, Any]) -> SentencePieces:
 
 
 def numbered_pieces(path: str, scheme: Scheme, vocabulary: Mapping[str, int] | None = None) -> SentencePieces:
-    """A model in a family's scheme, its pieces numbered by a vocabulary where there is one."""
+    """A model with the ids of a family's scheme, or of a vocabulary if there is one."""
     model = open_pieces(path)
     ids = _numbers(model, scheme) if vocabulary is None else _after(dict(vocabulary), scheme, len(vocabulary))
     for token in (*scheme.before, *scheme.between, *scheme.after):

@@ -1,17 +1,17 @@
-"""How a tokenizer spells text in its tokens, and the text that each token stands for."""
+"""From the spelling of tokens to their text."""
 
 import re
 from collections.abc import Sequence
 from functools import cache
 
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
-_INVALID = re.compile("[\udc80-\udcff]+")  # bytes that are no text, as surrogateescape stands them in
+_INVALID = re.compile("[\udc80-\udcff]+")  # invalid bytes, as surrogateescape decodes them
 
 
 def text_of(token: str, style: str) -> str:
     """The text of a token: `Ġcapital` is ` capital` in byte style, `▁capital` in space style, `##ing` is `ing`.
 
-    Bytes that are no whole character are shown as `<F0 9F>`.
+    Bytes that are not a whole character become `<F0 9F>`.
     """
     if style == "bytes":
         return _from_bytes(token)
@@ -23,7 +23,7 @@ def text_of(token: str, style: str) -> str:
 
 
 def text_of_pieces(tokens: Sequence[str], style: str) -> str:
-    """The text of tokens that follow one another, where characters may be spread over several of them."""
+    """The text of consecutive tokens, in which a character may span several tokens."""
     numbers = byte_numbers()
     data = b""
     for token in tokens:
@@ -52,7 +52,7 @@ def _from_bytes(token: str) -> str:
 
 @cache
 def byte_numbers() -> dict[str, int]:
-    """GPT-2's table from characters to bytes: printable bytes are themselves, the others stand from U+0100 on."""
-    kept = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in kept]
-    return {chr(byte): byte for byte in kept} | {chr(256 + rank): byte for rank, byte in enumerate(others)}
+    """GPT-2's table from characters to bytes: printable bytes stand for themselves, others start at U+0100."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    rest = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + rank): byte for rank, byte in enumerate(rest)}

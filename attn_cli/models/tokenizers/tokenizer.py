@@ -1,4 +1,4 @@
-"""A checkpoint's own tokenizer: text to ids, and the text that each id stands for."""
+"""A checkpoint's tokenizer: text to ids, and the text of each id."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from attn_cli.models.tokenizers.spelling import text_of
 
 @dataclass(frozen=True)
 class Encoded:
-    """A text as a model sees it: ids, each with its token in the model's own spelling and as text.
+    """The tokens of a text: ids, each with its token in the model's spelling (`raw`) and as text (`tokens`).
 
-    `special` tokens were added by the tokenizer; `words` number the words, None outside of them; `segments` are 0, and
-    1 for the second text of a pair.
+    `special` marks tokens that the tokenizer added. `words` number the words, None for tokens outside words. `segments`
+    are 0, or 1 for the second text of a pair.
     """
 
     ids: tuple[int, ...]
@@ -27,9 +27,9 @@ class Encoded:
 
 @dataclass(frozen=True, eq=False)
 class Tokenizer:
-    """A checkpoint's tokenizer; `style` is how its tokens spell text (bytes, spaces, pieces or plain).
+    """A checkpoint's tokenizer; `style` is the spelling of its tokens (bytes, spaces, pieces or plain).
 
-    `growth` bounds how many times as long as the text its tokens may come to be.
+    `growth` is the largest factor by which it lengthens a text.
     """
 
     library: Any
@@ -38,7 +38,7 @@ class Tokenizer:
 
     @property
     def unknown(self) -> str | None:
-        """The token that stands for what the vocabulary lacks, None if nothing can be lacking."""
+        """The unknown token, None if the vocabulary covers every text."""
         if hasattr(self.library, "unknown_token"):
             token: str | None = self.library.unknown_token
             return token
@@ -46,7 +46,7 @@ class Tokenizer:
         return named or ("<unk>" if self.library.token_to_id("<unk>") is not None else None)
 
     def encode(self, text: str, pair: str | None = None, *, special: bool = True) -> Encoded:
-        """The tokens of a text, or of two, with the model's special tokens unless those are left out."""
+        """The tokens of a text, or of a pair; `special` adds the model's special tokens."""
         length = self.growth * (len(text) + len(pair or ""))
         if length > LONGEST:
             raise AttnError(
@@ -78,28 +78,28 @@ class Tokenizer:
         )
 
     def named(self, ids: Sequence[int]) -> Encoded:
-        """Token ids as they are, each with its token."""
+        """Token ids with their tokens."""
         raw = tuple(self.library.id_to_token(number) or f"#{number}" for number in ids)
         added = set(self.library.get_added_tokens_decoder())
         special = tuple(number in added for number in ids)
         tokens = tuple(
-            token if known else text_of(token, self.style) for token, known in zip(raw, special, strict=True)
+            token if is_special else text_of(token, self.style) for token, is_special in zip(raw, special, strict=True)
         )
         return Encoded(tuple(ids), raw, tokens, special, _spaced(tokens, special, self.style), (0,) * len(raw))
 
 
 def _words(encoding: Any, tokens: Sequence[str], style: str) -> tuple[int | None, ...]:
-    """The word of each token: as the library cut them, or where it did not, at spaces."""
-    places = list(zip(encoding.sequence_ids, encoding.word_ids, strict=True))
-    cut = {place for place in places if place[0] is not None}
-    if len(cut) > len({sequence for sequence, _ in cut}) or len(tokens) <= 1:
-        numbers = {place: number for number, place in enumerate(dict.fromkeys(places))}
-        return tuple(None if place[0] is None else numbers[place] for place in places)
-    return _spaced(tokens, [sequence is None for sequence, _ in places], style)
+    """The word of each token, from the library, or from spaces if the library has none."""
+    keys = list(zip(encoding.sequence_ids, encoding.word_ids, strict=True))  # (text, word) of each token
+    of_texts = {key for key in keys if key[0] is not None}
+    if len(of_texts) > len({sequence for sequence, _ in of_texts}) or len(tokens) <= 1:
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        return tuple(None if key[0] is None else numbers[key] for key in keys)
+    return _spaced(tokens, [sequence is None for sequence, _ in keys], style)
 
 
 def _spaced(tokens: Sequence[str], special: Sequence[bool], style: str) -> tuple[int | None, ...]:
-    """Words from the spaces that tokens begin with."""
+    """The word of each token; a token with a leading space begins a word."""
     words: list[int | None] = []
     number, fresh = -1, True
     for token, alone in zip(tokens, special, strict=True):

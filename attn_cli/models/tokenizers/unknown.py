@@ -1,10 +1,10 @@
-"""Notes on texts that a tokenizer does not know."""
+"""Notes on texts with unknown tokens."""
 
 from attn_cli.models.tokenizers.tokenizer import Encoded, Tokenizer
 
 
 def unknown_notes(encoded: Encoded, text: str, tokenizer: Tokenizer) -> list[str]:
-    """A note where half of a text's tokens or more are unknown, with the likely reason; else nothing."""
+    """A note, with the likely reason, if at least half of a text's tokens are unknown; otherwise empty."""
     unknown = tokenizer.unknown
     tokens = [token for token, special in zip(encoded.raw, encoded.special, strict=True) if not special]
     count = sum(token == unknown for token in tokens)
@@ -15,7 +15,7 @@ def unknown_notes(encoded: Encoded, text: str, tokenizer: Tokenizer) -> list[str
 
 
 def _reason(text: str, tokenizer: Tokenizer) -> str:
-    """Why, where that shows: capital letters made small, or letters that stand alone in the vocabulary."""
+    """The likely reason: the tokenizer lowercases capitals, or the vocabulary has only single letters."""
     library = tokenizer.library
     if not hasattr(library, "token_to_id") or getattr(library, "normalizer", None) is None:
         return ""

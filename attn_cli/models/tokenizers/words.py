@@ -1,4 +1,4 @@
-"""Sub-words merged into words: keys summed, queries averaged, so that rows still sum to 1 (Clark et al. 2019)."""
+"""Merge sub-words into words: keys summed, queries averaged, so that rows still sum to 1 (Clark et al. 2019)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from attn_cli.trace.trace import Layer, frozen
 
 
 def starts(text: Encoded) -> list[int]:
-    """The index of each word's first token; a token outside of words counts as a word."""
+    """The index of each word's first token; a token outside words counts as a word."""
     keyed = [(index if word is None else -1, word) for index, word in enumerate(text.words)]
     beginnings, start = [], 0
     for _, group in groupby(keyed):
@@ -22,26 +22,26 @@ def starts(text: Encoded) -> list[int]:
 
 
 def words_of(text: Encoded, places: Sequence[int], style: str | None) -> tuple[str, ...]:
-    """The words that begin at these tokens, without the spaces around them; with no style in the model's spelling."""
-    ends = [*places[1:], len(text.raw)][: len(places)]  # no words have no ends
+    """The words that begin at these tokens, without surrounding spaces; without `style` in the model's spelling."""
+    ends = [*places[1:], len(text.raw)][: len(places)]  # empty if there are no words
     return tuple(_word(text, start, end, style) for start, end in zip(places, ends, strict=True))
 
 
 def _word(text: Encoded, start: int, end: int, style: str | None) -> str:
-    """Some tokens as one word: their bytes are joined before they become text."""
-    shown = text.tokens if style is not None else text.raw
+    """Some tokens as one word; bytes are joined before decoding."""
+    spelled = text.tokens if style is not None else text.raw
     if end - start == 1:
-        return shown[start].strip() or shown[start]
+        return spelled[start].strip() or spelled[start]
     word = "".join(text.raw[start:end]) if style is None else text_of_pieces(text.raw[start:end], style)
-    return word.strip() or shown[start]
+    return word.strip() or spelled[start]
 
 
 def by_word(
     layer: Layer, rows: Sequence[int], columns: Sequence[int], words: tuple[tuple[str, ...], tuple[str, ...]]
 ) -> Layer:
-    """The layer's weights (head, query, key) by words that begin at these rows and columns; no other stage is kept.
+    """The layer with its weights (head, query, key) merged into words that begin at these rows and columns.
 
-    `words` are those of the queries and those of the keys.
+    `words` are the words of the queries and of the keys. Other stages are dropped.
     """
     formula = "weights by word: keys summed, queries averaged"
     stages = []

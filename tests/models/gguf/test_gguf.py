@@ -168,7 +168,7 @@ KEYS: dict[str, tuple[dict[str, Any], str]] = {
     "no heads": ({"llama.attention.head_count": None}, "llama.attention.head_count"),
     "no epsilon": ({"llama.attention.layer_norm_rms_epsilon": None}, "lacks llama.attention.layer_norm_rms_epsilon"),
     "a word for heads": ({"llama.attention.head_count": "six"}, "llama.attention.head_count"),
-    "heads by layer": ({"llama.attention.head_count_kv": [3, 2]}, "another for each layer"),
+    "heads by layer": ({"llama.attention.head_count_kv": [3, 2]}, "differs between layers"),
     "values of a width of their own": ({"llama.attention.value_length": 5}, "value_length is 5"),
     "half a head turned": ({"llama.rope.dimension_count": 2}, "rope.dimension_count is 2"),
     "not causal": ({"llama.attention.causal": False}, "attention.causal is False"),
