@@ -63,28 +63,39 @@ def chosen_of(request: Request, choice: SelectOptions, stages: Collection[str] |
     return follow_noted(trace)
 
 
-def one_head(source: SourceOptions, checkpoint: CheckpointOptions, choice: SelectOptions) -> tuple[Trace, Layer, int]:
+def one_head(
+    source: SourceOptions, checkpoint: CheckpointOptions, choice: SelectOptions, query: str | None, key: str | None
+) -> tuple[Trace, Layer, int]:
     """The trace with all its stages, one of its layers, and one head of that.
 
-    Without --layer or --head it is the first, and a note says so; a checkpoint needs both.
+    Where --layer or --head leaves several, it is the head that is strongest for the query, or for query and key, and a
+    note says so.
     """
     refuse("the arithmetic of a cell needs all stages", {"--stage": choice.stage})
-    if (request := model_request(source, checkpoint)) is not None:
-        if not choice.names_heads:
-            raise UsageError("a checkpoint has many heads", hint="choose one with --head, such as --head L5.1")
+    request = model_request(source, checkpoint)
+    if request is None:
+        trace = chosen_of(request_of(source), choice, ALL_STAGES)
+    else:
         from attn_cli.models.explain import run_model
 
-        trace = run_model(request, layers=choice.layer, heads=choice.head, stages=None)
-    else:
-        trace = chosen_of(request_of(source), choice, ALL_STAGES)
-    layer = trace.layers[0]
-    counts = ((choice.layer, len(trace.layers), "layer"), (choice.head, len(layer.head_index), "head"))
-    for chosen, count, what in counts:
+        stages = None if choice.names_heads else ("weights",)
+        trace = run_model(request, layers=choice.layer, heads=choice.head, stages=stages)
+    counts = len(trace.layers), max(len(layer.head_index) for layer in trace.layers)
+    for what, chosen, count in zip(("layer", "head"), (choice.layer, choice.head), counts, strict=True):
         if chosen is not None and count > 1:
             raise SelectionError(
                 f"--{what} {chosen} names {count} {what}s, and this command explains one", hint=f"choose one {what}"
             )
-        if chosen is None and count > 1:
-            first = address(layer.name) if what == "layer" else f"head {layer.head_index[0]}"
-            trace = replace(trace, notes=(*trace.notes, f"{first} of {count} {what}s: --{what} chooses another"))
-    return trace, layer, layer.head_index[0]
+    layer, head = trace.layers[0], trace.layers[0].head_index[0]
+    if max(counts) > 1:
+        from attn_cli.analysis.strongest import strongest_head
+
+        layer, head = strongest_head(trace, query, key)
+        heads = sum(len(layer.head_index) for layer in trace.layers)
+        note = f"{address(layer.name, head)}, the strongest of {heads} heads for this query: --head chooses another"
+        trace = replace(trace, notes=(*trace.notes, note))
+    if request is None or choice.names_heads:
+        return trace, layer, head
+    notes = trace.notes
+    trace = run_model(request, layers=layer.name, heads=str(head), stages=None)
+    return replace(trace, notes=tuple(dict.fromkeys((*trace.notes, *notes)))), trace.layers[0], head

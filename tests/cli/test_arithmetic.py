@@ -96,7 +96,7 @@ def sections(out: str) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_every_line_can_be_redone(call: Attn, name: str) -> None:
-    ran = call("why", *RUNS[name], "--precision", "8", env={"COLUMNS": "400"})
+    ran = call("why", *RUNS[name], "--precision", "8", "--quiet", env={"COLUMNS": "400"})
     assert (ran.code, ran.errors) == (0, "")
     pages = sections(ran.out)
     numbers: dict[str, float] = {}
@@ -223,8 +223,7 @@ def test_a_layer_and_a_head_can_be_chosen(call: Attn, tmp_path: Path) -> None:
     found = call("why", "-w", "t.json", "--layer", "-1", "--query", "0", "--key", "1", "--json").json()
     assert (found["layer"], found["head"], found["weight"]) == ("layers.1", 0, 0.875)
     first = call("why", "-w", "t.json", "--query", "0", "--key", "1").out
-    assert "L0 of 2 layers: --layer chooses another" in first
-    assert "head 0 of 2 heads: --head chooses another" in first
+    assert "L1.0, the strongest of 3 heads for this query: --head chooses another" in first
 
 
 def test_what_is_not_stored_is_not_made_up(call: Attn, tmp_path: Path) -> None:

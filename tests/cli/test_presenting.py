@@ -159,3 +159,27 @@ def test_missing_vectors_are_drawn_as_finely_as_asked(call: Call, tmp_path: Path
     coarse, fine = (drawn[random]["layers"][0]["X"][1] for random in ("coarse", "fine"))
     assert [round(number, 1) for number in coarse] == coarse
     assert [round(number, 1) for number in fine] != fine
+
+
+def test_why_works_at_once_and_says_what_it_chose(call: Call) -> None:
+    out = call("why", "the cat sat on the mat", "--heads", "2", "--mask", "causal").out
+    assert '"mat" (query 5)' in out
+    assert "the last query: --query chooses another" in out
+    assert "the key that it looks at most: --key chooses another" in out
+    assert "the strongest of 2 heads for this query: --head chooses another" in out
+    document = call("why", "the cat sat on the mat", "--heads", "2", "--mask", "causal", "--json").json()
+    assert document["key"] == {name: document["keys"][0][name] for name in ("index", "token")}
+    assert document["weight"] == max(key["weight"] for key in document["keys"])
+
+
+def test_a_query_alone_ranks_its_keys_and_a_key_alone_is_that_of_the_last_query(call: Call) -> None:
+    assert "rank" in call("why", "the cat sat", "--query", "cat").lines[3]
+    out = call("why", "the cat sat", "--key", "the").out
+    assert '"sat" (query 2) → "the" (key 0)' in out
+    assert "--key chooses" not in out
+
+
+def test_by_hand_needs_printed_digits(call: Call) -> None:
+    call("why", "the cat sat", "--by-hand", "--json").complains(2, "--by-hand: json holds all digits")
+    assert "By hand: each line is computed" in call("why", "the cat sat", "--by-hand", "--query", "1").out
+    assert "By hand" not in call("why", "the cat sat").out

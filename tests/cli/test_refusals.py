@@ -268,7 +268,6 @@ USAGE: list[tuple[list[str], str]] = [
     (["compare", "a", "b", "--tolerance", "-1"], "--tolerance"),
     (["compare", "a", "b", "-f", "npz"], "terminal, json, csv or markdown"),
     (["why", "a b", "--query", "a", "-o", "x.npz"], "terminal, json, csv or markdown"),
-    (["why", "a b"], 'such as attn why "Transformers are amazing" --query are'),
     (["schema"], "such as attn schema weights"),
     (["schema", "weight"], "weights, trace"),
     (["explain", "a", "b"], "quote the text: attn explain "),

@@ -13,6 +13,7 @@ from attn_cli.views.page import Block, Equation, Heading, Prose
 from attn_cli.views.pages.provenance import count
 
 RIVALS = 5
+SUBTRACTED = "The row's largest score is subtracted first; the weights do not change."
 
 Step = Callable[[ScoreChange, Cell, Layer, int], str]
 
@@ -131,6 +132,8 @@ def softmax_lines(row: Row, key: Key, precision: int) -> Iterator[Block]:
         return
     hidden = sum(rival.hidden for rival in row.keys)
     yield Heading(f"The share: softmax over {count(len(row.keys), 'key')}" + (f", {hidden} hidden" if hidden else ""))
+    if row.largest and not key.hidden:
+        yield Prose(SUBTRACTED, faint=True)
     yield Equation(_exponential(row, key, precision))
     yield Equation(_denominator(row, key, precision))
     if key.weight is not None and key.share is not None:
@@ -147,7 +150,7 @@ def _exponential(row: Row, key: Key, precision: int) -> str:
         key.exponential or 0.0,
         precision,
     )
-    return f"exponential = {line}   (less the row's largest)"
+    return f"exponential = {line}"
 
 
 def _denominator(row: Row, key: Key, precision: int) -> str:

@@ -8,9 +8,10 @@ from attn_cli.views.display import Display
 from attn_cli.views.drawing.calculations import Say, read, sayer, signed
 from attn_cli.views.drawing.text import labels
 from attn_cli.views.page import Block, Equation, Grid, Heading, Listing, Numbers, Page, Prose
+from attn_cli.views.pages.by_hand import by_hand as redone
 from attn_cli.views.pages.match import match_lines
 from attn_cli.views.pages.mismatches import mismatch_lines
-from attn_cli.views.pages.provenance import count, provenance
+from attn_cli.views.pages.provenance import count, made_with, notes, origin
 from attn_cli.views.pages.steps import softmax_lines, step_lines
 from attn_cli.views.pages.titles import head_name
 
@@ -21,9 +22,23 @@ APPROXIMATE = "≈ marks a line whose result the printed digits do not give to t
 
 
 def cell_page(
-    trace: Trace, layer: Layer, cell: Cell, display: Display, again: str | None = None, file: str | None = None
+    trace: Trace,
+    layer: Layer,
+    cell: Cell,
+    display: Display,
+    again: str | None = None,
+    file: str | None = None,
+    *,
+    by_hand: bool = False,
 ) -> Page:
-    """Dot product, steps, softmax and value of one cell; `file` is where stored numbers came from."""
+    """Dot product, steps, softmax and value of one cell; `file` is where stored numbers came from.
+
+    With `by_hand` each line is computed from the digits that are printed before it.
+    """
+    remark = [ROUNDED] if display.precision < PLENTY else []
+    if by_hand:
+        exact, cell = cell, redone(cell, display.precision)
+        remark = [_by_hand(exact.key.weight, cell.key.weight, display.precision)]
     lines = tuple(_cell(layer, cell, display.precision, full=display.full))
     key, row = cell.key, cell.row
     token = labels([key.token])[0]
@@ -31,13 +46,25 @@ def cell_page(
     share = f"hidden, yet {share}" if key.hidden and key.weight else "hidden" if key.hidden else share
     approximate = any(isinstance(line, Equation) and " ≈ " in line.text for line in lines)
     return (
-        *provenance(trace, again),
-        *([Prose(ROUNDED, faint=True)] if display.precision < PLENTY else []),
         Heading(f'{_whose(trace, row)} → "{token}" (key {key.index}): {share}'),
+        Prose(origin(trace), faint=True),
+        *(Prose(text, faint=True) for text in remark),
         *mismatch_lines(layer, cell.mismatches, display.precision, file),
         *lines,
         *([Prose(APPROXIMATE, faint=True)] if approximate else []),
+        *notes(trace),
+        *made_with(again),
     )
+
+
+def _by_hand(exact: float | None, redone: float | None, precision: int) -> str:
+    """What a reader who redoes the lines should get."""
+    start = "By hand: each line is computed from the digits printed before it."
+    if exact is None or redone is None:
+        return start
+    say = sayer(precision)
+    same = say(exact) == say(redone)
+    return f"{start} The weight is {say(redone)}" + (", as in full." if same else f"; in full it is {say(exact)}.")
 
 
 def row_page(
@@ -66,12 +93,14 @@ def row_page(
         for place, key in enumerate(shown)
     )
     return (
-        *provenance(trace, again),
         Heading(f"{_whose(trace, row)} looks at {count(len(row.keys), 'key')}"),
+        Prose(origin(trace), faint=True),
         *mismatch_lines(layer, row.mismatches, display.precision, file),
         Listing(header, rows, right=frozenset({0, 1, *range(3, len(header))})),
         *_left_out(row.keys[len(shown) :], say),
         *_softmax_notes(row, display.precision, follows=follows),
+        *notes(trace),
+        *made_with(again),
     )
 
 
