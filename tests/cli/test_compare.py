@@ -167,10 +167,23 @@ def test_parameters_and_layers_are_compared_too(call: Attn, tmp_path: Path) -> N
 
 def test_stages_can_be_chosen_for_the_pictures(call: Attn) -> None:
     few, every, one = (
-        call("compare", A, B, *options).out.count(": B − A\n")
+        sum(line.endswith("B − A") for line in call("compare", A, B, *options).lines)
         for options in ([], ["--stage", "all"], ["--stage", "scores"])
     )
     assert (few, every, one) == (2, 9, 1)
+
+
+def test_weights_of_one_head_are_drawn_of_a_and_b_and_their_difference(call: Attn) -> None:
+    lines = call("compare", "the cat sat", "--with", "mask=causal").lines
+    start = next(i for i, line in enumerate(lines) if line.split() == ["weights", "of", "A", "weights", "of", "B"])
+    rows = [line.split() for line in lines[start + 3 : start + 6]]
+    assert [row[0] for row in rows] == ["the", "cat", "sat"]
+    assert rows[0][5:] == ["100", "·", "·"]
+    assert "·" not in " ".join(rows[0][:5])
+    for row, line in zip(rows, lines[lines.index("B − A") + 3 :], strict=False):
+        shown = [0.0 if cell == "·" else float(cell) for cell in (*row[1:4], *row[5:])]
+        points = [100 * float(cell) for cell in line.split()[1:]]
+        assert all(abs(b - a - c) <= 2 for a, b, c in zip(shown[:3], shown[3:], points, strict=True))
 
 
 def test_a_document_and_texts_with_it(call: Attn, tmp_path: Path) -> None:

@@ -3,22 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from attn_cli.analysis.compare import Comparison, Difference
 from attn_cli.analysis.logits.prediction import Prediction
-from attn_cli.analysis.masked import masked_cells
 from attn_cli.trace.addresses import address
-from attn_cli.trace.trace import Array, Layer, Trace
+from attn_cli.trace.trace import Layer, Trace
 from attn_cli.views.drawing.text import labels
-from attn_cli.views.page import Block, Command, Grid, Heading, Listing, Page, Picture, Prose
+from attn_cli.views.page import Block, Command, Heading, Listing, Page, Prose
+from attn_cli.views.pages.compare_pictures import named, pictures
 from attn_cli.views.pages.provenance import count, origin
 from attn_cli.views.pages.titles import head_name
 
 HEADS = 12
-AFTER_MASK = ("masked", "weights")
-DRAWN = 6
-LOST = 0.001
 LONGEST = 300
 DIVERGENCE = "Jensen–Shannon, averaged over queries, in nats (0 to 0.693)"
 
@@ -40,40 +35,41 @@ def compare_page(a: Trace, b: Trace, comparison: Comparison, shown: Shown) -> Pa
 
 
 def _blocks(a: Trace, b: Trace, comparison: Comparison, shown: Shown) -> Iterator[Block]:
-    yield from _runs(a, b, shown)
     if shown.expected is not None:
         yield from _next(shown.expected)
     yield Heading(_verdict(comparison, shown.tolerance))
+    yield from _runs(a, b, shown)
     for setting in comparison.settings:
         where = "" if setting.layer == "layers.0" else f"{address(setting.layer)}: "
         yield Prose(f"{where}{setting.name} is {setting.a} in A, {setting.b} in B")
     yield from _alignment(a, b, comparison)
     if comparison.largest:
-        rows = tuple(map(_row_of(a), comparison.stages))
-        yield Listing(("stage", "largest", "A", "B", "where"), rows, frozenset({1, 2, 3}))
+        differ = [difference for difference in comparison.stages if difference.largest]
+        yield Listing(("stage", "largest", "A", "B", "where"), tuple(map(_row_of(a), differ)), frozenset({1, 2, 3}))
+        if alike := [named(difference) for difference in comparison.stages if not difference.largest]:
+            yield Prose(f"the same in A and B: {', '.join(alike)}", faint=True)
     for reason in comparison.left_out:
         yield Prose(f"not compared: {reason}", faint=True)
     if comparison.largest:
         yield from _heads(comparison, shown.tolerance)
     pictured = _pictured(comparison, shown)
     for difference in pictured:
-        yield Heading(f"{_named(difference)}: B − A")
-        grids = _grids(a, b, difference)
-        drawn = grids if shown.pictured else _most_different(grids)
-        yield Picture(drawn, meaning="B − A")
-        if len(drawn) < len(grids):
-            more = count(len(grids) - len(drawn), "more head")
-            yield Prose(f"--stage {difference.stage.name} draws {more}, with smaller differences", faint=True)
+        yield from pictures(a, b, difference, every=shown.pictured is not None)
     if shown.pictured is None and sum(difference.largest > 0 for difference in comparison.stages) > len(pictured):
         yield Prose("--stage all draws the other stages too, --stage output only the output", faint=True)
+    yield from _remarks(a, b, shown)
 
 
 def _runs(a: Trace, b: Trace, shown: Shown) -> Iterator[Block]:
-    """One line about A and one about B, then the notes, with the run's name if the other lacks the note."""
+    """One line about A and one about B."""
     for name, trace, changes in (("A", a, ()), ("B", b, shown.changes)):
         text = [] if trace.text is None else [f'"{_cut(trace.text)}"']
         words = " ".join([*text, *(f"with {change}" for change in changes)])
         yield Prose(" · ".join(part for part in (f"{name}: {words}".rstrip(": "), origin(trace)) if part))
+
+
+def _remarks(a: Trace, b: Trace, shown: Shown) -> Iterator[Block]:
+    """The notes, with the run's name if the other lacks the note, and the command."""
     for note in dict.fromkeys((*a.notes, *b.notes)):
         whose = "" if note in a.notes and note in b.notes else " of A" if note in a.notes else " of B"
         yield Prose(f"note{whose}: {note}", faint=True)
@@ -141,12 +137,7 @@ def _verdict(comparison: Comparison, tolerance: float) -> str:
         by = f" by more than {tolerance:g}" if tolerance else ""
         most = f", the largest difference is {comparison.largest:.4g}" if comparison.largest else ""
         return f"No stage differs{by}: {count(len(comparison.stages), 'stage')} compared{most}"
-    return f"First difference: {_named(first)} (up to {first.largest:.4g})"
-
-
-def _named(difference: Difference) -> str:
-    where = "" if difference.layer == "layers.0" else f"{address(difference.layer)} "
-    return where + difference.stage.name
+    return f"First difference: {named(first)} (up to {first.largest:.4g})"
 
 
 def _alignment(a: Trace, b: Trace, comparison: Comparison) -> Iterator[Block]:
@@ -172,11 +163,11 @@ def _row_of(a: Trace) -> Callable[[Difference], tuple[str, ...]]:
     layers = {layer.name: layer for layer in a.layers}
 
     def row(difference: Difference) -> tuple[str, ...]:
-        where = "" if not difference.largest else _where(a, layers[difference.layer], difference)
+        where = _where(a, layers[difference.layer], difference)
         return (
-            _named(difference),
+            named(difference),
             f"{difference.largest:.4g}",
-            *(f"{value:.6g}" if difference.largest else "" for value in (difference.a, difference.b)),
+            *(f"{value:.4g}" for value in (difference.a, difference.b)),
             where,
         )
 
@@ -194,44 +185,3 @@ def _where(a: Trace, layer: Layer, difference: Difference) -> str:
     single = difference.heads[head] is None or len(difference.heads) == 1
     number = difference.heads[head]
     return cell if single or number is None else f"{head_name(a, layer.name, number)}: {cell}"
-
-
-def _most_different(grids: tuple[Grid, ...]) -> tuple[Grid, ...]:
-    """The heads with the largest differences, in their order, without those too small to see beside the largest."""
-    sizes = [float(abs(grid.values[grid.values != -np.inf]).max(initial=0.0)) for grid in grids]
-    least = sorted(sizes)[-DRAWN:][0]
-    return tuple(g for g, size in zip(grids, sizes, strict=True) if size >= max(least, LOST * max(sizes)))
-
-
-def _grids(a: Trace, b: Trace, difference: Difference) -> tuple[Grid, ...]:
-    """B − A of each head; −∞ where both runs mask a cell."""
-    layer = next(layer for layer in a.layers if layer.name == difference.layer)
-    rows, columns = layer.rows_of(difference.stage), layer.columns_of(difference.stage)
-    hidden = _masked_in_both(layer, b, difference)
-    return tuple(
-        Grid(
-            values=values if hidden is None else np.where(hidden & (values == 0), -np.inf, values),
-            rows=tuple(rows[i] for i, _ in difference.rows),
-            columns=None
-            if difference.columns is None or columns is None
-            else tuple(columns[i] for i, _ in difference.columns),
-            title="" if head is None or len(difference.heads) == 1 else head_name(a, layer.name, head),
-            signed=True,
-            mask="·",
-        )
-        for head, values in zip(difference.heads, difference.values, strict=True)
-    )
-
-
-def _masked_in_both(layer: Layer, b: Trace, difference: Difference) -> Array | None:
-    """The aligned cells (query, key) that both runs mask in all heads; None for a stage before the mask."""
-    if difference.columns is None or difference.stage.name not in AFTER_MASK:
-        return None
-    other = next((other for other in b.layers if other.name == layer.name), None) or b.layers[0]
-    masks = [masked_cells(layer), masked_cells(other)]
-    if masks[0] is None or masks[1] is None:
-        return None
-    rows, columns = difference.rows, difference.columns
-    in_a = np.asarray(masks[0].all(axis=0))[np.ix_([i for i, _ in rows], [i for i, _ in columns])]
-    in_b = np.asarray(masks[1].all(axis=0))[np.ix_([j for _, j in rows], [j for _, j in columns])]
-    return np.asarray(in_a & in_b)

@@ -10,12 +10,14 @@ from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Layer, Stage, Trace
 from attn_cli.views.page import Beside, Block, Grid, Heading, Numbers, Page, Picture, Prose
 from attn_cli.views.pages.provenance import made_with, notes, origin
-from attn_cli.views.pages.reading import most_looked_at, reading
+from attn_cli.views.pages.reading import most_looked_at, numbered, reading
 from attn_cli.views.pages.titles import Names, head_names, head_title
 
 SHARES = ("weights", "sink_weight")
 SUMMARY = 24
 """The most tokens whose summary has numbers."""
+MANY = 64
+"""The most tokens of which repeated ones are numbered."""
 TITLE = 70
 """The most characters of a text in the title."""
 NEXT = "Next: attn why shows the arithmetic of one cell; attn manual stages explains each stage."
@@ -56,14 +58,19 @@ def grids(layer: Layer, stage: Stage, trace: Trace | None = None, names: Names |
     return tuple(
         Grid(
             values=matrix,
-            rows=layer.rows_of(stage),
-            columns=layer.columns_of(stage),
+            rows=_told_apart(layer.rows_of(stage)),
+            columns=None if (tokens := layer.columns_of(stage)) is None else _told_apart(tokens),
             title=head_title(whole, layer, stage, head, names or {}) if several and head is not None else "",
             signed=stage.name not in SHARES,
             mask="·" if stage.name in SHARES else "−∞",
         )
         for head, matrix in layer.matrices(stage)
     )
+
+
+def _told_apart(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """Repeated tokens with the number of the occurrence, the#2; in a long text pictures have indices instead."""
+    return numbered(tokens) if len(tokens) <= MANY else tokens
 
 
 def _blocks(trace: Trace, brief: bool, again: str | None, drawn: Trace) -> Iterator[Block]:
