@@ -12,8 +12,10 @@ from attn_cli.errors import SelectionError
 from attn_cli.trace.trace import Array, Layer, Stage, Trace, frozen
 
 NAMED = 6
-GROUPS = ("first", "special")
+GROUPS = ("first", "special", "none")
 """Keys that --drop takes by what they are, beside tokens."""
+RESTING = 0.5
+"""The share of attention from which the first key and special tokens hide the rest of an atlas."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,26 @@ def without_keys(trace: Trace, spelled: Sequence[str]) -> Trace:
         replace(layer, stages=(_stage(layer, dropped),), key_tokens=dropped.keys) for layer, dropped in parts
     )
     return replace(trace, layers=layers, notes=(*dropped_notes([dropped for _, dropped in parts]), *trace.notes))
+
+
+def resting(trace: Trace) -> tuple[str, ...]:
+    """The first key and the special tokens, as --drop spells them, if they hold over half of the attention.
+
+    Only the second half of the queries counts: under a causal mask the first queries see few other keys. None where
+    layers have different keys, or where fewer than two others would remain.
+    """
+    layers = [layer for layer in trace.layers if "weights" in layer]
+    keys = {layer.key_tokens for layer in layers}
+    if len(keys) != 1:
+        return ()
+    tokens, special = keys.pop(), special_tokens(trace)
+    spelled = ("first", "special") if any(is_special(token, special) for token in tokens) else ("first",)
+    positions = sorted({position for name in spelled for position in positions_named(name, tokens, special)})
+    if len(tokens) - len(positions) < 2:
+        return ()
+    late = [layer["weights"][:, len(layer.query_tokens) // 2 :, positions] for layer in layers]
+    held = np.mean([np.nanmean(weights.sum(axis=-1, dtype=np.float64)) for weights in late])
+    return spelled if held > RESTING else ()
 
 
 def dropped_notes(parts: Sequence[Dropped]) -> list[str]:

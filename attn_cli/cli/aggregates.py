@@ -86,8 +86,10 @@ def pictured(trace: Trace, picturing: PictureOptions, show: ShowOptions, *, alon
     if picturing.drop and alone and shown != {"weights"}:
         raise UsageError("--drop acts on weights alone", hint="leave --stage out, or --drop")
     from attn_cli.analysis.dropping import without_keys
+    from attn_cli.analysis.masked import marked
 
-    return without_keys(trace, picturing.drop) if picturing.drop else None
+    spelled = [name for name in picturing.drop or () if name != "none"]
+    return without_keys(trace, spelled) if spelled else marked(trace) if picturing.drop else None
 
 
 def _colored(picturing: PictureOptions) -> bool:

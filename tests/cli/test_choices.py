@@ -104,7 +104,7 @@ OFFERED = [
     (["explain", "x", "--scale", ""], ["sqrt", "none"]),
     (["check", "x", "--scale", "s"], ["sqrt"]),
     (["explain", "x", "--mask", "causal"], ["causal", "causal:start"]),
-    (["explain", "x", "--drop", ""], ["first", "special"]),
+    (["explain", "x", "--drop", ""], ["first", "none", "special"]),
     (["explain", "x", "--stage", "Q,sc"], ["Q,scores", "Q,scaled"]),
     (["explain", "x", "--stage", "p"], ["position", "parts"]),
     (["heads", "x", "--by", "ab"], ["ablation"]),

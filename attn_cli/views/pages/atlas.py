@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from attn_cli.analysis.dropping import resting, without_keys
 from attn_cli.analysis.masked import marked
 from attn_cli.analysis.profile import profiles
 from attn_cli.trace.addresses import address
@@ -16,9 +17,12 @@ LONG = 64
 def atlas_page(trace: Trace, *, again: str | None = None, drawn: Trace | None = None, full: bool = False) -> Page:
     """The weights of all layers × heads on one color scale, or their profiles, and how to zoom in.
 
-    `drawn` is the trace for the pictures, which may lack dropped keys.
+    `drawn` is the trace for the pictures, which may lack dropped keys. Without it, pictures of a checkpoint lack the
+    first key and special tokens where those hold over half of the attention; a note says how much.
     """
-    drawn = marked(trace) if drawn is None else drawn
+    dropped = resting(trace) if drawn is None and trace.source.get("kind") == "checkpoint" else ()
+    if drawn is None:
+        drawn = without_keys(trace, dropped) if dropped else marked(trace)
     heads = sum(len(layer.head_index) for layer in trace.layers)
     layers = count(len(trace.layers), "layer") if len(trace.layers) != 1 else address(trace.layers[0].name)
     tokens = max((len(layer.key_tokens) for layer in trace.layers), default=0)
@@ -27,9 +31,10 @@ def atlas_page(trace: Trace, *, again: str | None = None, drawn: Trace | None = 
     return (
         Heading(f"Weights of {layers}, {count(heads, 'head')}: {what}"),
         *(_pictures(drawn) if pictures else _profiles(trace)),
+        *([Prose("--drop none draws all keys", faint=True)] if dropped and pictures else []),
         Prose(f"Zoom in: add --head {address(trace.layers[-1].name, trace.layers[-1].head_index[0])}", faint=True),
         Prose(origin(trace), faint=True),
-        *notes(drawn),
+        *notes(drawn if pictures else trace),
         *made_with(again),
     )
 
