@@ -19,8 +19,17 @@ def write_paged(data: bytes, *, paged: bool = True) -> None:
     missing or fails, the data is written without it.
     """
     command = _pager() if paged and _is_longer_than_terminal(data) else ()
-    if not command or not _piped(data, command):
+    if not command or not _piped(_without_moves(data), command):
         write_stdout(data)
+
+
+def _without_moves(data: bytes) -> bytes:
+    """The data without movements of the cursor, which pagers print as text."""
+    if b"G" not in data:
+        return data
+    from attn_cli.views.drawing.columns import MOVE
+
+    return MOVE.sub(b"", data)
 
 
 def _is_longer_than_terminal(data: bytes) -> bool:

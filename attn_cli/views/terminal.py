@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attn_cli.views.display import Display
 from attn_cli.views.drawing.beside import beside_lines
 from attn_cli.views.drawing.boxes import Line, Once, Piece
+from attn_cli.views.drawing.columns import in_columns, is_unsure
 from attn_cli.views.drawing.pictures.heat import picture_lines
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.table import numbers_lines
@@ -131,6 +132,8 @@ def _finished(line: Line, screen: Screen) -> list[Piece]:
     pieces = list(line)
     if screen.width < NARROW:
         pieces = _cut(pieces, screen)
+    if screen.height and any(is_unsure(text) for text, _ in pieces):
+        pieces = list(in_columns(pieces))
     if screen.color is None:
         text = screen.last("".join(text for text, _ in pieces)).rstrip(" ")
         return [(text, None)] if text else []
