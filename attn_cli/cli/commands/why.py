@@ -54,7 +54,7 @@ def command(
     from attn_cli.analysis.why_document import cell_document, row_document
     from attn_cli.cli.inputs import one_head
     from attn_cli.cli.results import PAGES, Result, again, deliver, display_of, format_of
-    from attn_cli.views.pages.why import cell_page, row_page
+    from attn_cli.views.pages.why.page import cell_page, row_page
 
     display = display_of(show)
     if by_hand and (form := format_of(show.format, show.json, show.output)) not in PAGES:

@@ -9,7 +9,7 @@ from attn_cli import explain
 from attn_cli.analysis.why import why_cell
 from attn_cli.trace.trace import Trace
 from attn_cli.views.display import Display
-from attn_cli.views.pages.why import cell_page
+from attn_cli.views.pages.why.page import cell_page
 from tests.views.pages.equations import lines, number, unit
 from tests.views.pages.test_why import damaged, document
 from tests.views.screens import screen

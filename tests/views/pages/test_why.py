@@ -15,7 +15,7 @@ from attn_cli.analysis.why_document import cell_document, row_document
 from attn_cli.trace.files.to_json import dumped, worded
 from attn_cli.trace.trace import Array, Layer, Stage, Trace
 from attn_cli.views.display import Display
-from attn_cli.views.pages.why import cell_page, row_page
+from attn_cli.views.pages.why.page import cell_page, row_page
 from tests.views.pages.equations import Printed, lines, number, unit
 from tests.views.screens import screen
 

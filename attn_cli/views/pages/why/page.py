@@ -8,12 +8,12 @@ from attn_cli.views.display import Display
 from attn_cli.views.drawing.calculations import Say, read, sayer, signed
 from attn_cli.views.drawing.text import labels
 from attn_cli.views.page import Block, Equation, Grid, Heading, Listing, Numbers, Page, Prose
-from attn_cli.views.pages.by_hand import by_hand as redone
-from attn_cli.views.pages.match import match_lines
-from attn_cli.views.pages.mismatches import mismatch_lines
 from attn_cli.views.pages.provenance import count, made_with, notes, origin
-from attn_cli.views.pages.steps import softmax_lines, step_lines
 from attn_cli.views.pages.titles import head_name
+from attn_cli.views.pages.why.by_hand import by_hand as redone
+from attn_cli.views.pages.why.match import match_lines
+from attn_cli.views.pages.why.mismatches import mismatch_lines
+from attn_cli.views.pages.why.steps import softmax_lines, step_lines
 
 RANKED = 40
 PLENTY = 8
