@@ -186,6 +186,13 @@ def test_weights_of_one_head_are_drawn_of_a_and_b_and_their_difference(call: Att
         assert all(abs(b - a - c) <= 2 for a, b, c in zip(shown[:3], shown[3:], points, strict=True))
 
 
+def test_the_one_head_that_differs_is_drawn_of_a_and_b(call: Attn) -> None:
+    out = call("compare", "the cat sat", "--heads", "2", "--without-head", "0.1", "--stage", "output").out
+    assert "output: B − A" in out
+    changed = call("compare", "the cat sat", "--heads", "2", "--set", "scaled[1][0][1]=9").out
+    assert "head 1: weights of A" in changed
+
+
 def test_a_document_and_texts_with_it(call: Attn, tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(json.dumps(PARAMETERS))
     ran = call("compare", "a b", "b a", "-w", "p.json", "--json")

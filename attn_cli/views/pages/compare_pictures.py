@@ -25,7 +25,9 @@ def pictures(a: Trace, b: Trace, difference: Difference, *, every: bool) -> Iter
     grids = _grids(a, b, difference)
     drawn = grids if every else _most_different(grids)
     if len(drawn) == 1 and difference.stage.name == "weights" and max(drawn[0].values.shape) <= FEW:
-        yield _side_by_side(a, b, difference, drawn[0], grids.index(drawn[0]))
+        yield _side_by_side(
+            a, b, difference, drawn[0], next(index for index, grid in enumerate(grids) if grid is drawn[0])
+        )
         return
     yield Heading(f"{named(difference)}: B − A")
     yield Picture(drawn, meaning="B − A")
