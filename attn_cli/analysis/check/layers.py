@@ -8,17 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.analysis.check.computing.hiding import hidden
-from attn_cli.analysis.check.computing.measured import finite
-from attn_cli.analysis.check.computing.recipe import MADE, STEPS, Cap, Hides, Norm, Recipe, Rotation, Slopes, Stand
-from attn_cli.analysis.check.computing.rounding import LOOSE, precisions, roundings
-from attn_cli.analysis.check.computing.vectors import fitted_norm
+from attn_cli.analysis.check.computing.recipe import MADE, STEPS, Recipe
+from attn_cli.analysis.check.computing.rounding import precisions, roundings
+from attn_cli.analysis.check.declaring import declared_norms, declared_positions, declared_recipe, with_heads
 from attn_cli.analysis.check.dump import CHAIN, Dump
-from attn_cli.core.positions import Rope
+from attn_cli.analysis.check.revealing import as_stages_show, source_of
 from attn_cli.core.spec import Extras, Spec, parse_mask, parse_positions, parse_scale, parse_softcap
 from attn_cli.errors import DocumentError
 from attn_cli.sources.documents.parameters import Parameters
-from attn_cli.sources.documents.stored_weights import hidden_as_zero
 from attn_cli.trace.stages import PARTS, STAGES
 from attn_cli.trace.trace import Array, Layer, Settings, Stage, Trace, aligned
 
@@ -33,10 +30,10 @@ def dumps(
     `stated` are the keys of a document; `averaged` holds, by the layer's name, weights of one matrix for many heads.
     """
     if isinstance(read, Parameters):
-        yield _finished(_from_parameters(read, declared, frozenset(stated)), averaged)
+        yield as_stages_show(_from_parameters(read, declared, frozenset(stated)), averaged)
         return
     for layer in read.layers:
-        yield _finished(_from_layer(layer, read, declared), averaged)
+        yield as_stages_show(_from_layer(layer, read, declared), averaged)
 
 
 def _from_layer(layer: Layer, trace: Trace, declared: Mapping[str, Any]) -> Dump:
@@ -67,7 +64,7 @@ def _unsure(formulas: Mapping[str, str], stored: Mapping[str, Array], trace: Tra
     """The steps that acted, by the formulas of attn's own trace, and whose numbers the trace does not hold."""
     if not formulas:
         return frozenset({"output"})
-    sources = {_source(formulas[name], name) for name in formulas if name in (*CHAIN, "weights")}
+    sources = {source_of(formulas[name], name) for name in formulas if name in (*CHAIN, "weights")}
     lacking = {source for source in sources if source is not None and source not in stored}
     unsure = {"output"} if "W_O" in formulas.get("output", "W_O") else set()
     unsure |= {"mask", "bias"} if lacking & {"biased", "masked"} else set()
@@ -81,12 +78,6 @@ def _unsure(formulas: Mapping[str, str], stored: Mapping[str, Array], trace: Tra
     unsure |= {"rotate"} if not known or any("_rotated" in form and form not in stored for form in used) else set()
     unsure |= {"norm"} if not known or any("_normed" in form and form not in stored for form in used) else set()
     return frozenset(unsure)
-
-
-def _source(formula: str, stage: str) -> str | None:
-    """The stage that a formula starts from, None where it names none."""
-    words: list[str] = re.findall(r"[a-z]+", formula.partition("=")[2])
-    return next((word for word in words if word in CHAIN and word != stage), None)
 
 
 def _order(stored: Iterable[str]) -> tuple[str, ...]:
@@ -168,10 +159,10 @@ def _dump(
         recipe=Recipe(),
         stated=stated,
         matrices=matrices,
-        hidden=None if extras.hidden is None else _headed(extras.hidden),
-        bias=None if extras.bias is None else _headed(extras.bias),
+        hidden=None if extras.hidden is None else with_heads(extras.hidden),
+        bias=None if extras.bias is None else with_heads(extras.bias),
         bias_words="attn_mask" if extras.bias is not None else "the bias",
-        positions=_positions(layer, spec, extras),
+        positions=declared_positions(layer, spec, extras),
         scheme=spec.positions,
         table=extras.position_embeddings,
         precision=precision,
@@ -179,122 +170,4 @@ def _dump(
         loose=loose,
         width=spec.d_k,
     )
-    return replace(dump, recipe=_recipe(dump, spec, extras))
-
-
-def _headed(array: Array) -> Array:
-    return array if array.ndim == 3 else array[np.newaxis]
-
-
-def _recipe(dump: Dump, spec: Spec, extras: Extras) -> Recipe:
-    """What the layer declares, as a recipe."""
-    layer = dump.layer
-    held = {head: place for place, head in enumerate(layer.kv_head_index)}
-    shared = tuple(held.get(layer.key_head(head), 0) for head in layer.head_index)
-    slopes = spec.positions.slopes(layer.heads)
-    scheme = spec.positions
-    width = dump.head_width("Q") or dump.head_width("K")
-    factor = None if spec.scale == "sqrt" and width is None else spec.factor(width)
-    keys = "X_context" if dump.cross else "X"
-    return Recipe(
-        sources=("X", keys, keys),
-        query_heads=tuple(range(dump.heads)),
-        key_heads=shared,
-        value_heads=shared,
-        stands=(Stand(), Stand(), Stand("zero")),
-        rotation=Rotation(scheme.base, scheme.style, scheme.dim, scheme.factor) if isinstance(scheme, Rope) else None,
-        factor=1.0 if factor is None and spec.scale != "sqrt" else factor,
-        cap=None if spec.softcap is None else Cap(spec.softcap),
-        slopes=None if slopes is None else Slopes(tuple(float(slopes[head]) for head in layer.head_index)),
-        hides=Hides(spec.mask),
-        sinks=None if extras.sinks is None else tuple(map(float, extras.sinks)),
-        left="sink_weight" in dump.stored and extras.sinks is None,
-    )
-
-
-def _positions(layer: Layer, spec: Spec, extras: Extras) -> tuple[Array, Array]:
-    """The positions of queries and of keys: those that are given, else counted."""
-    queries, keys = len(layer.query_tokens), len(layer.key_tokens)
-    cross = layer.kind == "cross"
-    own = np.arange(queries if cross else max(queries, keys)) if extras.position_ids is None else extras.position_ids
-    context = extras.position_ids_context if cross else own
-    context = np.arange(keys) if context is None else context
-    if spec.mask.from_start or cross:
-        return own[:queries], context[:keys]
-    return own[len(own) - queries :], context[len(context) - keys :]
-
-
-def _finished(dump: Dump, averaged: Mapping[str, Array]) -> Dump:
-    """The dump with what stored stages alone show: a bias that nobody declares, the gains of norms.
-
-    SpecError where its mask cannot lie over its keys.
-    """
-    dump.mask.visible(slice(0, 0), dump.queries, dump.keys)
-    dump = _without_hidden_nan(_with_mask(replace(dump, averaged=averaged.get(dump.layer.name))))
-    formula = next((stage.formula for stage in dump.layer.stages if stage.name == "biased"), "")
-    more = bool(formula) and not formula.endswith("+ ALiBi")
-    if "biased" in dump.stored and dump.bias is None and (dump.recipe.slopes is None or more):
-        dump = _with_bias(replace(dump, recipe=replace(dump.recipe, slopes=None)))
-    return _with_norms(dump)
-
-
-def _with_mask(dump: Dump) -> Dump:
-    """The dump with what its scores hide as −∞, where it declares no mask: a stored stage shows one."""
-    shown = next((name for name in CHAIN if name in dump.stored and np.isneginf(dump.stored[name]).any()), None)
-    half = dump.loose.relative >= LOOSE["float16"].relative
-    if shown is None or not dump.open_mask or (half and shown != "masked"):
-        return dump
-    return replace(dump, hidden=np.isneginf(dump.stored[shown]), stated=dump.stated | {"attn_mask"})
-
-
-def _without_hidden_nan(dump: Dump) -> Dump:
-    """The dump with 0 for NaN in weights of hidden keys; by the sums of rows where it declares no mask."""
-    weights = dump.stored.get("weights")
-    if weights is None or not np.isnan(weights).any():
-        return dump
-    where = np.broadcast_to(hidden(dump, dump.recipe.hides), dump.shape) if dump.masked else None
-    filled, count = hidden_as_zero(weights, where, keep_empty=True)
-    if not count:
-        return dump
-    return replace(dump, stored={**dump.stored, "weights": filled}, emptied=np.isnan(weights) & ~np.isnan(filled))
-
-
-def _with_bias(dump: Dump) -> Dump:
-    """The dump with the bias that its stages show, where the stage just before `biased` is stored too."""
-    before = _before_bias(dump)
-    if before not in dump.stored:
-        return replace(dump, unsure=dump.unsure | {"bias"})
-    added = finite(dump.stored["biased"].astype(np.float64) - dump.stored[before].astype(np.float64))
-    return replace(dump, bias=added, unsure=dump.unsure - {"bias"})
-
-
-def _before_bias(dump: Dump) -> str:
-    """The stage that the bias is added to: as the formula has it, else what the steps before it make."""
-    formula = next((stage.formula for stage in dump.layer.stages if stage.name == "biased"), "")
-    recipe = dump.recipe
-    acts = {"scale": recipe.factor != 1.0, "softcap": recipe.cap is not None, "mask": dump.masked}
-    earlier = [MADE[step] for step in recipe.steps[: recipe.steps.index("bias")] if acts[step]]
-    return _source(formula, "biased") or ("scores", *earlier)[-1]
-
-
-def _with_norms(dump: Dump) -> Dump:
-    """The dump with the norms of queries and keys that its stages show."""
-    stored, norms, unsure = dump.stored, {}, set(dump.unsure)
-    names = list(stored)
-    both = {"Q_rotated", "Q_normed"} <= set(stored)
-    rotated_first = both and names.index("Q_rotated") < names.index("Q_normed")
-    for letter in "QK":
-        after = f"{letter}_normed"
-        if after not in stored:
-            continue
-        before = f"{letter}_rotated" if rotated_first else letter
-        tolerance = 1e-4 + 6 * dump.loose.relative
-        fit = fitted_norm(stored[before], stored[after], tolerance) if before in stored else None
-        if fit is None:
-            unsure.add("norm")
-        else:
-            norms[letter] = fit
-    if not any(f"{letter}_normed" in stored for letter in "QK"):
-        return dump
-    recipe = replace(dump.recipe, norm=Norm("rms", gained=True) if norms else None, norm_last=rotated_first)
-    return replace(dump, recipe=recipe, norms=norms, unsure=frozenset(unsure))
+    return replace(dump, recipe=declared_recipe(dump, spec, extras), norms=declared_norms(layer, spec, extras))

@@ -125,6 +125,7 @@ def _last_form(dump: Dump, letter: str, steps: set[str], *, nearest: bool) -> li
     else:
         names = [form]
     steps |= {step for step in ("norm", "rotate") if not _done(dump, form, step)}
+    steps |= {"grow"} if letter == "Q" and form != _last_of(dump.recipe) else set()
     return names
 
 
@@ -132,6 +133,13 @@ def _done(dump: Dump, form: str, step: str) -> bool:
     if form.endswith("_rotated"):
         return step == "rotate" or not dump.recipe.norm_last
     return form.endswith("_normed") and (step == "norm" or dump.recipe.norm_last)
+
+
+def _last_of(recipe: Recipe) -> str:
+    """The form of queries that their growth by position is part of."""
+    if recipe.rotation is None or recipe.norm_last:
+        return "Q_normed" if recipe.norm is not None else "Q_rotated" if recipe.rotation is not None else "Q"
+    return "Q_rotated"
 
 
 def _of_form(dump: Dump, target: str, steps: set[str], *, nearest: bool) -> list[str] | None:
@@ -143,7 +151,7 @@ def _of_form(dump: Dump, target: str, steps: set[str], *, nearest: bool) -> list
         ]
         if f"W_{letter}" not in dump.matrices or not vectors:
             return None
-        steps |= {"project", "heads"}
+        steps |= {"project", "heads"} | ({"grow"} if target == _last_of(dump.recipe) else set())
         return [vectors[0], f"W_{letter}"]
     order = [letter, f"{letter}_normed", f"{letter}_rotated"]
     if dump.recipe.norm_last:
@@ -154,6 +162,7 @@ def _of_form(dump: Dump, target: str, steps: set[str], *, nearest: bool) -> list
     start = before[-1] if nearest else before[0]
     done = order.index(start)
     steps |= {"norm" if form.endswith("_normed") else "rotate" for form in order[done + 1 : order.index(target) + 1]}
+    steps |= {"grow"} if target == _last_of(dump.recipe) else set()
     return [start]
 
 

@@ -20,7 +20,9 @@ from tests.analysis.check.plain import (
     cut,
     hide,
     joined,
+    layer_norm,
     reshaped,
+    rms,
     rope,
     sliding,
     slopes,
@@ -163,6 +165,25 @@ def _features(flat: Any, heads: int) -> Any:
     return np.moveaxis(flat.reshape(len(flat), -1, heads), 2, 0)
 
 
+_RNG = np.random.default_rng(17)
+GAINS = {"Q_norm": _RNG.uniform(0.3, 2.0, 8), "K_norm": _RNG.uniform(0.3, 2.0, 8)}
+NORMED = {"qk_norm": "rms:1e-05", **GAINS}
+LAYERED = {
+    "qk_norm": "layer:1e-05,over=each",
+    "Q_norm": _RNG.uniform(0.3, 2.0, (3, 8)),
+    "K_norm": _RNG.uniform(0.3, 2.0, (3, 8)),
+}
+TOGETHER = {"qk_norm": "rms:1e-05,over=all", "Q_norm": _RNG.uniform(0.3, 2.0, 24), "K_norm": _RNG.uniform(0.3, 2.0, 24)}
+NORMED_LAST = {"qk_norm": "rms:1e-05,after=rotation", **GAINS}
+STRETCHED = {"positions": "rope", "rotary_frequencies": np.array([1.0, 0.31, 0.02, 0.0013])}
+LONGER = {"positions": "rope:attention_factor=1.2"}
+GROWING = {"positions": "rope", "query_scaling": "log:0.5,step=2"}
+
+
+def _head_steps(change: Callable[[Plain], dict[str, Any]], **own: Any) -> Make:
+    return _causal(lambda p: with_steps(p, **change(p)), **own)
+
+
 SQUARE = {"heads": 2, "d_k": 8, "d_v": 8, "d_model": 16}
 _CROSS = {"cross": True, "queries": 5, "keys": 7}
 
@@ -252,6 +273,23 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("cache: queries count from 0", "rotation-offset", _turning(q=lambda x, at: rope(x, at - at[0]), queries=3, keys=7), (WEIGHTS, BLENDED, OUTPUT)),
     Mistake("decode: one position further", "rotation-offset", _turning(q=lambda x, at: rope(x, at + 1), queries=1, keys=7), (WEIGHTS, BLENDED, OUTPUT)),
     Mistake("V rotated", "rotation-of-values", _rope(lambda p: with_steps(p, values=lambda v: rope(v, p.places()[1])), d_v=6), (OUTER, BLENDED, OUTPUT, MODULE)),
+    # norms, clipping, stretched positions, growing queries
+    Mistake("QK-norm left out", "norm-missing", _head_steps(lambda p: {"norm": lambda n, x: x}, **NORMED)),
+    Mistake("QK-norm left out, rope", "norm-missing", _head_steps(lambda p: {"norm": lambda n, x: x}, positions="rope", **NORMED)),
+    Mistake("K not normed", "norm-one-sided", _head_steps(lambda p: {"norm": lambda n, x: Plain.norm(p, n, x) if n == "Q" else x}, positions="rope", **NORMED)),
+    Mistake("Q not normed", "norm-one-sided", _head_steps(lambda p: {"norm": lambda n, x: Plain.norm(p, n, x) if n == "K" else x}, **LAYERED)),
+    Mistake("normed after rope", "rotation-before-norm", _head_steps(lambda p: {"prepare": lambda n, x: p.norm(n, p.turn(n, x))}, positions="rope", **NORMED)),
+    Mistake("normed before rope", "rotation-before-norm", _head_steps(lambda p: {"prepare": lambda n, x: p.turn(n, p.norm(n, x))}, positions="rope", **NORMED_LAST)),
+    Mistake("QK-norm without its gain", "norm-differs", _head_steps(lambda p: {"norm": lambda n, x: rms(x, 1e-5)}, positions="rope", **NORMED)),
+    Mistake("gains of Q and K exchanged", "norm-differs", _head_steps(lambda p: {"norm": lambda n, x: rms(x, 1e-5) * p.settings["K_norm" if n == "Q" else "Q_norm"]}, positions="rope", **NORMED)),
+    Mistake("1 added to the gain", "norm-differs", _head_steps(lambda p: {"norm": lambda n, x: rms(x, 1e-5) * (1 + p.settings[f"{n}_norm"])}, **NORMED)),
+    Mistake("LayerNorm for RMSNorm", "norm-differs", _head_steps(lambda p: {"norm": lambda n, x: layer_norm(x, 1e-5) * p.settings[f"{n}_norm"]}, **NORMED)),
+    Mistake("normed over each head, not all", "norm-differs", _head_steps(lambda p: {"norm": lambda n, x: rms(x, 1e-5) * cut(p.settings[f"{n}_norm"][None], 3)}, **TOGETHER)),
+    Mistake("clip left out", "clip-missing", _head_steps(lambda p: {"limit": lambda n, flat: flat}, clip=0.8), (PROJECTED, MODULE)),
+    Mistake("rotary_frequencies left out", "rotation-frequencies", _head_steps(lambda p: {"turn": lambda n, x: rope(x, p.places()[n != "Q"])}, **STRETCHED)),
+    Mistake("attention factor left out", "rotation-length", _head_steps(lambda p: {"turn": lambda n, x: rope(x, p.places()[n != "Q"])}, **LONGER)),
+    Mistake("attention factor on Q alone", "rotation-length", _head_steps(lambda p: {"turn": lambda n, x: rope(x, p.places()[n != "Q"], length=1.2 if n == "Q" else 1.0)}, **LONGER), (ROTATED,)),
+    Mistake("queries do not grow", "query-scaling-differs", _head_steps(lambda p: {"grow": lambda q: q}, **GROWING)),
     # heads
     Mistake("groups tiled", "heads-tiled", _causal(_tiled, heads=4, groups=2)),
     Mistake("groups tiled, six on three", "heads-tiled", _open(_tiled, heads=6, groups=3)),
@@ -350,6 +388,14 @@ SOUND: dict[str, Make] = {
     "faint": _plain(mask="causal", spread=0.01),
     "biases": _plain(mask="causal", biases=True),
     "square": _plain(mask="causal", **SQUARE),
+    "QK-norm": _plain(mask="causal", positions="rope", **NORMED),
+    "QK-norm of each head": _plain(mask="causal", **LAYERED),
+    "QK-norm over all heads": _plain(mask="causal", positions="rope", **TOGETHER),
+    "QK-norm after rope": _plain(mask="causal", positions="rope", **NORMED_LAST),
+    "stretched rope": _plain(mask="causal", **STRETCHED),
+    "attention factor": _plain(mask="causal", **LONGER),
+    "clipped": _plain(mask="causal", clip=0.8),
+    "growing queries": _plain(mask="causal", **GROWING),
     "long": _plain(mask="causal", queries=61, d_k=16, d_v=16),
 }
 """Sound layers, in which nothing may be found."""

@@ -38,17 +38,33 @@ def sliding(queries: int, keys: int, window: int) -> Array:
 
 
 def rope(
-    x: Array, places: Any, base: float = 10000.0, style: str = "half", dim: int | None = None, sign: int = 1
+    x: Array,
+    places: Any,
+    base: float = 10000.0,
+    style: str = "half",
+    dim: int | None = None,
+    sign: int = 1,
+    speeds: Any = None,
+    length: float = 1.0,
 ) -> Array:
-    """x (…, token, feature) rotated, a pair at a time."""
-    dim = dim or x.shape[-1]
+    """x (…, token, feature) rotated, a pair at a time, by the speeds of a base or by speeds of its own."""
+    dim = 2 * len(speeds) if speeds is not None else dim or x.shape[-1]
     turned = x.copy()
     for pair in range(dim // 2):
         a, b = (pair, pair + dim // 2) if style == "half" else (2 * pair, 2 * pair + 1)
-        angle = sign * np.asarray(places, dtype=np.float64) * base ** (-2 * pair / dim)
-        turned[..., a] = x[..., a] * np.cos(angle) - x[..., b] * np.sin(angle)
-        turned[..., b] = x[..., b] * np.cos(angle) + x[..., a] * np.sin(angle)
+        speed = base ** (-2 * pair / dim) if speeds is None else speeds[pair]
+        angle = sign * np.asarray(places, dtype=np.float64) * speed
+        turned[..., a] = length * (x[..., a] * np.cos(angle) - x[..., b] * np.sin(angle))
+        turned[..., b] = length * (x[..., b] * np.cos(angle) + x[..., a] * np.sin(angle))
     return turned
+
+
+def rms(x: Array, eps: float, axes: tuple[int, ...] = (-1,)) -> Array:
+    return np.asarray(x / np.sqrt(np.square(x).mean(axis=axes, keepdims=True) + eps))
+
+
+def layer_norm(x: Array, eps: float, axes: tuple[int, ...] = (-1,)) -> Array:
+    return rms(x - x.mean(axis=axes, keepdims=True), eps, axes)
 
 
 def slopes(heads: int) -> Array:
@@ -114,7 +130,11 @@ class Plain:
 
     def project(self, name: str) -> Array:
         flat = (self.x if name == "Q" else self.context) @ self.w[f"W_{name}"]
-        return flat + self.b[f"b_{name}"] if self.biased else flat
+        return self.limit(name, flat + self.b[f"b_{name}"] if self.biased else flat)
+
+    def limit(self, name: str, flat: Array) -> Array:
+        clip = self.settings.get("clip")
+        return flat if clip is None else np.clip(flat, -clip, clip)
 
     def split(self, name: str, flat: Array) -> Array:
         return cut(flat, self.heads if name == "Q" else self.groups)
@@ -122,10 +142,36 @@ class Plain:
     def places(self) -> tuple[Array, Array]:
         return np.arange(self.keys - self.queries, self.keys), np.arange(self.keys)
 
+    def norm(self, name: str, x: Array) -> Array:
+        words = self.settings.get("qk_norm")
+        if words is None:
+            return x
+        kind, _, rest = words.partition(":")
+        function = rms if kind == "rms" else layer_norm
+        if "over=all" in rest:
+            whole = joined(function(x, 1e-5, (0, 2))) * self.settings[f"{name}_norm"]
+            return cut(whole, len(x))
+        gain = self.settings[f"{name}_norm"]
+        return function(x, 1e-5) * (gain[:, None] if "over=each" in rest else gain)
+
     def turn(self, name: str, x: Array) -> Array:
-        if self.settings.get("positions") == "rope":
-            return rope(x, self.places()[name != "Q"])
+        words, speeds = str(self.settings.get("positions")), self.settings.get("rotary_frequencies")
+        if words.startswith("rope"):
+            length = float(words.partition("attention_factor=")[2] or 1)
+            return rope(x, self.places()[name != "Q"], speeds=speeds, length=length)
         return x
+
+    def prepare(self, name: str, x: Array) -> Array:
+        """Queries or keys after norm and rotation, in the order of the layer."""
+        steps = [self.norm, self.turn]
+        for step in steps[::-1] if "after=rotation" in str(self.settings.get("qk_norm")) else steps:
+            x = step(name, x)
+        return x
+
+    def grow(self, q: Array) -> Array:
+        if "query_scaling" not in self.settings:
+            return q
+        return np.asarray(q * (1 + 0.5 * np.log(1 + np.floor(self.places()[0] / 2)))[:, None])
 
     def product_q(self, q: Array) -> Array:
         return q
@@ -201,7 +247,9 @@ class Plain:
             whole = self.split(name, self.project(name))
             made[name] = whole[:, -self.queries :] if name == "Q" else whole
         for name in "QK":
-            made[f"{name}_rotated"] = self.turn(name, made[name])
+            made[f"{name}_normed"] = self.norm(name, made[name])
+            made[f"{name}_rotated"] = self.prepare(name, made[name])
+        made["Q_rotated"] = self.grow(made["Q_rotated"])
         q, k = self.product_q(made["Q_rotated"]), self.product_k(made["K_rotated"])
         made["scores"] = self.product(q, self.share(k))
         made["scaled"] = self.scale(made["scores"])

@@ -19,7 +19,7 @@ from attn_cli.analysis.check.computing.measured import (
 )
 from attn_cli.analysis.check.computing.recipe import MADE, Recipe
 from attn_cli.analysis.check.computing.rounding import Rounding
-from attn_cli.analysis.check.computing.vectors import cut, joined, normed, placed, rotated
+from attn_cli.analysis.check.computing.vectors import cut, grown, joined, normed, placed, rotated
 from attn_cli.analysis.check.dump import CHAIN, FORMS, Dump
 from attn_cli.trace.trace import Array
 
@@ -75,9 +75,11 @@ class Computation:
                 raise NotThereError(name)
             x = self._vectors(source, recipe)
             flat = product(x, self._matrix(f"W_{name}", flipped=flipped), self.rounding)
-            return plus(flat, exact(self.dump.matrices[bias]), self.rounding) if bias in self.dump.matrices else flat
+            flat = plus(flat, exact(self.dump.matrices[bias]), self.rounding) if bias in self.dump.matrices else flat
+            limit = recipe.clip
+            return flat if limit is None else Measured(np.clip(flat.value, -limit, limit), flat.variance)
 
-        return self._once(("flat", name, source, recipe.added, flipped, bias), make)
+        return self._once(("flat", name, source, recipe.added, flipped, bias, recipe.clip), make)
 
     def _heads(self, slot: int, recipe: Recipe) -> tuple[Measured, str]:
         """The matrices that stand for queries, keys or values (head, token, feature), and the form they are in."""
@@ -105,7 +107,7 @@ class Computation:
         whole = (recipe.sources, recipe.transposed, recipe.biases)
         name = letter[0]
         own = (recipe.sources["QKV".index(name)], name in recipe.transposed, recipe.bias_of(name))
-        return letter, how, recipe.added, *(whole if how.startswith("qkv") else own)
+        return letter, how, recipe.added, recipe.clip, *(whole if how.startswith("qkv") else own)
 
     def _turned(self, slot: int, recipe: Recipe, until: str = "") -> Measured:
         """Queries, keys or values after norm and rotation, as far as those are not in what is given."""
@@ -124,19 +126,38 @@ class Computation:
         def make() -> Measured:
             turned = x
             for step in steps:
-                if step not in done and step == "_normed" and recipe.norm is not None and slot < 2:
+                acts = step not in done
+                if acts and step == "_normed" and recipe.norm is not None and letter in recipe.norm.sides:
                     turned = normed(self.dump, turned, letter, recipe.norm, self.rounding)
-                if step not in done and step == "_rotated" and recipe.rotation is not None and stand.rule != "zero":
+                if acts and step == "_rotated" and recipe.rotation is not None and stand.rule != "zero":
                     turned = rotated(self.dump, turned, slot, stand, recipe.rotation, self.rounding)
                 if until == step:
                     break
+            if slot == 0 and recipe.growing is not None and self._grows(form, until):
+                turned = grown(self.dump, turned, recipe.growing, stand, self.rounding)
             return turned
 
         return self._once(key, make)
 
+    def _grows(self, form: str, until: str) -> bool:
+        """Whether queries, made of a form up to another, are multiplied by what grows with their position."""
+        declared = self.dump.recipe
+        steps = [step for step, acts in (("_normed", declared.norm), ("_rotated", declared.rotation)) if acts]
+        order = ["", *(steps[::-1] if declared.norm_last else steps)]
+        start = order.index(form[1:]) if form in self.given and form[1:] in order else -1
+        end = order.index(until) if until in order[1:] else len(order) - 1
+        return start < len(order) - 1 == end
+
     def _turning(self, slot: int, recipe: Recipe) -> tuple[Hashable, ...]:
         """All in a recipe that the rotated matrices of a slot depend on."""
-        return *self._origin(slot, recipe), recipe.stands[slot], recipe.rotation, recipe.norm, recipe.norm_last
+        return (
+            *self._origin(slot, recipe),
+            recipe.stands[slot],
+            recipe.rotation,
+            recipe.norm,
+            recipe.norm_last,
+            recipe.growing,
+        )
 
     def _form(self, name: str, recipe: Recipe) -> Measured:
         """Q, K, V, or a later form of Q and K, of all heads that it has."""
@@ -144,8 +165,13 @@ class Computation:
         slot = "QKV".index(letter)
         if form:
             return self._turned(slot, recipe, underscore + form)
-        whole = self._heads(slot, recipe)[0]
-        return self._last_rows(whole) if slot == 0 else whole
+        whole, held = self._heads(slot, recipe)
+        whole = self._last_rows(whole) if slot == 0 else whole
+        declared = self.dump.recipe
+        last = slot == 0 and declared.norm is None and declared.rotation is None
+        if last and recipe.growing is not None and held not in self.given:
+            return grown(self.dump, whole, recipe.growing, recipe.stands[0], self.rounding)
+        return whole
 
     def _last_rows(self, x: Measured) -> Measured:
         """Queries (head, query, feature) of the rows that later stages are stored of."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from attn_cli.core.masks import Mask, NoMask
+from attn_cli.core.positions import QueryScaling
 
 STEPS = ("scale", "softcap", "bias", "mask")
 """The steps on scores, in their usual order."""
@@ -28,7 +29,8 @@ class Rotation:
     """Rotary positions, as `core.positions.Rope` has them, and how they go wrong.
 
     `last` rotates the last `dim` features instead of the first; `counted` is the width by which speeds are counted
-    where it is not `dim`; `doubled` is 2 in base^(2i/dim), and 1 where that was left out.
+    where it is not `dim`; `doubled` is 2 in base^(2i/dim), and 1 where that was left out. `frequencies` (pair) stand in
+    place of all that. What rotates is made `length` times as long, of queries and of keys.
     """
 
     base: float = 10000.0
@@ -38,15 +40,22 @@ class Rotation:
     last: bool = False
     counted: int | None = None
     doubled: int = 2
+    frequencies: tuple[float, ...] | None = None
+    length: tuple[float, float] = (1.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Norm:
-    """A norm of queries and keys: rms, l2 or layer, over each head or all of them, before or after rotation."""
+    """A norm of queries and keys: rms, l2 or layer, over each head or all of them.
 
-    kind: str
-    over: str = "head"
-    gained: bool = False
+    `own` stands for what the file holds or its stages show, of `kind`, `over` and `gain`. A gain may be none, that of
+    the other of queries and keys (exchanged), or 1 more or less. `sides` are those of Q and K that are normed.
+    """
+
+    kind: str = "own"
+    over: str = "own"
+    gain: str = "own"
+    sides: str = "QK"
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,8 @@ class Recipe:
     values are cut into heads. `key_heads` and `value_heads` name, for each query head that is there, the place of the
     key head it looks through; `query_heads` is for heads that were exchanged. `blind` says what a query that sees no
     key does: nothing, uniform, or by score. `sinks` are known numbers, one for each head; `left` says that only what
-    they left is known. `kept` is what dropout multiplied the weights with that it kept.
+    they left is known. `kept` is what dropout multiplied the weights with that it kept. `clip` limits queries, keys
+    and values as they are projected, and `growing` queries last of all, by their position.
     """
 
     # from vectors to heads
@@ -120,8 +130,10 @@ class Recipe:
     stands: tuple[Stand, Stand, Stand] = (Stand(), Stand(), Stand("zero"))
     added: Stand = Stand()
     rotation: Rotation | None = None
+    clip: float | None = None
     norm: Norm | None = None
     norm_last: bool = False
+    growing: QueryScaling | None = None
     # on scores
     product: str = "transposed"
     steps: tuple[str, ...] = STEPS

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from attn_cli.analysis.check.computing.measured import Measured, NotThereError, exact, finite, plus
+from attn_cli.analysis.check.computing.measured import Measured, NotThereError, changed, exact, finite, plus
 from attn_cli.analysis.check.computing.recipe import Norm, Rotation, Stand
 from attn_cli.analysis.check.computing.rounding import Rounding
 from attn_cli.analysis.check.dump import Dump, NormFit
 from attn_cli.core.ops import join_heads, split_heads
+from attn_cli.core.positions import QueryScaling
 from attn_cli.trace.trace import Array
 
 
@@ -115,14 +116,13 @@ def rotated(dump: Dump, x: Measured, side: int, stand: Stand, rotation: Rotation
     dim = width if rotation.dim is None else rotation.dim
     if dim > width or dim % 2:
         return x
-    pair = np.arange(0, dim, 2) / 2.0
-    counted = dim if rotation.counted is None else rotation.counted
-    speeds = rotation.base ** (-rotation.doubled * pair / counted) / rotation.factor
+    speeds = _speeds(rotation, dim)
+    dim = 2 * len(speeds)
     places = where_they_stand(dump, stand, side)
     if len(places) != x.value.shape[1]:
         raise NotThereError("a position for each token")
     angles = places[:, np.newaxis] * speeds  # (token, pair)
-    cos, sin = np.cos(angles), np.sin(angles)
+    cos, sin = rotation.length[side] * np.cos(angles), rotation.length[side] * np.sin(angles)
     start = width - dim if rotation.last else 0
     first, second = (
         (slice(start, start + dim // 2), slice(start + dim // 2, start + dim))
@@ -141,15 +141,37 @@ def rotated(dump: Dump, x: Measured, side: int, stand: Stand, rotation: Rotation
     return Measured(value, variance)
 
 
+def _speeds(rotation: Rotation, dim: int) -> Array:
+    """Radians per position for each pair of `dim` features, or for as many pairs as have a frequency of their own."""
+    if rotation.frequencies is not None:
+        return np.array(rotation.frequencies)
+    pair = np.arange(0, dim, 2) / 2.0
+    counted = dim if rotation.counted is None else rotation.counted
+    return np.asarray(rotation.base ** (-rotation.doubled * pair / counted) / rotation.factor)
+
+
+def grown(dump: Dump, x: Measured, growing: QueryScaling, stand: Stand, rounding: Rounding) -> Measured:
+    """Queries (head, query, feature) multiplied by a factor that grows with their position."""
+    factors = growing.factors(where_they_stand(dump, stand, 0))[:, np.newaxis]
+    return changed(x.times(factors), x.value * factors, rounding)
+
+
 def normed(dump: Dump, x: Measured, letter: str, norm: Norm, rounding: Rounding) -> Measured:
-    """Queries or keys after a norm, by the gain that the stored stages show, or without gain."""
-    fit = dump.norms.get(letter)
-    known = fit if norm.gained else None
-    value, size = (
-        bare_norm(x.value, known.kind, known.over, known.epsilon) if known else bare_norm(x.value, norm.kind, norm.over)
-    )
-    if norm.gained and fit is not None:
-        value, size = value * fit.gain + fit.offset, size * fit.gain
+    """Queries or keys after a norm, with the gain that the file holds or its stages show, another one, or none.
+
+    NotThereError where the file shows no such norm, or its gain does not fit.
+    """
+    fit = dump.norms.get("QK".replace(letter, "") if norm.gain == "exchanged" else letter)
+    if fit is None and "own" in (norm.kind, norm.over, norm.gain):
+        raise NotThereError("a norm")
+    kind = fit.kind if fit is not None and norm.kind == "own" else norm.kind
+    over = fit.over if fit is not None and norm.over == "own" else norm.over
+    value, size = bare_norm(x.value, kind, over, 0.0 if fit is None else fit.epsilon)
+    if fit is not None and norm.gain != "none":
+        gain = fit.gain + {"plus one": 1.0, "less one": -1.0}.get(norm.gain, 0.0)
+        if gain.shape[0] not in (1, len(value)):
+            raise NotThereError("a gain for each head")
+        value, size = value * gain + fit.offset, size * gain
     variance = x.variance * np.square(size) + np.square(rounding.relative * finite(value))
     return Measured(value, variance)
 

@@ -1,9 +1,9 @@
-"""The ways in which tokens are counted wrongly, norms go wrong, and schemes that nobody declared."""
+"""The ways in which tokens are counted wrongly, and position schemes that nobody declared."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from attn_cli.analysis.check.computing.recipe import Norm, Recipe, Rotation, Slopes, Stand
+from attn_cli.analysis.check.computing.recipe import Recipe, Rotation, Slopes, Stand
 from attn_cli.analysis.check.deviations.deviation import Deviation, Solved, Variant
 from attn_cli.analysis.check.deviations.rotations import _STYLES, BASES, _base, _stand
 from attn_cli.analysis.check.dump import Dump
@@ -66,27 +66,6 @@ def _added(dump: Dump, recipe: Recipe) -> Changes:
     yield Variant(replace(recipe, added=Stand("twice")), {"how": "they were added twice"})
 
 
-def _order(dump: Dump, recipe: Recipe) -> Changes:
-    if recipe.rotation is not None and recipe.norm is not None:
-        words = ("after", "before") if not recipe.norm_last else ("before", "after")
-        yield Variant(replace(recipe, norm_last=not recipe.norm_last), {"acts": words[0], "right": words[1]})
-
-
-def _not_normed(dump: Dump, recipe: Recipe) -> Changes:
-    if recipe.norm is not None:
-        yield Variant(replace(recipe, norm=None))
-
-
-def _undeclared_norm(dump: Dump, recipe: Recipe) -> Changes:
-    if recipe.norm is None and "norm" not in dump.unsure:
-        for kind in ("rms", "l2", "layer"):
-            for over in ("head", "all heads"):
-                yield Variant(
-                    replace(recipe, norm=Norm(kind, over)),
-                    {"how": f"{kind} norm over {'each head' if over == 'head' else over}"},
-                )
-
-
 def _schemes(dump: Dump) -> Iterator[tuple[Rotation | None, Slopes | None, str]]:
     width = dump.head_width("Q") or dump.head_width("K") or 0
     if width % 2 == 0:
@@ -140,24 +119,6 @@ PLACES = (
         common=True,
     ),
     Deviation(
-        "rotation-before-norm",
-        "rotate",
-        _order,
-        "queries and keys are normed {acts} they are rotated, not {right}",
-        "norm and rotation run in the wrong order, which matters because of the norm's gain",
-        "norm them {right} the rotation",
-        common=True,
-    ),
-    Deviation(
-        "norm-missing",
-        "norm",
-        _not_normed,
-        "{stage} {is_} made from queries and keys that are not normed",
-        "the query and key norm was left out",
-        "norm queries and keys before the product",
-        common=True,
-    ),
-    Deviation(
         "positions-added",
         "project",
         _added,
@@ -182,14 +143,5 @@ PLACES = (
         "the code adds positions in another way",
         "do as declared, or declare positions {acts}",
         general=1,
-    ),
-    Deviation(
-        "norm-undeclared",
-        "norm",
-        _undeclared_norm,
-        "{stage} {follows} after a norm of queries and keys that the file does not hold: {how}",
-        "the file stores queries and keys before their norm",
-        "store Q_normed and K_normed too",
-        severity="remark",
     ),
 )

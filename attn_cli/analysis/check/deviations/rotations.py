@@ -94,6 +94,44 @@ def _speeds(dump: Dump, recipe: Recipe) -> Changes:
             yield Variant(_turn(recipe, factor=factor), {"how": f"positions are divided by {factor:g}"})
 
 
+def _other_factor(dump: Dump, recipe: Recipe) -> Changes:
+    if (rotation := recipe.rotation) is not None and rotation.frequencies is None:
+        yield Solved(
+            (0.3, 0.6, 1.5, 3.0, 6.0, 12.0, 30.0),
+            lambda numbers: _turn(recipe, factor=max(abs(numbers[0]), 1e-3)),
+            lambda numbers: {"how": f"positions are divided by {abs(numbers[0]):.4g}"},
+        )
+
+
+def _without_frequencies(dump: Dump, recipe: Recipe) -> Changes:
+    """The plain speeds of a base, where the file holds a frequency for each pair."""
+    if (rotation := recipe.rotation) is None or rotation.frequencies is None:
+        return
+    width = dump.head_width("Q") or dump.head_width("K") or 0
+    for base in BASES:
+        plain = replace(rotation, frequencies=None, base=base, dim=2 * len(rotation.frequencies))
+        yield Variant(replace(recipe, rotation=plain), {"found": f"those of base {_base(base)}"})
+        if plain.dim != width:
+            whole = replace(plain, dim=None)
+            yield Variant(replace(recipe, rotation=whole), {"found": f"those of base {_base(base)}, of all features"})
+    turned = replace(rotation, frequencies=rotation.frequencies[::-1])
+    yield Variant(replace(recipe, rotation=turned), {"found": "the same in reverse order"})
+
+
+def _length(dump: Dump, recipe: Recipe) -> Changes:
+    if (rotation := recipe.rotation) is None or rotation.length == (1.0, 1.0):
+        return
+    factor = rotation.length[0]
+    for length, how in (
+        ((1.0, 1.0), "not made longer"),
+        ((factor, 1.0), "made longer of queries alone"),
+        ((1.0, factor), "made longer of keys alone"),
+        ((factor**2, factor**2), "made longer twice"),
+        ((1 / factor, 1 / factor), f"divided by {factor:.4g}"),
+    ):
+        yield Variant(_turn(recipe, length=length), {"how": how, "factor": f"{factor:.6g}"})
+
+
 def _sign(dump: Dump, recipe: Recipe) -> Changes:
     if recipe.rotation is not None:
         q, k = recipe.stands[:2]
@@ -170,6 +208,34 @@ ROTATIONS = (
         "the rotary speeds are others: {how}",
         "the exponent or the scaling of positions is wrong",
         "position × base^(−2i/dim) for pair i",
+    ),
+    Deviation(
+        "rotation-speeds",
+        "rotate",
+        _other_factor,
+        "the rotary speeds are others: {how}",
+        "the exponent or the scaling of positions is wrong",
+        "position × base^(−2i/dim) for pair i",
+        general=1,
+    ),
+    Deviation(
+        "rotation-frequencies",
+        "rotate",
+        _without_frequencies,
+        "rotary_frequencies do not act: the speeds are {found}",
+        "the scaling of rotary positions (rope_scaling) was not read from the config, or not passed on",
+        "rotate pair i by position × rotary_frequencies[i]",
+        common=True,
+    ),
+    Deviation(
+        "rotation-length",
+        "rotate",
+        _length,
+        "what rotates is {how}; attention_factor is {factor}",
+        "the attention factor of stretched rotary positions (YaRN) was left out, or put into one side alone",
+        "multiply the cosines and sines of queries and of keys with {factor}",
+        common=True,
+        slot="length",
     ),
     Deviation(
         "rotation-of-values",

@@ -3,6 +3,7 @@
 from attn_cli.analysis.check.deviations.biases import BIASES
 from attn_cli.analysis.check.deviations.deviation import Deviation
 from attn_cli.analysis.check.deviations.fills import FILLS
+from attn_cli.analysis.check.deviations.head_steps import HEAD_STEPS
 from attn_cli.analysis.check.deviations.heads import HEADS
 from attn_cli.analysis.check.deviations.leaving import LEAVING
 from attn_cli.analysis.check.deviations.masks import WRONG_MASKS
@@ -17,5 +18,5 @@ from attn_cli.analysis.check.deviations.softmaxes import SOFTMAXES
 DEVIATIONS: tuple[Deviation, ...] = (
     *(*SCALES, *SOFTCAPS, *BIASES, *SOFTMAXES),
     *(*WRONG_MASKS, *OTHER_MASKS, *FILLS),
-    *(*ROTATIONS, *PLACES, *PROJECTIONS, *HEADS, *LEAVING),
+    *(*ROTATIONS, *PLACES, *HEAD_STEPS, *PROJECTIONS, *HEADS, *LEAVING),
 )
