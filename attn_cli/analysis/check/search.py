@@ -1,7 +1,7 @@
 """Which deviation reproduces a stored stage: all alone, then with numbers to be solved for, then two together."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -278,9 +278,25 @@ class Search:
 
     def _solve(self, change: Solved, worst: int, starts: int = 3) -> tuple[float, ...] | None:
         """The unknown numbers of a change: of the worst head and a few rows, or of all where there are several."""
-        one = change.size == 1
-        heads = self._scope(worst)[0] if one else None
         rows = self._sample(worst)
+        if change.size == self.dump.heads > 1 and STAGES[self.target].heads == "query heads":
+            return self._solve_by_head(change, worst, rows, starts)
+        heads = self._scope(worst)[0] if change.size == 1 else None
+        return self._solved_for(change, heads, rows, starts)
+
+    def _solve_by_head(self, change: Solved, worst: int, rows: Rows, starts: int) -> tuple[float, ...] | None:
+        """One number for each head, each read off its own head; None where the worst head shows none that fits."""
+        alone = replace(change, size=1, recipe=lambda numbers: change.recipe(numbers * change.size))
+        first = self._solved_for(alone, (worst,), rows, starts)
+        if first is None or not self._quick(alone.recipe(first), worst, rows):
+            return None
+        found = {head: self._solved_for(alone, (head,), rows, starts) for head in range(change.size) if head != worst}
+        numbers = (first if head == worst else found[head] for head in range(change.size))
+        return tuple(0.0 if number is None else number[0] for number in numbers)
+
+    def _solved_for(
+        self, change: Solved, heads: tuple[int, ...] | None, rows: Rows, starts: int
+    ) -> tuple[float, ...] | None:
         stored = stored_target(self.dump, self.target, heads, rows)
         finite = np.isfinite(stored)
         if finite.sum() < 2 * change.size + 1:

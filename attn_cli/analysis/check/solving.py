@@ -12,6 +12,8 @@ from attn_cli.trace.trace import Array
 
 _STEPS = 15
 _LARGEST = 1e100
+_NEAR = 100.0
+"""From this mean difference over its tolerance on, a guess is nowhere near."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +41,8 @@ class Aim:
 def solve(solved: Solved, aim: Aim, starts: int = 3) -> Numbers | None:
     """The numbers under which a recipe comes nearest to what is stored, None where they are left to other names.
 
-    The best `starts` guesses are followed by differences over their tolerances, with and without plain ones before.
+    The best `starts` guesses are followed by differences over their tolerances, with and without plain ones before. A
+    guess that leads nowhere near is left.
     """
     guesses = [(number,) * solved.size for number in solved.guesses]
     ranked = sorted((_cost(_over_tolerance(solved, aim, numbers)), numbers) for numbers in guesses)
@@ -47,9 +50,13 @@ def solve(solved: Solved, aim: Aim, starts: int = 3) -> Numbers | None:
     for _, start in ranked[:starts]:
         for near in (start, _refined(solved, aim, start, None)) if starts > 1 else (start,):
             numbers = _refined(solved, aim, near, aim.tolerances(solved.recipe(near)))
-            if starts > 1:
+            cost = _cost(_over_tolerance(solved, aim, numbers))
+            if starts > 1 and 1 < cost < _NEAR:
                 numbers = _refined(solved, aim, numbers, aim.tolerances(solved.recipe(numbers)))
-            best = min(best, (_cost(_over_tolerance(solved, aim, numbers)), numbers))
+                cost = _cost(_over_tolerance(solved, aim, numbers))
+            best = min(best, (cost, numbers))
+            if best[0] < 1:
+                break
         if best[0] < 1:
             break
     return best[1] if np.isfinite(best[0]) and solved.taken(best[1]) else None
@@ -90,6 +97,6 @@ def _refined(solved: Solved, aim: Aim, start: Numbers, room: Array | None) -> Nu
         else:
             break
         numbers, now = ahead, there
-        if _cost(now) > 0.999 * before:
-            break  # at the bottom, or at the last digit
+        if _cost(now) > (0.999 if _cost(now) < _NEAR or room is None else 0.9) * before:
+            break  # at the bottom, at the last digit, or on a slope that leads nowhere near
     return tuple(float(number) for number in numbers)
