@@ -122,7 +122,8 @@ def rotated(dump: Dump, x: Measured, side: int, stand: Stand, rotation: Rotation
     if len(places) != x.value.shape[1]:
         raise NotThereError("a position for each token")
     angles = places[:, np.newaxis] * speeds  # (token, pair)
-    cos, sin = rotation.length[side] * np.cos(angles), rotation.length[side] * np.sin(angles)
+    length = rotation.length[min(side, 1)]
+    cos, sin = length * np.cos(angles), length * np.sin(angles)
     start = width - dim if rotation.last else 0
     first, second = (
         (slice(start, start + dim // 2), slice(start + dim // 2, start + dim))
