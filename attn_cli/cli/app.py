@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "explain": "stages",
         "heatmap": "display",
         "why": "stages",
+        "read": "read",
         "heads": "heads",
         "compare": "compare",
         "check": "check",

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from attn_cli.cli.checkpoints import UNCHANGED, model_request, what_if_of
 from attn_cli.cli.help.choices import require
@@ -13,6 +14,9 @@ from attn_cli.sources.request import Request
 from attn_cli.trace.addresses import address
 from attn_cli.trace.stages import PARTS
 from attn_cli.trace.trace import Layer, Trace
+
+if TYPE_CHECKING:
+    from attn_cli.sources.read import Choose, Gathered
 
 
 def request_of(source: SourceOptions, change: WhatIfOptions = UNCHANGED) -> Request:
@@ -41,6 +45,24 @@ def trace_of(
 
         return run_model(request, layers=choice.layer, heads=choice.head, stages=stages)
     return chosen_of(request_of(source, change), choice, stages)
+
+
+def gathered_of(
+    source: SourceOptions,
+    checkpoint: CheckpointOptions,
+    change: WhatIfOptions,
+    choice: SelectOptions,
+    choose: "Choose",
+) -> "Gathered":
+    """The mean rows of the queries that `choose` returns, in the chosen layers and heads."""
+    refuse("a text is painted by weights alone", {"--stage": choice.stage})
+    if (request := model_request(source, checkpoint, change)) is not None:
+        from attn_cli.models.read import read_model
+
+        return read_model(request, choose, layers=choice.layer, heads=choice.head)
+    from attn_cli.sources.read import gathered
+
+    return gathered(request_of(source, change), choose, layers=choice.layer, heads=choice.head)
 
 
 def stages_of(choice: SelectOptions, default: tuple[str, ...] | None = None) -> tuple[str, ...] | None:

@@ -123,9 +123,8 @@ def attend(
         normalizer=Softmax(extras.sinks),
         output=MatrixOutput(matrices),
     )
-    record = Record(
-        {name: _typed(name, array, spec.dtype) for name, array in given.items()}, keeping(keep), extras.edits
-    )
+    typed = {name: _typed(name, array, spec.dtype) for name, array in given.items()}
+    record = Record(typed, keeping(keep), extras.edits, extras.watch)
 
     def grid_of(known: Mapping[str, Array]) -> Grid:
         _, queries, keys = check_shapes(known, spec, extras, tokens, context_tokens)
@@ -244,7 +243,7 @@ def _weigh(record: Record, attention: Attention, inputs: ScoreInputs) -> None:
 
         steps = {name: edited_step(step, record.edits, inputs.shape) for name, step in steps.items()}
     chain = {name: None if name in record.given else steps[name] for name in names}
-    if not chain or not record.keeps(*chain, "sink_weight", "head_output", "output"):
+    if not chain or not (record.watch or record.keeps(*chain, "sink_weight", "head_output", "output")):
         return
     head_output = score(record, chain, inputs.shape, inputs.dtype)
     if not record.take("sink_weight") and normalizer.shares is not None:

@@ -9,6 +9,7 @@ from attn_cli.trace.trace import Array, Stage, frozen, shape_words
 
 if TYPE_CHECKING:
     from attn_cli.core.edits import Edit
+    from attn_cli.core.watching import Watch
 
 AS_STORED = "as stored"
 
@@ -17,11 +18,17 @@ class Record:
     """Collects stages one by one; a given stage is recorded unchanged, never computed.
 
     `known` holds every stage so far, `stages` the kept ones; `steps` names the stages that scores go through.
+    `watch` is shown all of those while they are computed.
     """
 
     def __init__(
-        self, given: Mapping[str, Array], keep: Collection[str] | None, edits: "Collection[Edit]" = ()
+        self,
+        given: Mapping[str, Array],
+        keep: Collection[str] | None,
+        edits: "Collection[Edit]" = (),
+        watch: "Watch | None" = None,
     ) -> None:
+        self.watch = watch
         self.edits = tuple(edits)
         self.given = {name: self._edited(name, array) for name, array in given.items()} if edits else given
         self.keep = keep if keep is None else {*keep, *(edit.stage for edit in edits)}

@@ -23,6 +23,7 @@ LARGEST = 2**25 - 2**16  # the largest block, in bytes, that raises glibc's thre
 class _Link(NamedTuple):
     """One array of the chain: stored, or made by a step and written into a kept array."""
 
+    stage: str
     stored: Array | None
     step: BlockStep | None
     target: Array | None
@@ -38,8 +39,13 @@ def score(record: Record, chain: Mapping[str, BlockStep | None], shape: Shape, d
     needs_output = "V" in record.known and "head_output" not in record.given and record.keeps("head_output", "output")
     v = record.known["V"] if needs_output else None
     made = {name: np.empty(shape, dtype) for name, step in chain.items() if step and record.keeps(name)}
-    links = _links(chain, record.given, made, needed=needs_output or record.keeps("sink_weight"))
+    watch = record.watch
+    needed = needs_output or record.keeps("sink_weight") or watch is not None
+    links = _links(chain, record.given, made, needed=needed)
     head_output = None if v is None else np.empty((*shape[:2], v.shape[2]), dtype)
+
+    if watch is not None:
+        watch.start(shape)
 
     def work(block: Block) -> None:
         scores = scratch = np.empty(0)
@@ -50,6 +56,8 @@ def score(record: Record, chain: Mapping[str, BlockStep | None], shape: Shape, d
                 if link.target is None and not scratch.size:
                     scratch = np.empty(block.shape(shape), dtype)
                 scores = link.step(scores, block, scratch if link.target is None else block.of(link.target))
+            if watch is not None:
+                watch.see(link.stage, block, scores)
         if head_output is not None and v is not None:
             np.matmul(scores, shared(v, block, shape[0]), out=block.of(head_output))
 
@@ -73,7 +81,7 @@ def _links(
         target = made.get(name, target) if step else None
         needed = needed or name in made
         if needed:
-            links.append(_Link(None if step else given[name], step, target))
+            links.append(_Link(name, None if step else given[name], step, target))
         needed = needed and step is not None
     return links[::-1]
 

@@ -13,6 +13,7 @@ from attn_cli.trace.trace import Array, Settings
 if TYPE_CHECKING:
     from attn_cli.core.edits import Edit
     from attn_cli.core.norms import HeadNorm
+    from attn_cli.core.watching import Watch
 
 DTYPES = ("float64", "float32", "float16")
 """The dtypes that arithmetic runs in; a trace may also hold bfloat16."""
@@ -90,7 +91,8 @@ class Extras:
     `sinks` (head) are scores that join each softmax. `position_embeddings` (position, d_model) are added to X.
     `position_ids` and `position_ids_context` are the positions of tokens, None for 0, 1, 2, …. `edits` replace numbers
     of stages. `Q_norm` and `K_norm` are the weights of the QK-norm: (feature), (head, feature) or (head · feature),
-    as its `over` says. `rotary_frequencies` (pair), in radians per position, replace those of rope.
+    as its `over` says. `rotary_frequencies` (pair), in radians per position, replace those of rope. `watch`
+    is shown the scores while they are computed.
     """
 
     bias: Array | None = None
@@ -105,6 +107,7 @@ class Extras:
     Q_norm_bias: Array | None = None
     K_norm_bias: Array | None = None
     rotary_frequencies: Array | None = None
+    watch: "Watch | None" = None
 
 
 def parse_mask(text: str) -> Mask:

@@ -14,6 +14,7 @@ TOPICS = (
     "keys",
     "checkpoints",
     "heads",
+    "read",
     "aggregate",
     "what-if",
     "compare",

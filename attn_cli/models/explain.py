@@ -9,6 +9,7 @@ import numpy as np
 from attn_cli.errors import SelectionError
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
+from attn_cli.models.network.forward import Watching
 from attn_cli.models.request import ModelRequest, open_request
 from attn_cli.models.tokenizers.tokenizer import Encoded
 from attn_cli.models.tokenizers.unknown import unknown_notes
@@ -45,7 +46,7 @@ def run_to_next(
     check_stages(stages)
     model, text, target = open_request(request)
     chosen = Selection(layers, heads, layer_names(model.architecture))
-    kept, state = _streamed(model, text, target, chosen.layers, stages, to_end=request.next is not None)
+    kept, state = streamed(model, text, target, chosen.layers, stages, to_end=request.next is not None)
     kept = [layer.select(chosen.heads(layer.name, layer.heads), None) for layer in kept]
     missing = [name for name in stages or () if not any(name in layer for layer in kept)]
     if missing and (missing[0] not in PARTS or not any(part in layer for part in PARTS for layer in kept)):
@@ -53,7 +54,7 @@ def run_to_next(
             f"this model has no stage {missing[0]!r} there", hint="attn explain without --stage shows the stages it has"
         )
     notes = [
-        *_notes(request, model, text),
+        *notes_of(request, model, text),
         *request.what_if.notes,
         *(note for layer in kept for note in remarks(layer)),
     ]
@@ -62,7 +63,7 @@ def run_to_next(
     expected = None
     if request.next is not None and state is not None:
         expected = expectation(model, state, request.opened.token)
-    return _shown(request, model, text, target, kept, notes), expected
+    return shown(request, model, text, target, kept, notes), expected
 
 
 def expectation(model: Model, state: Array, token: Callable[[int], str]) -> "Expected":
@@ -75,7 +76,7 @@ def expectation(model: Model, state: Array, token: Callable[[int], str]) -> "Exp
     return Expected(log_shares(model.logits(state[-1:])[0]), token)
 
 
-def _shown(
+def shown(
     request: ModelRequest, model: Model, text: Encoded, target: Encoded, layers: list[Layer], notes: list[str]
 ) -> Trace:
     """The trace with the requested labels: as text or raw, per token or merged into words."""
@@ -87,7 +88,7 @@ def _shown(
         style = None if request.raw else request.opened.style
         word_starts = [starts(part) for part in (text, target)]
         sides = [words_of(part, first, style) for part, first in zip((text, target), word_starts, strict=True)]
-        axes = [[_side(layer, decodes, axis) for axis in ("rows", "columns")] for layer in labelled]
+        axes = [_axes(layer, decodes=decodes) for layer in labelled]
         labelled = [
             by_word(layer, word_starts[rows], word_starts[columns], (sides[rows], sides[columns]))
             for layer, (rows, columns) in zip(labelled, axes, strict=True)
@@ -104,13 +105,19 @@ def _shown(
     )
 
 
-def _side(layer: Layer, decodes: bool, axis: str) -> int:
+def side_of(name: str, kind: str, axis: str, *, decodes: bool) -> int:
     """The text whose tokens label a layer's rows or columns: 0 is the text, 1 the decoder's text."""
-    encodes = not decodes or layer.name.startswith("encoder")
-    return 0 if encodes or (axis == "columns" and layer.kind == "cross") else 1
+    encodes = not decodes or name.startswith("encoder")
+    return 0 if encodes or (axis == "columns" and kind == "cross") else 1
 
 
-def _streamed(
+def _axes(layer: Layer, *, decodes: bool) -> tuple[int, int]:
+    """The sides of a layer's rows and of its columns."""
+    rows, columns = (side_of(layer.name, layer.kind, axis, decodes=decodes) for axis in ("rows", "columns"))
+    return rows, columns
+
+
+def streamed(
     model: Model,
     text: Encoded,
     target: Encoded,
@@ -118,11 +125,12 @@ def _streamed(
     stages: Collection[str] | None,
     *,
     to_end: bool,
+    watch: Watching | None = None,
 ) -> tuple[list[Layer], Array | None]:
     """The wanted layers, and the last state (token, d_model) if the whole model ran."""
     stages_to_keep = EVERY_STAGE if stages is None else frozenset(stages)
     keep = dict.fromkeys(wanted, stages_to_keep)
-    stream = model.stream(text.ids, text.tokens, keep, target.ids, target.tokens, text.segments)
+    stream = model.stream(text.ids, text.tokens, keep, target.ids, target.tokens, text.segments, watch)
     kept_layers: list[Layer] = []
     while to_end or len(kept_layers) < len(wanted):
         try:
@@ -136,13 +144,13 @@ def _streamed(
 
 def _labelled(layer: Layer, text: tuple[str, ...], target: tuple[str, ...], decodes: bool) -> Layer:
     """The layer with its labels, and the names of the trace's tokens that they come from."""
-    sides = [_side(layer, decodes, axis) for axis in ("rows", "columns")]
+    sides = _axes(layer, decodes=decodes)
     rows, columns = ((text, target)[side] for side in sides)
     queries, keys = ("context_tokens" if decodes and not side else "tokens" for side in sides)
     return replace(layer, query_tokens=rows, key_tokens=columns, queries=queries, keys=keys)
 
 
-def _notes(request: ModelRequest, model: Model, text: Encoded) -> list[str]:
+def notes_of(request: ModelRequest, model: Model, text: Encoded) -> list[str]:
     notes = list(model.notes)
     if request.text is not None:
         notes += unknown_notes(text, request.text, request.opened.tokenizer)

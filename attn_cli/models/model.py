@@ -14,7 +14,7 @@ from attn_cli.models.files.opening import config_of_folder, open_folder
 from attn_cli.models.files.tensors import Tensors
 from attn_cli.models.gguf import is_gguf
 from attn_cli.models.network.arithmetic import check_alike
-from attn_cli.models.network.forward import EncoderOutput, Keep, Stream, WeightSource, layers
+from attn_cli.models.network.forward import EncoderOutput, Keep, Stream, Watching, WeightSource, layers
 from attn_cli.models.network.plan import StackPlan, Unembedding
 from attn_cli.models.network.weights import Weights, unclaimed
 from attn_cli.models.not_computed import not_computed
@@ -59,20 +59,22 @@ class Model:
         target_ids: Sequence[int] = (),
         target_tokens: Sequence[str] = (),
         types: Sequence[int] | None = None,
+        watch: Watching | None = None,
     ) -> Stream:
         """Yield every attention in order, with the stages in `keep`; return the last state (token, d_model).
 
         An encoder–decoder runs its encoder on `ids` and its decoder on `target_ids`. `types` are the segments of a
-        pair of texts.
+        pair of texts. `watch` holds, by the name of an attention, what is shown its scores while they are computed.
         """
         first = self.architecture.stacks[0]
-        state = yield from layers(self._source(first), first, self.embedded(first, ids, types), tokens, keep)
+        x = self.embedded(first, ids, types)
+        state = yield from layers(self._source(first), first, x, tokens, keep, watch=watch)
         if len(self.architecture.stacks) == 1:
             return state
         second = self.architecture.stacks[1]
         encoder_output = EncoderOutput(state, tuple(tokens))
         x = self.embedded(second, target_ids)
-        return (yield from layers(self._source(second), second, x, target_tokens, keep, encoder_output))
+        return (yield from layers(self._source(second), second, x, target_tokens, keep, encoder_output, watch=watch))
 
     def resumed(self, x: Array, first: int, tokens: Sequence[str]) -> Stream:
         """Run the last stack from layer `first` on x (token, d_model), the residual stream before it; keep no stage."""

@@ -13,6 +13,7 @@ from attn_cli.views.drawing.pictures.atlas import atlas_lines, profile_lines
 from attn_cli.views.drawing.pictures.bars import bars_lines
 from attn_cli.views.drawing.pictures.heat import in_picture, picture_lines
 from attn_cli.views.drawing.pictures.letters import letters_lines
+from attn_cli.views.drawing.pictures.passage import passage_lines
 from attn_cli.views.drawing.screen import Screen
 from attn_cli.views.drawing.table import Layout, Paint, Table, digits_note, laid_out
 from attn_cli.views.drawing.text import safe
@@ -27,6 +28,7 @@ from attn_cli.views.page import (
     Listing,
     Numbers,
     Page,
+    Passage,
     Picture,
     Profiles,
     Prose,
@@ -127,7 +129,7 @@ def _pictures(blocks: Sequence[Picture], display: Display) -> Iterator[str]:
             yield fenced([_plain(line) for line in picture_lines(block, display, _SCREEN)])
 
 
-def _drawn(blocks: Sequence[Atlas | Profiles | Bars | Letters], display: Display) -> Iterator[str]:
+def _drawn(blocks: Sequence[Atlas | Profiles | Bars | Letters | Passage], display: Display) -> Iterator[str]:
     for block in blocks:
         yield fenced([_plain(line) for line in DRAW[type(block)](block, display, _SCREEN)])
 
@@ -172,8 +174,9 @@ WRITE: Mapping[type, Write] = MappingProxyType(
         Bars: _drawn,
         Letters: _drawn,
         Listing: _listings,
+        Passage: _drawn,
     }
 )
 DRAW: Mapping[type, Callable[[Any, Display, Screen], Iterator[Line]]] = MappingProxyType(
-    {Atlas: atlas_lines, Profiles: profile_lines, Bars: bars_lines, Letters: letters_lines}
+    {Atlas: atlas_lines, Profiles: profile_lines, Bars: bars_lines, Letters: letters_lines, Passage: passage_lines}
 )

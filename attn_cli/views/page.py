@@ -1,5 +1,6 @@
 """A page: the content of a view as blocks, before a medium (terminal, Markdown) lays it out."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from attn_cli.trace.trace import Array
@@ -116,5 +117,23 @@ class Listing(NamedTuple):
     right: frozenset[int] = frozenset()
 
 
-Block = Heading | Prose | Command | Equation | Numbers | Picture | Atlas | Profiles | Beside | Bars | Letters | Listing
+class Passage(NamedTuple):
+    """A text (key) painted with shares; `gaps` is the white space before each token, `marks` are the strongest shares.
+
+    `masked` is True for tokens that are not to be read, `queries` are the tokens that ask. `largest` is the share of
+    the strongest color, where a sink should not decide it. `beside` are the page's other texts, which need room too.
+    """
+
+    tokens: tuple[str, ...]
+    gaps: tuple[str, ...]
+    shares: Array
+    masked: Array
+    marks: Mapping[int, str]
+    queries: tuple[int, ...] = ()
+    largest: float | None = None
+    beside: tuple[str, ...] = ()
+
+
+Tall = Numbers | Picture | Atlas | Profiles | Beside | Bars | Letters | Listing | Passage
+Block = Heading | Prose | Command | Equation | Tall
 Page = tuple[Block, ...]

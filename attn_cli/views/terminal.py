@@ -25,6 +25,7 @@ from attn_cli.views.page import (
     Listing,
     Numbers,
     Page,
+    Passage,
     Picture,
     Profiles,
     Prose,
@@ -63,9 +64,10 @@ DRAW: Mapping[type, Draw] = MappingProxyType(
         Bars: _late("bars", "bars_lines"),
         Letters: _late("letters", "letters_lines"),
         Listing: listing_lines,
+        Passage: _late("passage", "passage_lines"),
     }
 )
-TALL = (Numbers, Picture, Atlas, Profiles, Beside, Bars, Letters, Listing)
+TALL = (Numbers, Picture, Atlas, Profiles, Beside, Bars, Letters, Listing, Passage)
 NARROW = 40
 SYSTEMS = {"standard": "STANDARD", "256": "EIGHT_BIT", "truecolor": "TRUECOLOR"}
 """Color modes → the names of Rich's color systems."""

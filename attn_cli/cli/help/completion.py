@@ -61,6 +61,11 @@ def complete_tokens(ctx: Any, incomplete: str) -> list[str]:
     return offered
 
 
+def complete_queries(ctx: Any, incomplete: str) -> list[str]:
+    """The tokens of TEXT, and `all`."""
+    return [*complete_tokens(ctx, incomplete), "all"]
+
+
 def _architecture(ctx: Any) -> "Architecture | None":
     """What the checkpoint of -m computes; None without one that can be read from this machine's disk."""
     path = ctx.params.get("model")

@@ -7,6 +7,7 @@ import numpy as np
 
 from attn_cli.core.attention import Grid, compute, keeping, layer_of
 from attn_cli.core.record import Record, by
+from attn_cli.core.watching import Watch
 from attn_cli.models.files.tensors import Tensors
 from attn_cli.models.network.arithmetic import check_alike
 from attn_cli.models.network.block import attention_of
@@ -39,6 +40,9 @@ Stream = Generator[Layer, None, Array]
 Keep = Collection[str] | Mapping[str, Collection[str]]
 """The stages to keep: for every layer, or per layer name (unnamed layers keep none)."""
 
+Watching = Mapping[str, Watch]
+"""What is shown the scores of an attention, by the attention's name."""
+
 
 def layers(
     source: WeightSource,
@@ -49,13 +53,14 @@ def layers(
     context: EncoderOutput | None = None,
     *,
     first: int = 0,
+    watch: Watching | None = None,
 ) -> Stream:
     """Yield every attention of a stack as a Layer with its kept stages; return the last state (token, d_model).
 
     x (token, d_model) is the residual stream before layer `first`. A layer is computed only when the consumer asks for
     it. Damaged weights may give NaN, which a trace notes; NumPy's warnings are off.
     """
-    stream = _layers(source, stack, x, tokens, keep, context, first)
+    stream = _layers(source, stack, x, tokens, keep, context, first, watch or {})
     while True:
         with np.errstate(all="ignore"):
             try:
@@ -74,12 +79,13 @@ def _layers(
     keep: Keep,
     context: EncoderOutput | None,
     first: int,
+    watch: Watching,
 ) -> Stream:
     shared: dict[str, Array | None] = {}
     for number, plan in enumerate(stack.layers[first:], start=first):
         name = stack.layer_name(number)
         labels = LayerLabels(name, number, tuple(tokens), context.tokens if context else ())
-        x = yield from _through(plan, source.layer(number), x, labels, keep, context, shared)
+        x = yield from _through(plan, source.layer(number), x, labels, keep, context, shared, watch)
     weights = source.layer(None)
     if stack.final_norm is not None:
         x = weights.normed(stack.final_norm, "final_norm", x)
@@ -103,6 +109,7 @@ def _through(
     keep: Keep,
     context: EncoderOutput | None,
     shared: dict[str, Array | None],
+    watch: Watching,
 ) -> Stream:
     """Run the residual stream (token, d_model) through one layer."""
 
@@ -114,7 +121,8 @@ def _through(
         kept_stages = keep.get(name, ()) if isinstance(keep, Mapping) else keep
         bias = None if cross or plan.relative is None else _bias(plan, weights, np.arange(len(x)), shared)
         attention = attention_of(plan, weights, bias, cross=cross)
-        record = Record({}, {*(keeping(kept_stages) or ()), "output"}, plan.cross_edits if cross else plan.edits)
+        edits = plan.cross_edits if cross else plan.edits
+        record = Record({}, {*(keeping(kept_stages) or ()), "output"}, edits, watch.get(name))
         record.add("residual", x, "")
         record.add("X", before, f"X = {'residual' if before is x else 'norm(residual)'}   {by(before)}")
         keys = np.arange(len(x))

@@ -66,6 +66,16 @@ class Screen(NamedTuple):
         return BLOCKS if self.unicode or _has(self.encoding, " ░▒▓█▀▄▁▂▃▅▆▇━╸…⋮·─×−∞") else ASCII
 
     @property
+    def quotes(self) -> tuple[str, str]:
+        """The signs on both sides of a token that asks."""
+        return ("»", "«") if self.unicode or _has(self.encoding, "»«") else (">", "<")
+
+    @property
+    def newline(self) -> str:
+        """The sign of a token that ends a line."""
+        return "↵" if self.unicode else "\\n"
+
+    @property
     def shaded(self) -> bool:
         """Whether cells differ by their sign, not only by their background."""
         return self.color not in ("truecolor", "256")

@@ -55,6 +55,15 @@ def grounds(palette: Palette, color: str) -> "tuple[Color, ...]":
     return tuple(map(Color.from_ansi, palette.cube))
 
 
+@lru_cache(maxsize=256)
+def underlined(style: "Style | None", color: str) -> "Style":
+    """The style with bold, underlined text, in a color system."""
+    from rich.style import Style
+
+    mark = Style(bold=True, underline=True)
+    return mark if style is None else style + mark
+
+
 def number_styles(palette: Palette, color: str | None, background: str, *, digits: bool) -> "tuple[Style, ...]":
     """For each level the style of a number: colored cells, or with `digits` colored digits if the palette has some."""
     inks = digits_of(palette, background)

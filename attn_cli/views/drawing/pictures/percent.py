@@ -6,6 +6,11 @@ import numpy as np
 
 from attn_cli.trace.trace import Array
 
+MARKED = 40
+"""The most shares that are told apart."""
+LEAST = 0.01
+"""A smaller share belongs to the rest."""
+
 
 def percents(shares: Sequence[float]) -> list[int]:
     """Whole per cents that add up to the rounded sum, by the largest remainders (Hamilton's method).
@@ -35,6 +40,15 @@ def cell_texts(values: Array, mask: str) -> list[list[str]]:
             ]
         )
     return texts
+
+
+def strongest(shares: Array, *beside: float) -> dict[int, int]:
+    """The strongest shares by their index, the strongest first, in per cent that add up with the rest and `beside`."""
+    finite = np.where(np.isfinite(shares), shares, 0)
+    order = np.argsort(-finite, kind="stable")[:MARKED].tolist()
+    keys = [key for key in order if finite[key] >= LEAST]
+    rest = max(0.0, float(finite.sum() - finite[keys].sum()))
+    return dict(zip(keys, percents([*finite[keys].tolist(), rest, *beside]), strict=False))
 
 
 def percent(share: float) -> str:
