@@ -40,6 +40,7 @@ def model_request(
     refuse_options(source, SourceOptions(), "the numbers and the text's pieces come from the checkpoint", _ACTS)
     refuse_files(source, checkpoint)
     text = text_of(source)
+    from attn_cli.cli.progress import progress
     from attn_cli.models.request import ModelRequest
 
     return ModelRequest(
@@ -55,6 +56,7 @@ def model_request(
         next=checkpoint.next,
         what_if=what_if_of(change, source.mask),
         ignored_keys=tuple(checkpoint.ignore_key or ()),
+        progress=progress,
     )
 
 

@@ -1,16 +1,14 @@
 """`attn heads --by ablation` and `--writes`: the effect of heads on the next token, from options to output."""
 
-import sys
-from collections.abc import Callable
+from functools import partial
 
 from attn_cli.cli.checkpoints import model_request, refuse_options
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, ShowOptions, SourceOptions
+from attn_cli.cli.progress import progress
 from attn_cli.cli.results import Result, again, deliver, display_of
 from attn_cli.errors import UsageError, refuse
 from attn_cli.models.request import ModelRequest
 from attn_cli.views.page import Page
-
-Progress = Callable[[int, int], None]
 
 
 def deliver_next_token(
@@ -39,7 +37,7 @@ def _deliver_ablations(
     from attn_cli.views.pages.writes import ablations_page
 
     display = display_of(show)
-    measured = ablations(request, layers=choice.layer, heads=choice.head, progress=progress(quiet=show.quiet))
+    measured = ablations(request, layers=choice.layer, heads=choice.head, progress=partial(progress, "heads"))
 
     def page() -> Page:
         return ablations_page(measured, _origin(request), full=show.full, again=again())
@@ -65,18 +63,3 @@ def _deliver_writes(
 
 def _origin(request: ModelRequest) -> tuple[str, ...]:
     return (*([f'"{request.text}"'] if request.text else []), f"checkpoint {request.model}", *request.what_if.notes)
-
-
-def progress(*, quiet: bool) -> Progress:
-    """A progress bar on standard error, erased at the end; where that is no terminal, nothing."""
-    stream = sys.stderr
-    if quiet or stream is None or not stream.isatty():
-        return lambda done, count: None
-
-    def drawn(done: int, count: int) -> None:
-        filled = 30 * done // max(1, count)
-        line = f"[{'#' * filled}{' ' * (30 - filled)}] {done}/{count} heads"
-        stream.write("\r" + (line if done < count else " " * len(line) + "\r"))
-        stream.flush()
-
-    return drawn

@@ -10,6 +10,7 @@ from attn_cli.cli.background import background_of
 from attn_cli.cli.help.choices import require
 from attn_cli.cli.options import ShowOptions
 from attn_cli.cli.output import color_system, height, width, write_file, write_stdout
+from attn_cli.cli.progress import clear
 from attn_cli.errors import UsageError
 from attn_cli.sources.documents.files import was_read
 from attn_cli.trace.trace import Trace
@@ -129,6 +130,7 @@ def deliver(result: Result) -> None:
             f"--title: {name} holds data, and no title", hint=f"choose {' or '.join(PAGES)}, or leave it out"
         )
     data = FORMATS[name].render(result)
+    clear()
     if name == "terminal" and not result.show.output:
         from attn_cli.cli.pager import write_paged
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from attn_cli.cli.checkpoints import model_request
 from attn_cli.cli.inputs import chosen_of, request_of
 from attn_cli.cli.options import CheckpointOptions, SelectOptions, SourceOptions
+from attn_cli.cli.progress import progress
 from attn_cli.cli.text import read_piped
 from attn_cli.errors import DocumentError, UsageError, refuse
 from attn_cli.sources.documents.files import read_text
@@ -33,8 +34,13 @@ def traces_of(
             yield chosen_of(replace(plain, text=line), choice, None)
         return
     from attn_cli.models.explain import run_model
+    from attn_cli.models.request import untold
 
-    for line in lines or [request.text]:
+    if len(lines) > 1:
+        request = replace(request, progress=untold)
+    for number, line in enumerate(lines or [request.text]):
+        if len(lines) > 1:
+            progress("texts", number, len(lines))
         yield run_model(replace(request, text=line), layers=choice.layer, heads=choice.head, stages=("weights",))
 
 

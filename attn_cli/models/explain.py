@@ -10,7 +10,7 @@ from attn_cli.errors import SelectionError
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.model import Model
 from attn_cli.models.network.forward import Watching
-from attn_cli.models.request import ModelRequest, open_request
+from attn_cli.models.request import ModelRequest, Progress, open_request
 from attn_cli.models.tokenizers.tokenizer import Encoded
 from attn_cli.models.tokenizers.unknown import unknown_notes
 from attn_cli.models.tokenizers.words import by_word, starts, words_of
@@ -46,7 +46,9 @@ def run_to_next(
     check_stages(stages)
     model, text, target = open_request(request)
     chosen = Selection(layers, heads, layer_names(model.architecture))
-    kept, state = streamed(model, text, target, chosen.layers, stages, to_end=request.next is not None)
+    kept, state = streamed(
+        model, text, target, chosen.layers, stages, to_end=request.next is not None, progress=request.progress
+    )
     kept = [layer.select(chosen.heads(layer.name, layer.heads), None) for layer in kept]
     missing = [name for name in stages or () if not any(name in layer for layer in kept)]
     if missing and (missing[0] not in PARTS or not any(part in layer for part in PARTS for layer in kept)):
@@ -125,9 +127,16 @@ def streamed(
     stages: Collection[str] | None,
     *,
     to_end: bool,
+    progress: Progress,
     watch: Watching | None = None,
 ) -> tuple[list[Layer], Array | None]:
-    """The wanted layers, and the last state (token, d_model) if the whole model ran."""
+    """The wanted layers, and the last state (token, d_model) if the whole model ran.
+
+    `progress` is told how many layers are done.
+    """
+    names = layer_names(model.architecture)
+    total = len(names) if to_end else 1 + max((names.index(name) for name in wanted), default=-1)
+    progress("layers", done := 0, total)
     stages_to_keep = EVERY_STAGE if stages is None else frozenset(stages)
     keep = dict.fromkeys(wanted, stages_to_keep)
     stream = model.stream(text.ids, text.tokens, keep, target.ids, target.tokens, text.segments, watch)
@@ -137,6 +146,7 @@ def streamed(
             layer = next(stream)
         except StopIteration as end:
             return kept_layers, end.value
+        progress("layers", done := done + 1, total)
         if layer.name in keep:
             kept_layers.append(layer)
     return kept_layers, None

@@ -33,7 +33,7 @@ def read_model(
     asks, keys = ((text, target)[side] for side in _sides(wanted[0], decodes=decodes))
     rows = _rows(request, asks, choose)
     means = {name: MeanRow(lambda _: rows) for name in wanted}
-    kept, _ = streamed(model, text, target, wanted, SINK, to_end=False, watch=means)
+    kept, _ = streamed(model, text, target, wanted, SINK, to_end=False, progress=request.progress, watch=means)
     kept = [layer.select(chosen.heads(layer.name, layer.heads), None) for layer in kept]
     found = tuple(_merged(request, row_of(means[layer.name], layer), keys) for layer in kept)
     bare = [replace(layer, stages=()) for layer in kept]

@@ -1,5 +1,7 @@
 """A request to run a checkpoint, and its token ids."""
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from attn_cli.errors import DocumentError, UsageError, refuse
@@ -12,6 +14,13 @@ from attn_cli.sources.whatif import WhatIf
 NOTHING = Encoded((), (), (), (), (), ())
 _UNOPENED = OpenedCheckpoint("")
 
+Progress = Callable[[str, int, int], None]
+"""What is told how far a run is: what is being done, how much of it is done, how much there is (0: unknown)."""
+
+
+def untold(what: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
 
 @dataclass(frozen=True)
 class ModelRequest:
@@ -21,7 +30,8 @@ class ModelRequest:
     tokens. `raw` labels tokens in the model's spelling, `words` merges them into words. `next` is the number of tokens
     to predict. `what_if` changes the run. `ignored_keys` are unknown keys of the config to accept.
 
-    `opened` is the checkpoint; requests derived with `replace` share it, so that it is opened once.
+    `opened` is the checkpoint; requests derived with `replace` share it, so that it is opened once. `progress`
+    is told how far a run is.
     """
 
     model: str
@@ -37,6 +47,7 @@ class ModelRequest:
     what_if: WhatIf = field(default=WhatIf())
     ignored_keys: tuple[str, ...] = ()
     opened: OpenedCheckpoint = field(default=_UNOPENED, repr=False, compare=False)
+    progress: Progress = field(default=untold, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if (self.opened.path, self.opened.ignored_keys) != (self.model, self.ignored_keys):

@@ -61,6 +61,7 @@ def writes(request: ModelRequest, *, layers: str | None = None, heads: str | Non
     """The logits that the chosen heads add; SelectionError for a model without unembedding or with post-norm layers."""
     model, text, target = open_request(request)
     selection = Selection(layers, heads, layer_names(model.architecture))
+    request.progress("writes of heads", 0, 0)
     attribution = logit_attribution(model, text, target)
     name = request.opened.token
     top = int(attribution.logits.argmax())

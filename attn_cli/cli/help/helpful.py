@@ -11,6 +11,13 @@ COMMON = "Common options"
 class HelpfulCommand(TyperCommand):
     """A command whose options stand in the groups that its dataclasses make."""
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; long work shows itself on a terminal."""
+        from attn_cli.cli.progress import shown
+
+        with shown(quiet=bool(ctx.params.get("quiet"))):
+            return super().invoke(ctx)
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         groups: Groups = {"Arguments": [], COMMON: []}
         headings = getattr(self.callback, "headings", {})
