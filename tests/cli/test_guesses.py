@@ -39,7 +39,7 @@ GUESSED = [
     ("why", "--to", "--key TOKEN?"),
     ("compare", "--eps", "--tolerance NUMBER?"),
     ("check", "--causal", "--mask causal?"),
-    ("explain", "--query", "--query is an option of attn why"),
+    ("explain", "--query", "--query is an option of attn why and attn read"),
     ("explain", "--tolerance", "--tolerance is an option of attn compare"),
     ("check", "--heads", "--heads is an option of attn explain, attn heatmap and others"),
     ("explain", "--xyzzy", "attn explain --help lists the options"),
