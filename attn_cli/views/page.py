@@ -121,7 +121,8 @@ class Passage(NamedTuple):
     """A text (key) painted with shares; `gaps` is the white space before each token, `marks` are the strongest shares.
 
     `masked` is True for tokens that are not to be read, `queries` are the tokens that ask. `largest` is the share of
-    the strongest color, where a sink should not decide it. `beside` are the page's other texts, which need room too.
+    the strongest color, where the largest of all should not decide it. `beside` are the page's other texts, which need
+    room too.
     """
 
     tokens: tuple[str, ...]

@@ -148,9 +148,10 @@ def _quoted(token: str) -> str:
 
 
 def _largest(read: TextRead, reading: Reading) -> float | None:
-    """The largest share of the other tokens, where a sink takes most."""
+    """The largest share of the other tokens, where a sink takes most; where all are small, what would stand out."""
     if not read.is_sink(reading):
-        return None
+        top = float(np.nanmax(reading.shares, initial=0))
+        return max(top, UNEVEN / len(reading.shares)) if top < SPREAD else None
     rest = float(np.delete(reading.shares, reading.strongest[0]).max(initial=0))
     return rest or None
 

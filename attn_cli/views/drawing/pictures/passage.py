@@ -74,10 +74,11 @@ def _styles(block: Passage, display: Display, screen: Screen) -> "dict[int, Styl
     shown = COLOR_SCALES[display.color_scale].painted([_painted(block)])[0]
     painter = painter_of([shown], COLOR_SCALES[display.color_scale], display, screen, signed=False)
     paints = text_styles(painter.palette, screen.color)
-    levels = painter.scale.levels(shown, len(paints))[0].tolist()
+    levels = painter.scale.levels(shown, len(paints))[0].tolist()[: len(block.tokens)]
     styles: dict[int, Style | None] = {}
     for key, level in enumerate(levels):
-        paint = paints[level] if 0 < level < len(paints) else None
+        painted = max(level, 1) if key in block.marks else level  # what is marked without color is seen with it
+        paint = paints[painted] if 0 < painted < len(paints) else None
         styles[key] = faint if block.masked[key] else paint
     for key in block.queries:
         styles[key] = underlined(styles[key], screen.color)
@@ -85,9 +86,10 @@ def _styles(block: Passage, display: Display, screen: Screen) -> "dict[int, Styl
 
 
 def _painted(block: Passage) -> Array:
-    """The shares as one row, none above the strongest color."""
-    shares = block.shares[np.newaxis]
-    return shares if block.largest is None else np.minimum(shares, block.largest)
+    """The shares as one row, none above the strongest color; one more cell holds that, where it is given."""
+    if block.largest is None:
+        return block.shares[np.newaxis]
+    return np.append(np.minimum(block.shares, block.largest), block.largest)[np.newaxis]
 
 
 def _pieces(line: TextLine, styles: "dict[int, Style | None]") -> Iterator[Piece]:
@@ -105,13 +107,13 @@ def _legend(block: Passage, display: Display, screen: Screen) -> Iterator[Line]:
         words.append(f"{signs.hidden} masked")
     if screen.color is None:
         words = ["[x]41% share of the attention", *words]
-        for text in wrap(screen.spell(" · ".join(words)), screen.width):
+        for text in wrap(screen.spell(", ".join(words)), screen.width):
             yield [(text, None)]
         return
     scale = COLOR_SCALES[display.color_scale]
     shown = scale.painted([_painted(block)])
     painter = painter_of(shown, scale, display, screen, signed=False)
-    over = "" if block.largest is None else "more for the sink"
-    meaning = " · ".join(filter(None, ["share of the attention", scale.meaning, over, *words]))
+    over = "more for the sink" if block.largest and np.nanmax(block.shares) > block.largest else ""
+    meaning = ", ".join(filter(None, ["share of the attention", scale.meaning, over, *words]))
     write = percent if display.color_scale in ("linear", "log") else None
     yield from bar_lines(painter, shown, meaning, display.precision, scale.number, write)
