@@ -56,6 +56,8 @@ class ModelRequest:
 
 def open_request(request: ModelRequest) -> tuple[Model, Encoded, Encoded]:
     """The changed model, the text without removed tokens, and the decoder's text."""
+    if os.path.exists(request.model):  # a download shows its own progress
+        request.progress("loading", 0, 0)
     request.opened.model.tensors.forget()
     text, target = _encoded(request)
     return changed(request.opened.model, request.what_if), left(text, request.what_if), target
