@@ -18,6 +18,7 @@ OWN: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "alibi-distance": {"how": "key − query, which rewards later keys"},
         "alibi-slopes": {"how": "of 8 heads"},
         "bias-doubled": {"what": "attn_mask"},
+        "bias-form": {"what": "attn_mask", "how": "transposed"},
         "bias-left-out": {"names": "b_Q", "is_added": "is"},
         "bias-missing": {"what": "ALiBi"},
         "bias-order": {"what": "ALiBi", "where": "before the scale, which shrinks it"},

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,15 @@ from attn_cli.analysis.check.recompute import Error, check_errors, recomputed
 from attn_cli.analysis.check.remarks import check_remarks
 from attn_cli.analysis.check.shares import check_shares
 
+_NAMES = MappingProxyType({"embedded": "X", "embedded_context": "X_context"})
+"""What a file calls vectors that positions have still to be added to."""
+
 
 @dataclass(frozen=True)
 class CheckReport:
     """What was found; `compared` names the relations between stored arrays that were compared, each once.
 
-    `layers` and `heads` count how much of it there was, `stored` the stages that are there. `errors` is None unless
+    `layers` and `heads` count how much of it there was, `stored` the arrays that are there. `errors` is None unless
     everything was recomputed.
     """
 
@@ -61,7 +65,7 @@ def check(dumped: Dumped, declared: Mapping[str, Any] | None = None, *, recomput
     with np.errstate(all="ignore"):  # NaN and infinities are what is looked for
         for dump in dumps(dumped.read, declared or {}, dumped.stated, dumped.averaged):
             layers, heads = layers + 1, max(heads, dump.heads)
-            stored |= dict.fromkeys(dump.stored)
+            stored |= dict.fromkeys(_NAMES.get(name, name) for name in (*dump.stored, *dump.matrices))
             found, words = _layer(dump)
             compared |= dict.fromkeys(words)
             if recompute:

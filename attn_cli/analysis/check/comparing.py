@@ -28,6 +28,8 @@ from attn_cli.analysis.check.solving import Aim, solve
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array
 
+_CUT_SHORT = "; of two together, not all were tried, since the file is large"
+
 
 @dataclass(eq=False)
 class Comparing:
@@ -145,7 +147,7 @@ class Comparing:
     # what explains it
 
     def _explained(self, relation: Relation, wrong: list[int], found: Gap, *, certain: bool) -> Iterator[Mark]:
-        left = list(wrong)
+        left, cut_short = list(wrong), False
         for start in self._starts(relation):
             search = Search(
                 Computation(self.dump, start.given | self._beside(start), self.dump.tight),
@@ -159,12 +161,13 @@ class Comparing:
                 if certain or fits[0].reach == 2:
                     yield from self._named(relation.target, heads, fits, found, start)
                     left = [head for head in left if head not in heads]
+            cut_short = cut_short or search.cut_short
             if not left or not certain:
                 break
         if not certain:
             return
         for head in left:
-            yield self._unnamed(relation, head, found)
+            yield self._unnamed(relation, head, found, cut_short=cut_short)
 
     def _beside(self, start: Relation) -> frozenset[str]:
         """Queries, keys and values that a mistake may have taken for others, beside those a stage is made of."""
@@ -214,7 +217,7 @@ class Comparing:
                     alternatives=alternatives if place == 0 else (),
                 )
 
-    def _unnamed(self, relation: Relation, head: int, found: Gap) -> Mark:
+    def _unnamed(self, relation: Relation, head: int, found: Gap, *, cut_short: bool) -> Mark:
         """A head that nothing explains: what its weights show by themselves, else the first stage, cell and size."""
         target = relation.target
         self.faulty.add(target)
@@ -225,7 +228,7 @@ class Comparing:
                     return mark
         numbers = self._numbers(target, head, found)
         facts = {"size": float(found.sizes[head]), "evidence": _evidence(numbers), "numbers": numbers}
-        words = {"source": relation.words}
+        words = {"source": relation.words, "cut": _CUT_SHORT if cut_short else ""}
         return marked(self.dump, "does-not-follow", target, head, found.cells[head], words=words, **facts)
 
     def _numbers(self, target: str, head: int, found: Gap) -> dict[str, float]:

@@ -26,8 +26,6 @@ def _remark(what: str, cause: str, fix: str) -> FindingKind:
     return FindingKind("remark", what, cause, fix)
 
 
-_UNKNOWN = "none of the mistakes that attn knows gives these numbers, alone or two together"
-
 _SEEN = {
     "not-a-number": _fault(
         "{stage} {holds} NaN or infinities",
@@ -86,7 +84,7 @@ _SEEN = {
     ),
     "does-not-follow": _fault(
         "{stage} {does} not follow from {source}",
-        _UNKNOWN,
+        "none of the mistakes that attn knows gives these numbers, alone or two together{cut}",
         "compare the first difference with your code; declare mask, scale, positions and softcap as they are",
     ),
     "saturated-head": _remark(

@@ -79,7 +79,7 @@ def check_errors(dump: Dump, errors: Sequence[Error], marks: Sequence[Mark]) -> 
             heads = dump.layer.head_index if kind.heads == "query heads" else dump.layer.kv_head_index
             place = heads.index(error.place[0]) if kind.heads else 0
             evidence = f"off by {error.absolute:.3g}, {error.relative:.3g} of the largest number of the stage"
-            words = {"source": error.source}
+            words = {"source": error.source, "cut": ""}
             numbers = {"difference": error.absolute, "relative": error.relative}
             return [
                 marked(

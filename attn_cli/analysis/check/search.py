@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -21,10 +22,16 @@ FEW = 6
 """So many rows are tried first."""
 _LARGE = 100_000
 """Beyond so many weights, deviations that need all rows are not tried in pairs, and fewer rows are tried first."""
-_IN_PAIRS = 8
+_IN_PAIRS = (1, 3, 8)
 """So many variants of one deviation are tried beside those of another."""
 _JUST_SO = 0.05
 """From this mean difference over its tolerance on, a fit is looked at twice."""
+_COLUMNS = 24
+"""So many columns of an output are tried first."""
+_WORK, _LEAST_WORK = 9000.0, 900.0
+"""How many tries of pairs are afforded, at first and of files however large, each of one head and a few keys."""
+_CELLS = 10_000
+"""From so many weights on, half as many are."""
 _WORSE = 1.3
 """What lies so many times further off than the best that fits is no alternative to it."""
 
@@ -89,11 +96,25 @@ class Search:
     found: Gap
     skip: Array | None = None
     tried: set[Recipe] = field(default_factory=set)
+    spent: float = 0.0
     sampled: tuple[int, Rows] = (-1, None)
 
     @property
     def dump(self) -> Dump:
         return self.computation.dump
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether pairs are left that were not tried."""
+        heads, queries, keys = self.dump.shape
+        return self.spent > max(_LEAST_WORK, _WORK / (1 + heads * queries * keys / _CELLS))
+
+    @cached_property
+    def few(self) -> Computation:
+        """The same computation with a few columns of the output, where it is the target and wide."""
+        width = self.dump.stored[self.target].shape[-1] if self.target == "output" else 0
+        columns = tuple(map(int, np.linspace(0, width - 1, _COLUMNS))) if width > 2 * _COLUMNS else None
+        return self.computation.of_columns(columns)
 
     def explanations(self, wrong: Sequence[int], *, certain: bool = True) -> dict[tuple[int, ...], list[Explanation]]:
         """For the heads that are wrong: groups of them, each with what explains it equally well.
@@ -183,20 +204,36 @@ class Search:
 
     def _pairs(self) -> Iterator[tuple[tuple[Named, ...], Recipe]]:
         order = {deviation: place for place, deviation in enumerate(DEVIATIONS)}
-        most = 3 if self._is_large() else _IN_PAIRS
-        for first, change in self._common(self.recipe, most):
-            for second, other in self._common(change.recipe, most):
-                if order[second] > order[first] and _slot(first) != _slot(second):
+        for most in _IN_PAIRS[:2] if self._is_large() else _IN_PAIRS:  # the plainest variants of all first
+            for first, change in self._common(self.recipe, most):
+                for second, other in self._common(change.recipe, most):
+                    if order[second] <= order[first] or _slot(first) == _slot(second) or other.recipe in self.tried:
+                        continue
+                    if self.cut_short:
+                        return
+                    self.spent += self._price(first, second)
                     yield (Named(first, change.words), Named(second, other.words)), other.recipe
 
     def _pairs_solved(self, worst: int) -> Iterator[tuple[tuple[Named, ...], Recipe]]:
         for first, change in () if self._is_large() else self._common(self.recipe, most=1):
             for second, other in self._changes(change.recipe, common=True):
                 if isinstance(other, Solved) and _slot(first) != _slot(second):
+                    if self.cut_short:
+                        return
+                    self.spent += 30 * self._price(first, second)
                     numbers = self._solve(other, worst, starts=1)
                     if numbers is not None:
                         causes = (Named(first, change.words), Named(second, other.words(numbers), solved=True))
                         yield causes, other.recipe(numbers)
+
+    def _price(self, *deviations: Deviation) -> float:
+        """What a try costs, about, where one of one head and a few keys costs 1."""
+        dump = self.dump
+        heads = 1 if STAGES[self.target].heads else dump.heads
+        price = 1.0 + heads * FEW * dump.keys / 16_000
+        if any(deviation.step == "project" for deviation in deviations):
+            price += dump.keys * max((matrix.size for matrix in dump.matrices.values()), default=0) / 1e6
+        return price
 
     # whether it fits
 
@@ -206,8 +243,8 @@ class Search:
         few = FEW if not self._is_large() or STAGES[self.target].heads else FEW // 2
         if count <= few:
             return None
-        declared = made_target(self.computation, self.target, self.recipe, *self._scope(worst))
-        off = np.nan_to_num(abs(self._stored(worst, None) - declared.value), nan=0.0, posinf=1e9)
+        declared = made_target(self.few, self.target, self.recipe, *self._scope(worst))
+        off = np.nan_to_num(abs(self._stored(self._scope(worst)[0], None) - declared.value), nan=0.0, posinf=1e9)
         ranked = np.argsort(-off.max(axis=(0, 2)), kind="stable")
         spread = np.linspace(0, count - 1, few - few // 2).astype(int)
         return tuple(sorted({*map(int, ranked[: few // 2]), *map(int, spread)}))
@@ -215,16 +252,19 @@ class Search:
     def _scope(self, worst: int) -> tuple[tuple[int, ...] | None, Rows]:
         return ((worst,) if STAGES[self.target].heads else None), None
 
-    def _stored(self, worst: int, rows: Rows) -> Array:
-        return stored_target(self.dump, self.target, self._scope(worst)[0], rows)
+    def _stored(self, heads: tuple[int, ...] | None, rows: Rows) -> Array:
+        """What is stored of some heads and rows, and of a few columns of an output."""
+        stored = stored_target(self.dump, self.target, heads, rows)
+        columns = self.few.columns
+        return stored if columns is None else stored[..., list(columns)]
 
     def _attempt(self, recipe: Recipe, heads: tuple[int, ...] | None, rows: Rows) -> Measured | None:
         """The target under a recipe; None where that needs what the file does not hold, or gives another shape."""
         try:
-            made = made_target(self.computation, self.target, recipe, heads, rows)
+            made = made_target(self.few, self.target, recipe, heads, rows)
         except NotThereError:
             return None
-        return made if made.value.shape == stored_target(self.dump, self.target, heads, rows).shape else None
+        return made if made.value.shape == self._stored(heads, rows).shape else None
 
     def _quick(self, recipe: Recipe, worst: int, rows: Rows) -> bool:
         """Whether a few rows of one head fit."""
@@ -232,7 +272,7 @@ class Search:
         made = self._attempt(recipe, heads, rows)
         if made is None:
             return False
-        stored = stored_target(self.dump, self.target, heads, rows)
+        stored = self._stored(heads, rows)
         fits = (abs(stored - made.value) <= made.tolerance() + self.dump.absolute(self.target)) | (stored == made.value)
         fits |= np.isnan(stored) & np.isnan(made.value)
         if self.target in CHAIN[:-1]:
@@ -297,7 +337,7 @@ class Search:
     def _solved_for(
         self, change: Solved, heads: tuple[int, ...] | None, rows: Rows, starts: int
     ) -> tuple[float, ...] | None:
-        stored = stored_target(self.dump, self.target, heads, rows)
+        stored = self._stored(heads, rows)
         finite = np.isfinite(stored)
         if finite.sum() < 2 * change.size + 1:
             return None
@@ -305,7 +345,7 @@ class Search:
             return None
 
         def make(recipe: Recipe) -> Measured:
-            return made_target(self.computation, self.target, recipe, heads, rows)
+            return made_target(self.few, self.target, recipe, heads, rows)
 
         return solve(change, Aim(stored, make, self.dump.absolute(self.target)), starts)
 

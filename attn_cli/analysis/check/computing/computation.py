@@ -1,7 +1,7 @@
 """Computation: any stage of a layer in float64 under any recipe, from the stages that it may start from."""
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,14 +33,20 @@ _HELD = 2
 class Computation:
     """Stages made from those that `given` names; what several recipes share is made once.
 
-    Heads are named by their place among those that are there; `rows` picks queries, None for all.
+    Heads are named by their place among those that are there; `rows` picks queries, None for all. Of the output only
+    `columns` are made, all when None.
     """
 
     dump: Dump
     given: frozenset[str]
     rounding: Rounding
+    columns: tuple[int, ...] | None = None
     _made: dict[Hashable, Measured] = field(default_factory=dict)
     _large: dict[Hashable, Measured] = field(default_factory=dict)
+
+    def of_columns(self, columns: tuple[int, ...] | None) -> "Computation":
+        """The same with only some columns of the output."""
+        return replace(self, columns=columns)
 
     def stage(self, name: str, recipe: Recipe, heads: Heads | None = None, rows: Rows = None) -> Measured:
         """The stage of some heads and rows: (head, row, column), or (row, column) of a stage without heads."""
@@ -289,14 +295,26 @@ class Computation:
         flat = blended.mapped(score_steps.JOINED[recipe.joined])
         flat = _rows(flat[np.newaxis], rows)[0] if whole else flat
         if "W_O" in self.dump.matrices and recipe.output_matrix != "none":
-            w = self._matrix("W_O", flipped=recipe.output_matrix == "transposed")
-            flat = product(flat, w, self.rounding)
+            flat = product(flat, self._output_matrix(flipped=recipe.output_matrix == "transposed"), self.rounding)
+        else:
+            flat = self._some_columns(flat)
         if (bias := self.dump.matrices.get(recipe.bias_of("O"))) is not None:
-            flat = plus(flat, exact(bias), self.rounding)
+            flat = plus(flat, self._some_columns(exact(bias)), self.rounding)
         if recipe.residual:
             beside = self._last_rows(stored(self.dump.stored[recipe.residual], self.rounding)[np.newaxis])
-            flat = plus(flat, _rows(beside, rows)[0], self.rounding)
+            flat = plus(flat, self._some_columns(_rows(beside, rows)[0]), self.rounding)
         return flat
+
+    def _some_columns(self, x: Measured) -> Measured:
+        return x if self.columns is None else x[..., list(self.columns)]
+
+    def _output_matrix(self, *, flipped: bool) -> Measured:
+        whole = self.dump.matrices["W_O"]
+        if self.columns is None:
+            return self._matrix("W_O", flipped=flipped)
+        columns = list(self.columns)
+        made = lambda: matrix((whole.T if flipped else whole)[:, columns])  # noqa: E731
+        return self._once(("columns", self.columns, flipped), made)
 
     # what steps need
 

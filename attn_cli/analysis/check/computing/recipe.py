@@ -115,6 +115,7 @@ class Recipe:
     key does: nothing, uniform, or by score. `sinks` are known numbers, one for each head; `left` says that only what
     they left is known. `kept` is what dropout multiplied the weights with that it kept. `clip` limits queries, keys
     and values as they are projected, and `growing` queries last of all, by their position.
+    `bias_form` is given, transposed, first (that of the first head in every head) or reversed.
     """
 
     # from vectors to heads
@@ -142,6 +143,7 @@ class Recipe:
     cap: Cap | None = None
     slopes: Slopes | None = None
     bias: float = 1.0
+    bias_form: str = "given"
     hides: Hides = Hides()
     fill: Fill = Fill()
     blind: str = "nothing"

@@ -37,12 +37,24 @@ def softcap(scores: Measured, cap: Cap | None, rounding: Rounding) -> Measured:
     return changed(scores, c * tanh, rounding, 1 - tanh**2)
 
 
+_BIASES: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
+    {
+        "given": lambda x: x,
+        "transposed": lambda x: x.swapaxes(1, 2),
+        "first": lambda x: x[:1],
+        "reversed": lambda x: x[::-1],
+    }
+)
+"""A bias (head or 1, query, key) as it is added, right or wrong."""
+
+
 def bias(dump: Dump, scores: Measured, recipe: Recipe, heads: Heads, rows: Rows, rounding: Rounding) -> Measured:
     """Scores with ALiBi and the bias added."""
     if recipe.slopes is not None:
         scores = plus(scores, exact(_alibi(dump, recipe.slopes, heads, rows)), rounding)
     if dump.bias is not None and recipe.bias:
-        added = dump.bias if len(dump.bias) == 1 else dump.bias[list(heads)]
+        whole = _BIASES[recipe.bias_form](dump.bias)
+        added = whole if len(whole) == 1 else whole[list(heads)]
         added = added if rows is None else added[:, list(rows)]
         scores = plus(scores, exact(np.broadcast_to(added * recipe.bias, scores.value.shape)), rounding)
     return scores

@@ -50,6 +50,16 @@ def _bias_twice(dump: Dump, recipe: Recipe) -> Changes:
         yield Variant(replace(recipe, bias=2.0), {"what": dump.bias_words})
 
 
+def _other_form(dump: Dump, recipe: Recipe) -> Changes:
+    if dump.bias is None:
+        return
+    if dump.queries == dump.keys:
+        yield Variant(replace(recipe, bias_form="transposed"), {"what": dump.bias_words, "how": "transposed"})
+    if len(dump.bias) > 1:
+        for form, how in (("first", "to every head as the first head has it"), ("reversed", "to heads in reverse")):
+            yield Variant(replace(recipe, bias_form=form), {"what": dump.bias_words, "how": how})
+
+
 def _slopes_reversed(dump: Dump, recipe: Recipe) -> Changes:
     if (slopes := recipe.slopes) is not None and dump.heads > 1:
         yield Variant(replace(recipe, slopes=replace(slopes, slopes=slopes.slopes[::-1])))
@@ -122,6 +132,15 @@ BIASES = (
         "{what} is added twice",
         "both the mask and the attention code add it",
         "add it once",
+    ),
+    Deviation(
+        "bias-form",
+        "bias",
+        _other_form,
+        "{what} is added {how}",
+        "axes or heads of the bias were exchanged, or one head of it was broadcast",
+        "add to each head its own bias (head, query, key)",
+        common=True,
     ),
     Deviation(
         "alibi-reversed",

@@ -134,6 +134,7 @@ PLACES = (
         "the file does not say how positions enter",
         "declare it (--positions, or positions in the file), so that it can be checked",
         severity="remark",
+        common=True,
     ),
     Deviation(
         "positions-differ",
