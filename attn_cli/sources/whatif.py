@@ -43,13 +43,13 @@ class WhatIf:
     def notes(self) -> tuple[str, ...]:
         """One note for each kind of change."""
         spelled = {
-            "without the token": self.without_tokens,
-            "without head": self.without_heads,
-            "with": self.puts,
-            "with temperature": () if self.temperature is None else (self.temperature,),
-            "with mask": () if self.mask is None else (f"{self.mask} in every layer",),
+            "what if: without the token": self.without_tokens,
+            "what if: without head": self.without_heads,
+            "changed:": tuple(put.replace("=", " = ", 1) for put in self.puts),
+            "changed: temperature": () if self.temperature is None else (self.temperature,),
+            "changed: mask": () if self.mask is None else (f"{self.mask} in every layer",),
         }
-        notes = [f"what if: {words} {', '.join(named)}" for words, named in spelled.items() if named]
+        notes = [f"{words} {', '.join(named)}" for words, named in spelled.items() if named]
         if any("weights[" in put for put in self.puts):
             notes.append(f"{SET_ROWS} sums to what it was set to, not to 1")
         return tuple(notes)

@@ -158,9 +158,9 @@ def _value(cell: Cell, precision: int) -> Iterator[Block]:
     from numpy import stack
 
     yield Numbers((Grid(stack(rows), tuple(named), None),))
-    to = "head_output" if adds_up else "the sum over keys, and not to head_output"
-    one = f"one of {len(cell.row.keys)} that add up to {to}"
-    yield Equation(f"weight × V = {sayer(precision)(cell.key.weight)} × V, {one}")
+    of, to = ("head_output", "it") if adds_up else ("the sum over keys", "that, not to head_output")
+    share = f"this key's share of {of}; all {len(cell.row.keys)} add up to {to}"
+    yield Equation(f"weight × V = {sayer(precision)(cell.key.weight)} × V: {share}")
 
 
 def _whose(trace: Trace, row: Row) -> str:
