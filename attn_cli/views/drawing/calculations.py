@@ -7,6 +7,8 @@ Say = Callable[[float], str]
 Read = Callable[[float], float]
 EXTRA = (0, 1, 2, 3, 4, 6, 8, 12)
 """How many more digits an operand may get, so that the printed result comes out."""
+NOISE = 1e-12
+"""The error of float64 arithmetic, as a share of a result."""
 _STRANGE = {"∞": inf, "−∞": -inf, "NaN": nan}
 
 
@@ -48,7 +50,13 @@ def digits(comes_to: Callable[[Read], float], result: float, precision: int) -> 
 
 
 def calculation(words: Callable[[Say], str], comes_to: Callable[[Read], float], result: float, precision: int) -> str:
-    """`words = result`; ≈ in place of = where no printed operands give the printed result."""
+    """`words = result`; ≈ in place of = where no printed operands give the printed result.
+
+    A result that lies in the middle between two printed ones, as 0.1831 × 0.5 does, gets the digit that shows it.
+    """
+    made = _safe(comes_to, sayer(precision))
+    if abs(made - result) <= NOISE * abs(result) and sayer(precision)(made) != sayer(precision)(result):
+        return f"{words(sayer(precision))} = {sayer(precision + 1)(result)}"
     enough = digits(comes_to, result, precision)
     say = sayer(precision if enough is None else enough)
     return f"{words(say)} {'≈' if enough is None else '='} {sayer(precision)(result)}"

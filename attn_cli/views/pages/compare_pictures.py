@@ -50,19 +50,15 @@ def _side_by_side(a: Trace, b: Trace, difference: Difference, grid: Grid, index:
     cells = np.ix_([i for i, _ in difference.rows], [i for i, _ in difference.columns or ()])
     before = np.asarray(layer["weights"][place], dtype=np.float64)[cells]
     after = before + np.where(np.isneginf(grid.values), 0, grid.values)
-    shown = [
-        grid._replace(values=_without(values, hidden), signed=False, title="")
-        for values, hidden in zip((before, after), _masks(layer, b, difference), strict=True)
-    ]
+    shown = tuple(
+        grid._replace(values=_without(values, hidden), signed=False, title=run)
+        for run, values, hidden in zip("AB", (before, after), _masks(layer, b, difference), strict=True)
+    )
     where = f"{grid.title}: " if grid.title else ""
     return Beside(
-        tuple(
-            (Heading(f"{where}{name}"), Picture((drawn,), meaning=meaning, shares=shares))
-            for name, drawn, meaning, shares in (
-                (f"{named(difference)} of A", shown[0], "A", True),
-                (f"{named(difference)} of B", shown[1], "B", True),
-                ("B − A", grid._replace(title=""), "B − A", False),
-            )
+        (
+            (Heading(f"{where}{named(difference)} of A and B"), Picture(shown, "share of attention", shares=True)),
+            (Heading(f"{where}B − A"), Picture((grid._replace(title=""),), "B − A")),
         )
     )
 
