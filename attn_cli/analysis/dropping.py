@@ -81,7 +81,8 @@ def without_keys(trace: Trace, spelled: Sequence[str]) -> Trace:
         if "weights" in layer
     ]
     layers = tuple(
-        replace(layer, stages=(_stage(layer, dropped),), key_tokens=dropped.keys) for layer, dropped in parts
+        replace(layer, stages=(_stage(layer, dropped),), key_tokens=dropped.keys, key_index=_kept(layer, dropped))
+        for layer, dropped in parts
     )
     return replace(trace, layers=layers, notes=(*dropped_notes([dropped for _, dropped in parts]), *trace.notes))
 
@@ -138,12 +139,16 @@ def _named(dropped: Dropped) -> list[tuple[str, int]]:
     return list(zip(dropped.left_out, dropped.positions, strict=True))
 
 
+def _kept(layer: Layer, dropped: Dropped) -> tuple[int, ...]:
+    """The positions of the keys that remain."""
+    return tuple(position for position in range(len(layer.key_tokens)) if position not in dropped.positions)
+
+
 def _stage(layer: Layer, dropped: Dropped) -> Stage:
     weights = next(stage for stage in layer.stages if stage.name == "weights")
     formula = f"weights without {len(dropped.positions)} of {len(layer.key_tokens)} keys"
     hidden = masked_cells(layer)
     if hidden is None:
         return replace(weights, array=dropped.matrix, formula=formula)
-    kept = [position for position in range(len(layer.key_tokens)) if position not in dropped.positions]
-    masked = hidden[:, :, kept] & (dropped.matrix == 0)
+    masked = hidden[:, :, list(_kept(layer, dropped))] & (dropped.matrix == 0)
     return replace(weights, array=frozen(np.where(masked, -np.inf, dropped.matrix)), formula=formula)

@@ -81,7 +81,8 @@ class Layer:
 
     `heads` and `kv_heads` count the heads of the layer; `head_index` and `kv_head_index` are the heads in its arrays.
     In self-attention the last query is at the last key, or with `from_start` the first query at the first key.
-    `stated` names the settings that a file gives for the layer; None for a computed layer.
+    `stated` names the settings that a file gives for the layer; None for a computed layer. `key_index` are the
+    indices of the keys, where some were left out of a picture.
     """
 
     stages: tuple[Stage, ...]
@@ -99,6 +100,7 @@ class Layer:
     keys: str = "tokens"
     from_start: bool = False
     stated: frozenset[str] | None = None
+    key_index: tuple[int, ...] | None = None
 
     @property
     def first_query(self) -> int | None:

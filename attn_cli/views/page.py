@@ -10,7 +10,8 @@ class Grid(NamedTuple):
     """One matrix (row, column) with the raw tokens as labels; `columns` is None for features, numbered from 0.
 
     `signed` numbers are colored around 0, others from 0 to their largest. −∞ is a masked cell, printed as
-    `mask`. `note` is a line below the grid. `remarks` are the tokens that its rows look at most.
+    `mask`. `note` is a line below the grid. `remarks` are the tokens that its rows look at most. `positions`
+    are the indices of the columns among the tokens of the rows, where some were left out.
     """
 
     values: Array
@@ -21,6 +22,7 @@ class Grid(NamedTuple):
     note: str = ""
     mask: str = "−∞"
     remarks: tuple[str, ...] = ()
+    positions: tuple[int, ...] | None = None
 
 
 class Heading(NamedTuple):

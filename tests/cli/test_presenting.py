@@ -183,3 +183,11 @@ def test_by_hand_needs_printed_digits(call: Call) -> None:
     call("why", "the cat sat", "--by-hand", "--json").complains(2, "--by-hand: json holds all digits")
     assert "By hand: each line is computed" in call("why", "the cat sat", "--by-hand", "--query", "1").out
     assert "By hand" not in call("why", "the cat sat").out
+
+
+def test_dropped_keys_leave_the_indices_and_numbers_of_the_others(call: Call) -> None:
+    words = [f"w{index}" for index in range(33)]
+    lines = call("heatmap", " ".join(words), "--drop", "first", "--drop", "w3", "--quiet").lines
+    assert lines[0].split()[:4] == ["1", "4", "6", "8"]
+    assert [line.split()[:2] for line in lines[1:4]] == [["0", "w0"], ["1", "w1"], ["2", "w2"]]
+    assert call("heatmap", "the cat the mat", "--drop", "the#1", "--quiet").lines[0].split() == ["cat", "the#2", "mat"]

@@ -59,13 +59,23 @@ def grids(layer: Layer, stage: Stage, trace: Trace | None = None, names: Names |
         Grid(
             values=matrix,
             rows=_told_apart(layer.rows_of(stage)),
-            columns=None if (tokens := layer.columns_of(stage)) is None else _told_apart(tokens),
+            columns=_columns(layer, stage, whole),
             title=head_title(whole, layer, stage, head, names or {}) if several and head is not None else "",
             signed=stage.name not in SHARES,
             mask="·" if stage.name in SHARES else "−∞",
+            positions=layer.key_index if stage.kind.columns == "key" else None,
         )
         for head, matrix in layer.matrices(stage)
     )
+
+
+def _columns(layer: Layer, stage: Stage, trace: Trace) -> tuple[str, ...] | None:
+    """The keys of a stage's columns, with their numbers among all keys where some were left out; None for features."""
+    tokens = layer.columns_of(stage)
+    if tokens is None or layer.key_index is None:
+        return None if tokens is None else _told_apart(tokens)
+    every = _told_apart(trace[layer.name].key_tokens)
+    return tuple(every[index] for index in layer.key_index)
 
 
 def _told_apart(tokens: tuple[str, ...]) -> tuple[str, ...]:

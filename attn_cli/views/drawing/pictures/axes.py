@@ -22,9 +22,9 @@ class Panel(NamedTuple):
 
 
 def row_labels(grid: Grid, screen: Screen) -> tuple[str, ...]:
-    """Row tokens, with indices if the columns are the same tokens, so that rows explain the numbers of columns."""
+    """Row tokens, with indices if the columns are some of the same tokens, so that rows explain column numbers."""
     names = screen.labels(grid.rows)
-    if grid.columns != grid.rows:
+    if grid.columns != grid.rows and grid.positions is None:
         return names
     digits = len(str(len(names) - 1))
     return tuple(f"{index:>{digits}} {name}" for index, name in enumerate(names))
@@ -54,14 +54,17 @@ def above(panel: Panel, start: int, end: int, plan: HeatmapLayout, screen: Scree
         every = {1: 2, 2: 5}.get(every, every + 5)
     text = ""
     for column in range(-(-start // every) * every, end, every):
-        text = text.ljust((column - start) * plan.cell) + str(column * step)
+        index = column * step if panel.grid.positions is None else panel.grid.positions[column * step]
+        text = text.ljust((column - start) * plan.cell) + str(index)
     return text if len(text) <= (end - start) * plan.cell else text.rpartition(" ")[0].rstrip()
 
 
 def key(panel: Panel, plan: HeatmapLayout, screen: Screen) -> str:
     """The tokens of the column numbers in a line of text; empty if the rows or the columns already show them."""
     columns = panel.grid.columns
-    if not plan.label or plan.wide or columns is None or columns == panel.grid.rows or panel.cut[1] > 1:
+    if not plan.label or plan.wide or columns is None or panel.cut[1] > 1:
+        return ""
+    if columns == panel.grid.rows or panel.grid.positions is not None:
         return ""
     pairs = " · ".join(f"{column} {name}" for column, name in enumerate(screen.labels(columns[:KEYED])))
     return f"columns: {pairs}" + (" …" if len(columns) > KEYED else "")
