@@ -1,4 +1,4 @@
-"""The errors of attn, each with a message (what is wrong, and where) and a hint (what to do)."""
+"""The errors of attn, each with a message (the mistake and its place) and a hint (the remedy)."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -7,7 +7,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class AttnError(Exception):
-    """The input is wrong: `message` says what and where, `hint` says what to type or change."""
+    """A mistake in the input: `message` names it and its place, `hint` says what to type or change."""
 
     exit_code = 1
 
@@ -18,21 +18,21 @@ class AttnError(Exception):
 
 
 class UsageError(AttnError):
-    """The command line is wrong, or an argument that cannot act."""
+    """A wrong command line, or an argument without effect."""
 
     exit_code = 2
 
 
 class SpecError(AttnError):
-    """The settings are impossible: a bad spelling, heads that do not divide, shapes that do not fit."""
+    """Impossible settings: a bad spelling, heads that do not divide, shapes that do not fit."""
 
 
 class DocumentError(AttnError):
-    """A file or stream is not what it should be."""
+    """A missing, damaged or malformed file or stream."""
 
 
 class SelectionError(AttnError):
-    """There is no such layer, head, stage or token."""
+    """A missing layer, head, stage or token."""
 
 
 def nearest(
@@ -43,9 +43,9 @@ def nearest(
     count: int = 1,
     cutoff: float = 0.6,
 ) -> list[str]:
-    """The names nearest to what was typed, the nearest first, at most `count`; none where none is near.
+    """At most `count` names similar to the typed one, the most similar first; empty if none is similar.
 
-    `also` has other words for some of them. A name that differs in upper and lower case alone is nearer than others.
+    `also` maps other words to names. A name that differs only in upper and lower case comes before similar names.
     """
     from difflib import get_close_matches  # only errors need it
 
@@ -56,12 +56,12 @@ def nearest(
 
 
 def did_you_mean(typed: str, names: Iterable[str], *, also: Mapping[str, str] = _NONE, cutoff: float = 0.6) -> str:
-    """The beginning of a hint: `did you mean 'causal'? `, or nothing where no name is near."""
+    """The beginning of a hint, `did you mean 'causal'? `; empty if no name is similar."""
     return "".join(f"did you mean {name!r}? " for name in nearest(typed, names, also=also, cutoff=cutoff))
 
 
 def refuse(why: str, options: Mapping[str, object]) -> None:
-    """Raise UsageError for the first option, by its spelling, that is set although it cannot act.
+    """Raise UsageError for the first option (spelling → value) that is set although it cannot act.
 
     An option is set unless it is None, False or an empty list; 0 is a value.
     """

@@ -22,7 +22,8 @@ class Term(Protocol):
     @property
     def part(self) -> str: ...
 
-    def at(self, inputs: ScoreInputs) -> Addend: ...
+    def at(self, inputs: ScoreInputs) -> Addend:
+        """The numbers to add, for these inputs."""
 
 
 class AlibiTerm(NamedTuple):

@@ -31,7 +31,8 @@ class Edit(Protocol):
         """The index into an array of this shape; `numbers` are the head numbers it holds, None for 0, 1, 2, …."""
 
     @property
-    def number(self) -> float | tuple[float, ...]: ...
+    def number(self) -> float | tuple[float, ...]:
+        """The new number, or the numbers of a row."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class SetCell:
 
     @property
     def named(self) -> str:
+        """The cell as spelled: `weights[0][2]`."""
         return self.stage + "".join(f"[{number}]" for number in self.index)
 
     @property

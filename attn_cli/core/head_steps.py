@@ -26,7 +26,8 @@ class HeadStep(Protocol):
     """
 
     @property
-    def makes(self) -> str: ...
+    def makes(self) -> str:
+        """The stage it makes."""
 
     @property
     def by_position(self) -> bool:
@@ -35,7 +36,8 @@ class HeadStep(Protocol):
     def formula(self, before: str, positions: Array) -> str:
         """The stage's formula; `before` is the name of the previous form, or the formula to extend."""
 
-    def __call__(self, x: Array, positions: Array) -> Array: ...
+    def __call__(self, x: Array, positions: Array) -> Array:
+        """The changed array, of the same shape; `positions` (token) are those of the tokens."""
 
 
 class Clip(NamedTuple):

@@ -139,6 +139,7 @@ class QueryScaling:
 
     @property
     def formula(self) -> str:
+        """The factor as a formula."""
         position = f"(position + {self.ahead})" if self.ahead else "position"
         return f"(1 + {self.slope:g} · ln(1 + ⌊{position} / {self.step:g}⌋))"
 

@@ -65,8 +65,8 @@ class Record:
         """SelectionError for an edit of a stage that this attention does not have."""
         for edit in self.edits:
             if edit.stage not in self.known:
-                there = ", ".join(name for name in STAGES if name in {*self.known, *self.steps})
-                raise SelectionError(f"there is no {edit.stage} here to change", hint=f"there is {there}")
+                names = ", ".join(name for name in STAGES if name in {*self.known, *self.steps})
+                raise SelectionError(f"there is no {edit.stage} here to change", hint=f"there is {names}")
 
     def _edited(self, name: str, array: Array) -> Array:
         edits = [edit for edit in self.edits if edit.stage == name]

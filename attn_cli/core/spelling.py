@@ -32,15 +32,15 @@ def completions(table: Table) -> tuple[str, ...]:
     return tuple(offered)
 
 
-def parse(text: str, table: Table, what: str, also: Mapping[str, str] = MappingProxyType({})) -> Any:
+def parse(text: str, table: Table, noun: str, also: Mapping[str, str] = MappingProxyType({})) -> Any:
     """The variant of a spelling; SpecError if the name, a field or its value is unknown.
 
     `what` names the kind of variant in errors. `also` maps other names to those of the table, for the error's hint.
     """
     name, colon, rest = text.strip().partition(":")
-    hint = f"a {what} is one of {', '.join(forms(table))} (attn manual masks)"
+    hint = f"a {noun} is one of {', '.join(forms(table))} (attn manual masks)"
     if name not in table:
-        raise SpecError(f"unknown {what} {text!r}", hint=did_you_mean(name, table, also=also) + hint)
+        raise SpecError(f"unknown {noun} {text!r}", hint=did_you_mean(name, table, also=also) + hint)
     kind = table[name]
     slots = {field.name: field for field in fields(kind)}
     given: dict[str, Any] = {}
@@ -49,14 +49,14 @@ def parse(text: str, table: Table, what: str, also: Mapping[str, str] = MappingP
         if not sign and (number == 0 or _is_list(kind)):
             key, value = next(iter(slots), ""), part
             if number and key in given:
-                given[key] += _value(value, get_type_hints(kind)[key], f"{what} {text!r}", hint)
+                given[key] += _value(value, get_type_hints(kind)[key], f"{noun} {text!r}", hint)
                 continue
         if key not in slots or key in given:
-            raise SpecError(f"{what} {text!r}: {part!r} is not a field of {name}", hint=hint)
-        given[key] = _value(value, get_type_hints(kind)[key], f"{what} {text!r}", hint)
+            raise SpecError(f"{noun} {text!r}: {part!r} is not a field of {name}", hint=hint)
+        given[key] = _value(value, get_type_hints(kind)[key], f"{noun} {text!r}", hint)
     for key, slot in slots.items():
         if key not in given and slot.default is MISSING:
-            raise SpecError(f"{what} {text!r} lacks its {key}", hint=hint)
+            raise SpecError(f"{noun} {text!r} lacks its {key}", hint=hint)
     return kind(**given)
 
 
@@ -83,11 +83,11 @@ def _kinds(hint: Any) -> tuple[Any, ...]:
     return tuple(kind for kind in get_args(hint) or (hint,) if kind is not NoneType)
 
 
-def _placeholder(field: "Field[Any]", kind: type, place: int) -> str:
+def _placeholder(field: "Field[Any]", kind: type, number: int) -> str:
     hint = get_type_hints(kind)[field.name]
     word = "|".join(map(str, get_args(hint))) if get_origin(hint) is Literal else field.name.upper()
     word = f"{word.removesuffix('S')},…" if get_origin(hint) is tuple else word
-    word = f":{word}" if place == 0 else f",{field.name}={word}"
+    word = f":{word}" if number == 0 else f",{field.name}={word}"
     return word if field.default is MISSING else f"[{word}]"
 
 

@@ -73,7 +73,8 @@ class ScoreStep(Protocol):
     """A change of scores, independent of the text."""
 
     @property
-    def makes(self) -> str: ...
+    def makes(self) -> str:
+        """The stage it makes."""
 
     def at(self, inputs: ScoreInputs) -> BlockStep | None:
         """The step for these inputs, None if it changes nothing."""

@@ -31,7 +31,7 @@ FAILURES: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 def refusal(name: str, error: BaseException, page: str = "") -> DocumentError:
-    """The error for a repository that cannot be fetched; `page` is the address where its terms are accepted."""
+    """The error for a repository that cannot be fetched; `page` is its address, for terms to accept."""
     causes = list(_causes(error))
     kinds = [kind.__name__ for cause in causes for kind in type(cause).__mro__]
     answers = [answer for cause in causes if (answer := getattr(cause, "response", None)) is not None]

@@ -53,7 +53,7 @@ class Request:
         return "standard input" if self.weights == "-" else str(self.weights)
 
     def overrides(self) -> dict[str, Any]:
-        """The settings of the request, parsed; UsageError where one is misspelled."""
+        """The settings of the request, parsed; UsageError for a misspelled one."""
         choices = {"unknown": UNKNOWN, "random": RANDOM, "matrix_stage": MATRIX_STAGES}
         for name, known in choices.items():
             if (value := getattr(self, name)) not in (None, *known):

@@ -10,8 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from attn_cli.core.norms import Norm
-from attn_cli.errors import DocumentError
-from attn_cli.models.families.llama import HARMLESS_TENSORS, NAMES, architecture, plain_layer, without
+from attn_cli.models.families.llama import HARMLESS_TENSORS, NAMES, architecture, kinds_of_layers, plain_layer, without
 from attn_cli.models.families.mixtral import EXPERT_KEYS, EXPERT_NAMES
 from attn_cli.models.family import Architecture, Family
 from attn_cli.models.files.config import Config
@@ -62,12 +61,8 @@ def with_experts(config: Config, layers: tuple[LayerPlan, ...], route: Route) ->
     """The layers with experts, and one shared expert, except for the first few layers."""
     config.must_be("moe_layer_freq", 1)
     first = config.get("first_k_dense_replace", 3)
-    kinds = config.get("mlp_layer_types", [DENSE if number < first else SPARSE for number in range(len(layers))])
-    if not isinstance(kinds, list) or len(kinds) != len(layers) or not {*kinds} <= {DENSE, SPARSE}:
-        raise DocumentError(
-            f"{config.where}: mlp_layer_types: expected {len(layers)} times {DENSE} or {SPARSE}",
-            hint="mend config.json",
-        )
+    default = [DENSE if number < first else SPARSE for number in range(len(layers))]
+    kinds = kinds_of_layers(config, "mlp_layer_types", default, (DENSE, SPARSE))
     expert = layers[0].mlp
     assert isinstance(expert, Gated)
     mlp = Experts(route, replace(expert, side="expert_"), replace(expert, side="shared_"))

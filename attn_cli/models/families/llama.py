@@ -55,15 +55,19 @@ def window(config: Config) -> Mask:
     return Causal() if size is None else Sliding(size)
 
 
+def kinds_of_layers(config: Config, key: str, default: list[str], known: tuple[str, str]) -> list[str]:
+    """The kind of each layer, listed under a key of the config; DocumentError unless each is one of `known`."""
+    kinds: list[str] = config.get(key, default)
+    if not isinstance(kinds, list) or len(kinds) != len(default) or not {*kinds} <= {*known}:
+        expected = f"{len(default)} times {' or '.join(known)}"
+        raise DocumentError(f"{config.where}: {key}: expected {expected}", hint="mend config.json")
+    return kinds
+
+
 def sliding_layers(config: Config, rule: Callable[[int], bool]) -> tuple[bool, ...]:
     """True for layers with a sliding window, by `layer_types`, or else by the family's rule."""
-    count = config.whole("num_hidden_layers")
-    kinds = config.get("layer_types", [SLIDING if rule(number) else FULL for number in range(count)])
-    if not isinstance(kinds, list) or len(kinds) != count or not {*kinds} <= {FULL, SLIDING}:
-        raise DocumentError(
-            f"{config.where}: layer_types: expected {count} times {FULL} or {SLIDING}", hint="mend config.json"
-        )
-    return tuple(kind == SLIDING for kind in kinds)
+    default = [SLIDING if rule(number) else FULL for number in range(config.whole("num_hidden_layers"))]
+    return tuple(kind == SLIDING for kind in kinds_of_layers(config, "layer_types", default, (FULL, SLIDING)))
 
 
 def windowed(config: Config, layer: LayerPlan, rule: Callable[[int], bool]) -> tuple[LayerPlan, ...]:

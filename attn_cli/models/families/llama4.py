@@ -10,7 +10,7 @@ from attn_cli.core.masks import Causal, Chunked
 from attn_cli.core.norms import Norm
 from attn_cli.core.positions import QueryScaling
 from attn_cli.errors import DocumentError
-from attn_cli.models.families.llama import FULL, HARMLESS_TENSORS, NAMES, architecture, plain_layer
+from attn_cli.models.families.llama import FULL, HARMLESS_TENSORS, NAMES, architecture, kinds_of_layers, plain_layer
 from attn_cli.models.families.mixtral import EXPERT_KEYS
 from attn_cli.models.families.smollm3 import rotating
 from attn_cli.models.family import Architecture, Family
@@ -66,11 +66,7 @@ def _tuning(config: Config) -> QueryScaling | None:
 
 
 def _kinds(config: Config, default: list[str], chunk: int | None) -> list[str]:
-    kinds = config.get("layer_types", default)
-    if not isinstance(kinds, list) or len(kinds) != len(default) or not {*kinds} <= {FULL, CHUNKED}:
-        raise DocumentError(
-            f"{config.where}: layer_types: expected {len(default)} times {FULL} or {CHUNKED}", hint="mend config.json"
-        )
+    kinds = kinds_of_layers(config, "layer_types", default, (FULL, CHUNKED))
     if CHUNKED in kinds and chunk is None:
         raise DocumentError(f"{config.where}: layer_types: chunks without attention_chunk_size", hint="add it")
     return kinds

@@ -24,7 +24,7 @@ BYTES: Mapping[str, int] = MappingProxyType(
 
 
 def tensors_of_file(path: str) -> dict[str, Tensor]:
-    """The tensors of a file; DocumentError if it is damaged, cut short, or a pointer of Git LFS.
+    """The tensors of a file; DocumentError if it is damaged, truncated, or a Git LFS pointer.
 
     The header is checked against the file's length. The safetensors library checks too, but maps the file into memory,
     and a file truncated meanwhile would end the process.

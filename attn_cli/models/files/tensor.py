@@ -8,9 +8,10 @@ import numpy as np
 
 from attn_cli.core.threads import chunks, each, threads_for
 from attn_cli.errors import DocumentError
+from attn_cli.trace.files.tensors import SAFETENSORS_DTYPES
 from attn_cli.trace.trace import Array
 
-DTYPES = MappingProxyType({"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"})
+DTYPES = MappingProxyType({name: SAFETENSORS_DTYPES[name] for name in ("F64", "F32", "F16", "BF16")})
 """The stored floats that attn reads: safetensors' names → NumPy's dtypes; bfloat16 as its bits."""
 CHUNK = 2**18  # numbers read at a time, so that they are in the core's cache for the conversion
 WORTH = 2**20  # with fewer numbers per thread, waking the thread costs more than it saves

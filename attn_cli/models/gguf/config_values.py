@@ -69,7 +69,7 @@ def qwen_moe(metadata: Config, values: Values) -> Values:
 
 
 def gpt_oss(metadata: Config, values: Values) -> Values:
-    """A sliding window in every other layer; YaRN's ramp is not truncated, which no key says."""
+    """A sliding window in every other layer; YaRN's ramp is not truncated, although no key says so."""
     scaling = {"truncate": False, **values.get("rope_scaling", {"rope_type": "default"})}
     return {"sliding_window": metadata.whole("attention.sliding_window"), "rope_scaling": scaling, **_experts(metadata)}
 

@@ -10,11 +10,11 @@ from attn_cli.errors import DocumentError
 from attn_cli.trace.trace import Array
 
 
-def check_alike(x: Array, y: Array, what: str) -> None:
+def check_alike(x: Array, y: Array, module: str) -> None:
     """DocumentError if two arrays that are added or multiplied differ in shape; `what` names the weights of y."""
     if x.shape != y.shape:
         raise DocumentError(
-            f"{what} makes vectors of width {y.shape[-1]}, but the residual stream has width {x.shape[-1]}",
+            f"{module} makes vectors of width {y.shape[-1]}, but the residual stream has width {x.shape[-1]}",
             hint="config.json and the weights contradict each other",
         )
 

@@ -34,7 +34,7 @@ _CASED_LETTERS = (
     "A680-A69B A722-A76F A771-A787 A78B-A78E AB70-ABBF FB00-FB06 FB13-FB17 FF21-FF3A FF41-FF5A 10400-1044F "
     "104B0-104D3 104D8-104FB 10C80-10CB2 10CC0-10CF2 118A0-118DF 1E900-1E943 "
 )
-"""The code points of letters with a case, as the first DeepSeek lists them."""
+"""The code points of letters with upper and lower case, as the first DeepSeek lists them."""
 LETTERS = "".join("-".join(chr(int(end, 16)) for end in run.split("-")) for run in _CASED_LETTERS.split())
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -107,7 +107,7 @@ KINDS: Mapping[Cutting, tuple[str, ...]] = MappingProxyType(
         Cutting((r"\p{N}{1,3}", MINICPM5), whole=True): ("minicpm5",),
     }
 )  # fmt: skip
-"""How a text is cut → the names that mean it; `default` is for files that do not say, and is no model's own."""
+"""A pre-tokenizer → its names in `tokenizer.ggml.pre`; `default` is for files without a name."""
 
 CUTTINGS: Mapping[str, Cutting] = MappingProxyType({name: cut for cut, names in KINDS.items() for name in names})
-"""`tokenizer.ggml.pre` → how a text is cut."""
+"""`tokenizer.ggml.pre` → the pre-tokenizer."""

@@ -26,7 +26,7 @@ def tokenizers_library() -> Any:
 
 @contextmanager
 def library_errors(explain: Callable[[str], AttnError]) -> Iterator[None]:
-    """Turn whatever the library raises into the error that `explain` makes of its message.
+    """Turn any exception of the library into the error that `explain` makes from its message.
 
     The library is written in Rust. A panic raises a BaseException and prints a trace, so standard error is muted.
     """

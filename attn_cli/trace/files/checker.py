@@ -61,7 +61,7 @@ def refuse_nonfinite(array: Array, where: str) -> None:
 
 
 def quoted(value: Any) -> str:
-    """A value as an error message shows it: strings in quotes and cut short, containers by their kind."""
+    """A value for an error message: strings in quotes and truncated, containers by their kind."""
     import json
 
     if isinstance(value, str):
@@ -167,7 +167,7 @@ def _refuse_cell(
 
 
 def _refuse(where: str, expected: str, value: str, cause: Exception | None = None) -> NoReturn:
-    """Raise DocumentError: what was expected, and the value that was found."""
+    """Raise DocumentError with the expected kind of value and the actual value."""
     in_quotes = expected == "a number" and value.startswith('"')
     hint = "write it without quotes" if in_quotes else f"put {_MORE.sub('', expected)} there"
     if value == "-Infinity":

@@ -152,7 +152,7 @@ def _header(stream: BytesIO, where: str, key: str) -> tuple[np.dtype[Any], tuple
             version = np.lib.format.read_magic(stream)
             shape, fortran, dtype = readers[version](stream)
     except KeyError:
-        dtype, shape, fortran = np.dtype([("", "f8")]), (0,), False  # version 3 is for records alone
+        dtype, shape, fortran = np.dtype([("", "f8")]), (0,), False  # version 3 is only for records
     except Exception as error:  # ast and tokenize raise several kinds
         raise DocumentError(f"{where}: has no header of an array", hint=_BROKEN) from error
     if dtype.hasobject:

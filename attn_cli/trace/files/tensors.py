@@ -11,7 +11,7 @@ from attn_cli.trace.files.parsing import parse_json
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array, frozen
 
-_DTYPES: Mapping[str, str] = MappingProxyType(
+SAFETENSORS_DTYPES: Mapping[str, str] = MappingProxyType(
     {
         "F64": "<f8",
         "F32": "<f4",
@@ -28,7 +28,8 @@ _DTYPES: Mapping[str, str] = MappingProxyType(
         "BOOL": "|b1",
     }
 )
-_NAMES = MappingProxyType({dtype: name for name, dtype in _DTYPES.items() if name != "BF16"})
+"""safetensors' name of a dtype → NumPy's dtype; bfloat16 as its bits."""
+_NAMES = MappingProxyType({dtype: name for name, dtype in SAFETENSORS_DTYPES.items() if name != "BF16"})
 
 
 def read_safetensors(data: bytes, name: str) -> tuple[dict[str, Array], dict[str, str]]:
@@ -74,10 +75,10 @@ def write_safetensors(arrays: Mapping[str, Array], metadata: Mapping[str, str]) 
 
 def _array(tensor: Mapping[str, Any], where: str) -> Array:
     dtype = tensor["dtype"]
-    if dtype not in _DTYPES:
+    if dtype not in SAFETENSORS_DTYPES:
         hint = "write it as float32, float16 or bfloat16"
         raise DocumentError(f"{where}: numbers of dtype {dtype} cannot be read", hint=hint)
-    flat: Array = np.frombuffer(tensor["data"], _DTYPES[dtype])
+    flat: Array = np.frombuffer(tensor["data"], SAFETENSORS_DTYPES[dtype])
     if dtype == "BF16":
         flat = (flat.astype(np.uint32) << 16).view(np.float32)
     return frozen(flat.reshape(tensor["shape"]))
