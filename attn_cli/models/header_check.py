@@ -54,7 +54,7 @@ def _check_heads(plan: LayerPlan, weights: Weights, width: int, side: str) -> No
     """DocumentError if heads do not share keys evenly, or if a projection is missing or has another width."""
     if plan.heads % plan.kv_heads:
         raise DocumentError(
-            f"{plan.heads} heads cannot share {plan.kv_heads} key/value heads evenly", hint="mend config.json"
+            f"{plan.heads} heads cannot share {plan.kv_heads} key/value heads evenly", hint="correct config.json"
         )
     widths = {"q": plan.heads * plan.d_k, "k": plan.kv_heads * plan.d_k, "v": plan.kv_heads * plan.d_v}
     for name, expected in widths.items() if plan.projecting is None else ():

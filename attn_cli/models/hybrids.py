@@ -94,20 +94,18 @@ def hybrid_error(config: Config, kind: str) -> DocumentError | None:
     """The error for a model with layers that do not attend, which lists those that do; None for any other model."""
     hint = "choose a model whose layers all attend, such as gpt2, llama or qwen3"
     if kind in PURE:
-        return DocumentError(
-            f"{config.where}: {kind!r} has no attention: each of its layers carries a state along", hint=hint
-        )
+        return DocumentError(f"{config.where}: {kind!r} has no attention: all its layers are recurrent", hint=hint)
     text = config.part("text_config") if isinstance(config.values.get("text_config"), dict) else config
     kind = str(text.values.get("model_type", kind)) if text.values.get("model_type") in HYBRIDS else kind
     if kind not in HYBRIDS and not _mixes(text):
         return None
     attending = _attending(text, kind)
     if kind in SIDE_BY_SIDE:
-        description = f"each of its {len(attending)} layers attends and carries a state along, side by side"
+        description = f"each of its {len(attending)} layers has attention and a recurrent part, side by side"
     elif attending and any(attending):
-        description = f"of its {len(attending)} layers {_numbers(attending)} attend, the others carry a state along"
+        description = f"of its {len(attending)} layers {_numbers(attending)} attend, the others are recurrent"
     else:
-        description = "some of its layers attend, others carry a state along"
+        description = "some of its layers attend, others are recurrent"
     return DocumentError(f"{config.where}: {kind!r} is a hybrid: {description}, which attn does not compute", hint=hint)
 
 

@@ -185,7 +185,7 @@ def _read(family: Family, config: Config) -> Architecture:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise DocumentError(
             f"{config.where}: a value is of the wrong kind: {type(error).__name__}: {error}"[:300],
-            hint="mend config.json, or copy or download it again",
+            hint="correct config.json, or copy or download it again",
         ) from error
 
 

@@ -26,7 +26,7 @@ def attended(architecture: Architecture, config: Config) -> Architecture:
     """
     named = _named_code(config)
     if not config.flag("is_causal", True):
-        config.notes.append("is_causal is false in config.json: queries look at later keys too")
+        config.notes.append("is_causal is false in config.json: queries see later keys too")
         return _both_ways(architecture, config)
     if named is None:
         return architecture
@@ -35,13 +35,13 @@ def attended(architecture: Architecture, config: Config) -> Architecture:
     if causal is False or (causal is None and names is not None):
         why = f"{named.partition('.')[0]}.py says so" if causal is False else f"so do {names}, which name it alike"
         config.notes.append(
-            f"config.json's auto_map names {named}, which looks both ways ({why}): "
+            f"config.json's auto_map names {named}, whose attention is bidirectional ({why}): "
             "no causal mask is set, --mask causal sets one"
         )
         return _both_ways(architecture, config)
     config.notes.append(
         f"config.json's auto_map names code of its own, {named}, which attn does not run: "
-        f"computed is {config.word('model_type')} as transformers has it"
+        f"it computes {config.word('model_type')} as in transformers"
     )
     return architecture
 
@@ -106,6 +106,6 @@ def _without_causality(mask: Mask, config: Config) -> Mask:
     if isinstance(mask, NoMask | Local):
         return mask
     raise DocumentError(
-        f"{config.where}: looks both ways through a mask of its own, which attn does not compute",
+        f"{config.where}: is bidirectional with a mask that attn does not compute",
         hint="a wrong picture would be worse than none",
     )

@@ -82,7 +82,7 @@ def read(request: Request) -> Trace | Parameters:
     if request.unknown != "random":
         request.refuse("nothing random is drawn", seed=request.seed, random=request.random)
     if request.text is None and request.context is None:
-        request.refuse("there is no TEXT to cut", tokenizer=request.tokenizer)
+        request.refuse("there is no TEXT to tokenize", tokenizer=request.tokenizer)
     # Imported here, since random numbers need no reader of documents.
     from attn_cli.sources.documents.reading import from_mapping, is_known, read_document
     from attn_cli.sources.documents.to_parameters import read_parameters

@@ -34,7 +34,7 @@ def restart(trace: Trace, overrides: Mapping[str, Any], what_if: WhatIf = UNCHAN
     notes += [note for layer in layers for note in remarks(layer)]
     for name in ("head_output", "output"):
         if any(name in old and name not in new for old, new in zip(trace.layers, layers, strict=True)):
-            notes.append(f"{name} is left out: the trace does not carry all that made it")
+            notes.append(f"{name} is left out: the trace does not contain all its inputs")
     notes += what_if.notes
     return trace if layers == trace.layers else replace(trace, layers=layers, notes=tuple(dict.fromkeys(notes)))
 
@@ -75,7 +75,7 @@ def _again(whole: Layer, overrides: Mapping[str, Any], edits: tuple[Edit, ...]) 
     lost = [name for name in old if name not in new and name not in (*PARTS, *aside, "head_output", "output")]
     normed = [name for name in lost if name in (*FORMS["Q"], *FORMS["K"]) and name not in ROTATED]
     if normed or (edits and lost and before == after):
-        raise _not_carried(f"all that makes its {(normed or lost)[0]}")
+        raise _missing(f"all inputs of its {(normed or lost)[0]}")
     if "output" in new and not is_side_by_side(layer):
         stages = [stage for stage in stages if stage.name != "output"]
     return replace(
@@ -104,7 +104,7 @@ def _without_followers(layer: Layer, held: Mapping[str, Array], edits: Sequence[
             raise SelectionError(f"{layer.name} has no {edit.stage} to change", hint=f"it has {names}")
         stale |= followers(edit.stage, order=order)
         if stale & {"Q", "K"} and "weights" in layer:
-            raise _not_carried(f"W_Q and W_K, which make new weights of {edit.stage}")
+            raise _missing(f"W_Q and W_K, which make new weights of {edit.stage}")
     return {name: array for name, array in held.items() if name not in stale}
 
 
@@ -169,10 +169,10 @@ def _key_heads(layer: Layer) -> tuple[list[int], bool]:
 def _extras(layer: Layer, held: Mapping[str, Array], before: Spec, after: Spec) -> Extras:
     """The mask array that acted on the scores beside the settings; UsageError if the trace does not show it."""
     if "weights" not in held and "sink_weight" in layer:
-        raise _not_carried("the sinks")
+        raise _missing("the sinks")
     slopes = [scheme.slopes(1) for scheme in {before.positions, after.positions}]
     if len(layer.head_index) != layer.heads and "biased" not in held and any(slope is not None for slope in slopes):
-        raise _not_carried("all heads, which ALiBi needs")
+        raise _missing("all heads, which ALiBi needs")
     extras = Extras()
     if "masked" in layer and "masked" not in held:
         hidden = np.isneginf(layer["masked"])  # (head, query, key)
@@ -181,12 +181,12 @@ def _extras(layer: Layer, held: Mapping[str, Array], before: Spec, after: Spec) 
         apart = hidden & ~ruled_out
         array = apart.any() or any("attn_mask" in stage.formula for stage in layer.stages if stage.name == "masked")
         if array and (ruled_out & ~still).any():
-            raise _not_carried(f"what attn_mask says where {layer.settings.mask} hides")
+            raise _missing(f"the cells of attn_mask that {layer.settings.mask} hides")
         extras = Extras(hidden=apart if apart.any() else None)
     redone = _attended(layer, held, before, extras)
     for name in CHAIN:
         if name in layer and name in redone and not _near(redone[name], layer[name], layer.settings.dtype):
-            raise _not_carried(f"all that made its {name}")
+            raise _missing(f"all inputs of its {name}")
     return extras
 
 
@@ -204,7 +204,8 @@ def _near(redone: Array, stored: Array, dtype: str) -> bool:
         return np.allclose(redone, stored, rtol=0, atol=allowed, equal_nan=True)
 
 
-def _not_carried(missing: str) -> UsageError:
+def _missing(missing: str) -> UsageError:
     return UsageError(
-        f"this change cannot act on a trace that does not carry {missing}", hint="start from the document that made it"
+        f"this change cannot act on a trace that does not contain {missing}",
+        hint="start from the document that made it",
     )

@@ -172,7 +172,7 @@ def test_a_repository_that_borrows_the_code_of_another_is_computed_as_that(tmp_p
     borrowed = {"AutoModel": "Alibaba-NLP/gte-Qwen2-1.5B-instruct--modeling_qwen.Qwen2Model"}
     weights, notes = weights_of(changed(tmp_path, "stella-bidirectional", auto_map=borrowed))
     np.testing.assert_array_equal(weights, weights_of(CASES / "stella-bidirectional")[0])
-    assert "looks both ways" in notes[0]
+    assert "attention is bidirectional" in notes[0]
 
 
 @pytest.mark.parametrize("classes", [None, {"AutoConfig": "configuration_qwen.Config"}, {}, ["x"], {"AutoModel": 3}])

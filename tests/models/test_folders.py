@@ -182,5 +182,5 @@ def test_a_tensor_of_another_shape_is_refused_by_name(tensor: str, folder: Path)
 
 def test_a_state_space_model_is_refused_with_a_sentence(folder: Path) -> None:
     config(folder, model_type="mamba")
-    with pytest.raises(DocumentError, match="has no attention: each of its layers carries a state along"):
+    with pytest.raises(DocumentError, match="has no attention: all its layers are recurrent"):
         open_model(str(folder))

@@ -26,7 +26,7 @@ HYBRIDS: dict[str, tuple[dict[str, Any], str]] = {
         "of its 8 layers 3, 7 attend",
     ),
     "nemotron_h": ({"num_hidden_layers": 6, "hybrid_override_pattern": "M-M*-M"}, "of its 6 layers 3 attend"),
-    "falcon_h1": ({"num_hidden_layers": 4}, "each of its 4 layers attends and carries a state along"),
+    "falcon_h1": ({"num_hidden_layers": 4}, "each of its 4 layers has attention and a recurrent part"),
     "zamba2": ({"num_hidden_layers": 3, "layers_block_type": ["mamba", "hybrid", "mamba"]}, "of its 3 layers 1 attend"),
     "recurrent_gemma": (
         {"num_hidden_layers": 7, "block_types": ["recurrent", "recurrent", "attention"]},
@@ -35,8 +35,8 @@ HYBRIDS: dict[str, tuple[dict[str, Any], str]] = {
     "minimax": ({"num_hidden_layers": 4, "attn_type_list": [0, 1, 0, 1]}, "of its 4 layers 1, 3 attend"),
     "lfm2": ({"num_hidden_layers": 4, "full_attn_idxs": [2]}, "of its 4 layers 2 attend"),
     "a_new_one": ({"num_hidden_layers": 2, "layer_types": ["full_attention", "mamba"]}, "of its 2 layers 0 attend"),
-    "zamba": ({"num_hidden_layers": "many"}, "some of its layers attend, others carry a state along"),
-    "mamba2": ({"num_hidden_layers": 4}, "has no attention: each of its layers carries a state along"),
+    "zamba": ({"num_hidden_layers": "many"}, "some of its layers attend, others are recurrent"),
+    "mamba2": ({"num_hidden_layers": 4}, "has no attention: all its layers are recurrent"),
 }
 
 

@@ -78,7 +78,7 @@ def test_a_trace_of_some_heads_restarts_like_the_whole(through: Any, heads: str,
     same(again.layers[0], fresh.layers[0], leave_out=("output",))
     assert again.layers[0].head_index == fresh.layers[0].head_index
     assert again.layers[0].kv_head_index == fresh.layers[0].kv_head_index
-    assert again.notes[-1] == "output is left out: the trace does not carry all that made it"
+    assert again.notes[-1] == "output is left out: the trace does not contain all its inputs"
 
 
 def test_some_heads_alone_do_not_know_the_slopes_of_all() -> None:
@@ -131,22 +131,22 @@ def test_what_a_trace_carries_of_its_document_acts_and_what_it_does_not_is_refus
     same(again.layers[0], fresh.layers[0], leave_out=("output",) if document == "W_O" and again is not first else ())
     if document == "W_O" and again is not first:
         assert "output" not in again.layers[0]
-        assert again.notes == ("output is left out: the trace does not carry all that made it",)
+        assert again.notes == ("output is left out: the trace does not contain all its inputs",)
 
 
 @pytest.mark.parametrize(
     ("document", "change", "what"),
     [
         ("sinks", {"mask": "causal"}, "the sinks"),
-        ("attn_mask and mask", {"mask": "none"}, "what attn_mask says where causal hides"),
-        ("attn_mask that adds", {"softcap": "2"}, "all that made its weights"),
-        ("position_ids", {"scale": "2"}, "all that made its biased"),
-        ("turned position_ids", {"positions": "none"}, "all that made its scores"),
+        ("attn_mask and mask", {"mask": "none"}, "the cells of attn_mask that causal hides"),
+        ("attn_mask that adds", {"softcap": "2"}, "all inputs of its weights"),
+        ("position_ids", {"scale": "2"}, "all inputs of its biased"),
+        ("turned position_ids", {"positions": "none"}, "all inputs of its scores"),
     ],
 )
 def test_what_a_trace_does_not_carry_is_named(document: str, change: dict[str, Any], what: str, tmp_path: Path) -> None:
     first = trace_of(as_json(a_document(**DOCUMENTS[document])), tmp_path)
-    with pytest.raises(UsageError, match=f"does not carry {what}"):
+    with pytest.raises(UsageError, match=f"does not contain {what}"):
         restart(first, Request(**change).overrides())
 
 
@@ -155,7 +155,7 @@ def test_what_was_left_out_of_a_trace_is_missed_where_its_weights_show_it(docume
     data = as_json(a_document(**DOCUMENTS[document]))
     first = trace_of(data, tmp_path)
     few = Trace(first.tokens, (first.layers[0].select(stages={"Q", "K", "V", "weights"}),), {})
-    with pytest.raises(UsageError, match="all that made its weights"):
+    with pytest.raises(UsageError, match="all inputs of its weights"):
         restart(few, Request(softcap="2").overrides())
 
 

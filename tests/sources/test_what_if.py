@@ -96,8 +96,8 @@ def test_a_trace_that_does_not_carry_w_o_loses_its_output_with_a_note(call: Attn
     assert call("explain", "-w", "p.json", "-o", "t.json").code == 0
     found = call("explain", "-w", "t.json", "--set", "scores[0][0]=3", "--json").json()
     assert "output" not in found["layers"][0]
-    assert "output is left out: the trace does not carry all that made it" in found["notes"]
-    call("explain", "-w", "t.json", "--set", "X[0][0]=3").complains(2, "does not carry W_Q and W_K")
+    assert "output is left out: the trace does not contain all its inputs" in found["notes"]
+    call("explain", "-w", "t.json", "--set", "X[0][0]=3").complains(2, "does not contain W_Q and W_K")
 
 
 def test_heads_of_a_trace_are_named_by_their_own_numbers(call: Attn) -> None:  # noqa: F811

@@ -45,7 +45,7 @@ def _hybrid(config: Config, layer: LayerPlan) -> LayerPlan:
     kinds = config.get("layer_types", config.get("layers_block_type", []))
     if not isinstance(kinds, list) or not kinds or not {*kinds} <= {"attention", "full_attention"}:
         raise DocumentError(
-            f"{config.where}: layer_types: some layers carry a state along and do not attend",
+            f"{config.where}: layer_types: some layers are recurrent and do not attend",
             hint="choose a model whose layers all attend, such as Granite 4 without an H in its name",
         )
     if config.word("position_embedding_type", "nope") != "rope":

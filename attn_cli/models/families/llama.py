@@ -60,7 +60,7 @@ def kinds_of_layers(config: Config, key: str, default: list[str], known: tuple[s
     kinds: list[str] = config.get(key, default)
     if not isinstance(kinds, list) or len(kinds) != len(default) or not {*kinds} <= {*known}:
         expected = f"{len(default)} times {' or '.join(known)}"
-        raise DocumentError(f"{config.where}: {key}: expected {expected}", hint="mend config.json")
+        raise DocumentError(f"{config.where}: {key}: expected {expected}", hint="correct config.json")
     return kinds
 
 

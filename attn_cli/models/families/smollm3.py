@@ -27,7 +27,9 @@ def rotating(config: Config) -> tuple[bool, ...]:
     count, every = config.whole("num_hidden_layers"), config.whole("no_rope_layer_interval", 4)
     rotates = config.get("no_rope_layers", None) or [int((number + 1) % every > 0) for number in range(count)]
     if not isinstance(rotates, list) or len(rotates) < count or not {*rotates} <= {0, 1}:
-        raise DocumentError(f"{config.where}: no_rope_layers: expected {count} times 0 or 1", hint="mend config.json")
+        raise DocumentError(
+            f"{config.where}: no_rope_layers: expected {count} times 0 or 1", hint="correct config.json"
+        )
     return tuple(rotates_here == 1 for rotates_here in rotates[:count])
 
 

@@ -30,7 +30,7 @@ LAYERS, MOST = 10_000, 2**40
 """The limits of a count of layers and of any other count, far above any model's."""
 
 _MISSING: Any = object()
-MEND = "mend config.json"
+MEND = "correct config.json"
 
 
 class Config:
@@ -136,7 +136,7 @@ class Config:
             names = [f"--ignore-key {key}" for key in dict.fromkeys(key for _, key in unread[:6])]
             raise DocumentError(
                 f"{where}: {key} is not understood, and may change the arithmetic"[:300],
-                hint=f"if it does not, wave it through: {' '.join(names)}"[:300],
+                hint=f"if it does not, accept it: {' '.join(names)}"[:300],
             )
         if unused := [key for key in self.ignored if key not in unknown.values()]:
             raise UsageError(

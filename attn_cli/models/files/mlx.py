@@ -79,7 +79,7 @@ def packings(config: Config) -> Mapping[str, Any]:
     """
     settings = config.get("quantization", None)
     if not isinstance(settings, dict):
-        raise DocumentError(f"{config.where}: quantization: expected an object", hint="mend config.json")
+        raise DocumentError(f"{config.where}: quantization: expected an object", hint="correct config.json")
     mode = settings.get("mode", "affine")
     if mode != "affine":
         raise DocumentError(

@@ -104,7 +104,7 @@ def folder_of_several(folder: str) -> str:
         )
     if "params.json" in names:
         raise DocumentError(
-            f"{folder}: holds params.json in place of config.json: it is in its maker's own format",
+            f"{folder}: holds params.json in place of config.json: it is in the maker's own format",
             hint="take the copy in the Hugging Face layout",
         )
     inside = [name for name in names if os.path.exists(os.path.join(folder, name, CONFIG))]

@@ -15,7 +15,7 @@ from attn_cli.trace.trace import Array
 
 ONE = np.float32(1)
 HIGHEST, WIDEST = 1e30, 2**16  # limits of a rotary base and of a head's width, far above any model's
-MEND = "mend config.json"
+MEND = "correct config.json"
 
 
 def rotary(

@@ -72,7 +72,7 @@ class Weights:
         """DocumentError if a module's output (token, feature) is not as wide as the config's heads together."""
         if made.shape[1] != heads * width:
             raise DocumentError(
-                f"{self.named(name)} makes {made.shape[1]} numbers a token, "
+                f"{self.named(name)} makes {made.shape[1]} numbers per token, "
                 f"config.json says {heads} heads of width {width}",
                 hint="config.json and the weights contradict each other",
             )

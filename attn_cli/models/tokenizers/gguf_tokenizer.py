@@ -90,7 +90,7 @@ def _byte_pairs(vocabulary: GgufVocabulary) -> Tokenizer:
     if name not in CUTTINGS:
         near = ", ".join(nearest(str(name), CUTTINGS, count=3)) or "gpt-2, llama-bpe, qwen2 and others"
         raise DocumentError(
-            f"{vocabulary.path}: its text is cut in the way {name!r}, which attn does not know"[:300],
+            f"{vocabulary.path}: its pre-tokenizer is {name!r}, which attn does not know"[:300],
             hint=f"it knows {near}; {IDS}",
         )
     cutting, library = CUTTINGS[name], tokenizers_library()

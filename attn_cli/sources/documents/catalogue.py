@@ -25,7 +25,7 @@ MATRICES = MappingProxyType(
         "W_Q": "d_model × (heads · d_k), or heads × d_model × d_k",
         "W_K": "d_model × (kv_heads · d_k), or kv_heads × d_model × d_k",
         "W_V": "d_model × (kv_heads · d_v), or kv_heads × d_model × d_v",
-        "W_O": "(heads · d_v) × d_out, or heads × d_v × d_out; without it the heads stand side by side",
+        "W_O": "(heads · d_v) × d_out, or heads × d_v × d_out; without it the output is the heads side by side",
     }
 )
 BIASES = MappingProxyType(
@@ -46,12 +46,12 @@ LATER = MappingProxyType(
 CONDITIONS = MappingProxyType(
     {
         "attn_mask": "queries × keys, for each head or for all, or one row for all queries: true, or a number to add, "
-        "where a query may look; false or null where not",
-        "sinks": "a number for each head that takes part in its softmax (attention sink)",
+        "for a visible key; false or null for a hidden one",
+        "sinks": "a score for each head that joins its softmax (attention sink)",
         "position_embeddings": "positions × d_model, added to the embeddings",
         "position_ids": "the position of each token, 0, 1, 2, … unless given",
         "position_ids_context": "the position of each context token",
-        "rotary_frequencies": "radians per position for each rotating pair of features, in place of the base of rope",
+        "rotary_frequencies": "radians per position for each rotating pair of features, which replace the base of rope",
         "Q_norm": "weights of the norm of queries: d_k numbers; heads × d_k with over=each, heads · d_k with over=all",
         "K_norm": "weights of the norm of keys, likewise",
         "Q_norm_bias": "added after the norm of queries",
@@ -63,7 +63,7 @@ SETTINGS = MappingProxyType(
         "heads": "how many query heads",
         "kv_heads": "how many key/value heads they share (grouped-query attention); as many as heads unless set",
         "dtype": "the arithmetic: float64, float32 or float16",
-        "mask": "which keys a query may look at, such as causal",
+        "mask": "the keys that each query sees, such as causal",
         "positions": "how positions enter, such as rope",
         "scale": "sqrt (1/√d_k), none, or a number",
         "d_k": "the width of the heads that made the scores, where a document starts with scores",

@@ -86,7 +86,7 @@ def _cells(value: list[Any], where: str) -> Array:
         if not (cell is None or whole or isinstance(cell, float) or cell == "-Infinity"):
             raise DocumentError(
                 f"{where}{_path(number, shape)}: expected true, false, null or a number, found {quoted(cell)}",
-                hint="true, or a number to add, where a query may look; false or null where not",
+                hint="true, or a number to add, for a visible key; false or null for a hidden one",
             )
     cells = np.empty(len(flat), dtype=object)
     cells[:] = flat

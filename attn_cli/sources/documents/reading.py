@@ -142,7 +142,7 @@ def _with_settings(arrays: Mapping[str, Array], metadata: Mapping[str, str], nam
     # Libraries write their name as `format` into the metadata of every file.
     settings = {key: unquoted(text, key) for key, text in metadata.items() if key != "format"}
     if both := settings.keys() & arrays.keys():
-        raise DocumentError(f"{name}: {min(both)!r} stands in the metadata too", hint="keep one of them")
+        raise DocumentError(f"{name}: {min(both)!r} is in the metadata too", hint="keep one of them")
     return settings | dict(arrays)
 
 

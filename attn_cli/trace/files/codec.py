@@ -63,7 +63,7 @@ def trace_from_safetensors(arrays: Mapping[str, Array], metadata: Mapping[str, s
         read = {key: unquoted(value, key) for key, value in settings.items()}
         return _by_path(undescribed(arrays, read, name), name)
     if settings:
-        message = f"{name}: metadata: {next(iter(settings))!r} stands beside trace"
+        message = f"{name}: metadata: {next(iter(settings))!r} is given beside trace"
         raise DocumentError(message, hint="leave it out: trace holds all settings")
     return _by_path(described(text, arrays, name), name)
 

@@ -113,9 +113,9 @@ def test_a_trace_that_normed_after_rotation_cannot_rotate_anew(tmp_path: Path) -
     trace = str(tmp_path / "t.json")
     for stages in (None, ("Q", "K", "Q_rotated", "K_rotated", "Q_normed", "K_normed")):
         (tmp_path / "t.json").write_bytes(trace_to_json(run(whole, stages=stages)))
-        with pytest.raises(UsageError, match=r"does not carry all that (makes its Q_normed|made its scores)"):
+        with pytest.raises(UsageError, match=r"does not contain all inputs of its (Q_normed|scores)"):
             run(Request(weights=trace, positions="rope:50"))
-        with pytest.raises(UsageError, match=r"does not carry all that (makes its Q_normed|made its scores)"):
+        with pytest.raises(UsageError, match=r"does not contain all inputs of its (Q_normed|scores)"):
             run(Request(weights=trace, what_if=WhatIf(puts=("Q_rotated[1][0]=3",))))
         assert run(Request(weights=trace, mask="causal")).layers[0]["weights"][0, 0, 1] == 0
 

@@ -151,7 +151,7 @@ def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
         trace_of(b'{"weights": [[1]], "weights": [[1]]}', tmp_path)
     from safetensors.numpy import save
 
-    with pytest.raises(DocumentError, match="'scale' stands in the metadata too"):
+    with pytest.raises(DocumentError, match="'scale' is in the metadata too"):
         trace_of(save({"weights": np.eye(2), "scale": np.eye(2)}, {"scale": "none"}), tmp_path)
 
 
