@@ -12,22 +12,22 @@ def main() -> None:
             return
         # One thread: for matrices of this size, more threads only take time to start.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        # Imported modules stay: searching them for garbage again and again takes longer than the attention itself.
+        # Imported modules stay, and searching them for garbage repeatedly takes longer than the attention.
         gc.set_threshold(100_000)
         if not sys.warnoptions and os.environ.get("ATTN_DEBUG", "0") in ("", "0"):
             import warnings
 
-            warnings.simplefilter("ignore")  # notes say what a reader should know; warnings are for developers
+            warnings.simplefilter("ignore")  # warnings are for developers; results carry notes for readers
         from attn_cli.cli.boundary import run
 
-        # Everything is written: tearing down all modules would take longer than the attention itself.
+        # All output is written; a regular exit would take longer than the attention.
         os._exit(run(sys.argv[1:]))
     except KeyboardInterrupt:
         _interrupted()
 
 
 def _printed_version() -> bool:
-    """Print the version; False if that fails, so that the boundary fails likewise and explains it."""
+    """Print the version; False if that fails, so that the boundary fails too and explains it."""
     from attn_cli import __version__
 
     try:
@@ -38,7 +38,7 @@ def _printed_version() -> bool:
 
 
 def _interrupted() -> None:
-    """Exit with 130, discarding what is still unwritten; a second Ctrl-C does not interrupt that."""
+    """Exit with 130 and discard unwritten output; a second Ctrl-C has no effect."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -47,8 +47,8 @@ def _interrupted() -> None:
         sys.stderr.write("attn: interrupted\n")
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
-        pass  # a stream that is closed, or not a file
-    os._exit(130)  # nothing is left to write, and taking modules apart while signals arrive can crash
+        pass  # the stream is closed or not a file
+    os._exit(130)  # a regular exit can crash while signals arrive
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How this copy of attn was installed, and so what to type for more of it."""
+"""Hints on how to install more packages or a newer attn, by how this copy was installed."""
 
 import os
 
@@ -6,19 +6,19 @@ NAME = "attn-cli"
 
 
 def install_hint(extra: str) -> str:
-    """What brings the packages of an extra: `models` or `gguf`."""
+    """The command that installs the packages of an extra, `models` or `gguf`."""
     if is_wheel():
         return f"pip install '{NAME}[{extra}]' brings it"
     return f"pip install -e '.[{extra}]' brings it, in the folder of attn's source code"
 
 
 def update_hint() -> str:
-    """What brings a newer attn."""
+    """The command that updates attn."""
     return f"pip install --upgrade {NAME}" if is_wheel() else "update attn's source code: git pull"
 
 
 def is_wheel() -> bool:
-    """Whether attn runs from an installed wheel of our name: neither from a checkout nor installed as editable."""
+    """Whether attn runs from an installed wheel of our name, not from a checkout or an editable install."""
     import json
     from importlib.metadata import PackageNotFoundError, distribution
 

@@ -35,7 +35,7 @@ def completions(table: Table) -> tuple[str, ...]:
 def parse(text: str, table: Table, noun: str, also: Mapping[str, str] = MappingProxyType({})) -> Any:
     """The variant of a spelling; SpecError if the name, a field or its value is unknown.
 
-    `what` names the kind of variant in errors. `also` maps other names to those of the table, for the error's hint.
+    `noun` names the kind of variant in errors. `also` maps other names to those of the table, for the error's hint.
     """
     name, colon, rest = text.strip().partition(":")
     hint = f"a {noun} is one of {', '.join(forms(table))} (attn manual masks)"

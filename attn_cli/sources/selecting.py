@@ -8,7 +8,7 @@ from attn_cli.errors import SelectionError, UsageError
 def indices(spelling: str | None, count: int, noun: str) -> list[int] | None:
     """The spelled indices below `count`, in order; None for all.
 
-    UsageError for a bad spelling, SelectionError for a missing index; `what` names the counted kind, `layer` or `head`.
+    UsageError for a bad spelling, SelectionError for a missing index; `noun` names the counted kind, `layer` or `head`.
     """
     if spelling is None or spelling.strip() == "all":
         return None

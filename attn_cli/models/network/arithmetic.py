@@ -11,7 +11,7 @@ from attn_cli.trace.trace import Array
 
 
 def check_alike(x: Array, y: Array, module: str) -> None:
-    """DocumentError if two arrays that are added or multiplied differ in shape; `what` names the weights of y."""
+    """DocumentError if two arrays that are added or multiplied differ in shape; `module` names the weights of y."""
     if x.shape != y.shape:
         raise DocumentError(
             f"{module} makes vectors of width {y.shape[-1]}, but the residual stream has width {x.shape[-1]}",
