@@ -55,9 +55,10 @@ def _side_by_side(a: Trace, b: Trace, difference: Difference, grid: Grid, index:
         for run, values, hidden in zip("AB", (before, after), _masks(layer, b, difference), strict=True)
     )
     where = f"{grid.title}: " if grid.title else ""
+    stage = difference.stage.name if where else named(difference)
     return Beside(
         (
-            (Heading(f"{where}{named(difference)} of A and B"), Picture(shown, "share of attention", shares=True)),
+            (Heading(f"{where}{stage} of A and B"), Picture(shown, "share of attention", shares=True)),
             (Heading(f"{where}B − A"), Picture((grid._replace(title=""),), "B − A")),
         )
     )

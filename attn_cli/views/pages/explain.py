@@ -92,7 +92,7 @@ def _blocks(trace: Trace, brief: bool, again: str | None, drawn: Trace) -> Itera
             yield Prose(origin(trace), faint=True)
         if "weights" in layer:
             offset = layer.first_query if drawn[layer.name].key_tokens == layer.key_tokens else None
-            yield _summary(drawn, drawn[layer.name], names, offset)
+            yield _summary(trace, drawn[layer.name], names, offset)
             yield from (Prose(f"note: {note}", faint=True) for note in drawn.notes if note not in trace.notes)
         if not brief and len(layer.stages) > 1:
             yield Prose(f"How it got there: {stage_map(layer)}", faint=True)
@@ -113,12 +113,12 @@ def _text(trace: Trace, layer: Layer) -> str:
     return where + (text if len(text) <= TITLE else f"{text[: TITLE - 1]}…")
 
 
-def _summary(drawn: Trace, layer: Layer, names: Names, offset: int | None) -> Picture:
+def _summary(trace: Trace, layer: Layer, names: Names, offset: int | None) -> Picture:
     """Tokens × tokens in per cent, or as a heatmap where there are many."""
     stage = next(stage for stage in layer.stages if stage.name == "weights")
-    pictures = grids(layer, stage, drawn, names)
+    pictures = grids(layer, stage, trace, names)
     if len(pictures) == 1:
-        remarks = most_looked_at(pictures[0].values, layer.key_tokens, offset)
+        remarks = most_looked_at(pictures[0].values, pictures[0].columns or layer.key_tokens, offset)
         pictures = (pictures[0]._replace(remarks=remarks),)
     few = max((max(grid.values.shape) for grid in pictures), default=0) <= SUMMARY
     return Picture(pictures, "share of attention", shares=True, figures=few)
