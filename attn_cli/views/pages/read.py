@@ -128,8 +128,9 @@ def _sink_words(read: TextRead, reading: Reading) -> str:
     if not read.is_sink(reading):
         return ""
     key = reading.strongest[0]
-    option = "special" if is_special(read.tokens[key], special_tokens(read.trace)) else "first"
-    return f" That is an attention sink: --drop {option} leaves it out."
+    if is_special(read.tokens[key], special_tokens(read.trace)):
+        return " Special tokens are often attention sinks: --drop special leaves them out."
+    return " The first token is often an attention sink: --drop first leaves it out."
 
 
 def _per_cent(number: int) -> str:
