@@ -104,6 +104,7 @@ def test_drop_leaves_a_key_out_and_rescales_the_rest(call: Attn) -> None:
     reading = call("read", *options, "--drop", "first").json()["readings"][0]
     np.testing.assert_allclose(reading["shares"], [0, *(shares[1:] / shares[1:].sum())])
     assert reading["dropped"] == [0]
+    assert call("read", *options, "--drop", "none").json()["readings"][0]["shares"] == shares.tolist()
     assert "left out: it held" in call("read", "the cat sat on", "--drop", "first").out
 
 

@@ -59,7 +59,8 @@ def command(
 
     display = display_of(show, color_scale=color_scale)
     gathered = gathered_of(source, checkpoint, change, choice, choosing(query))
-    read = text_read(gathered, each=each, drop=drop or [])
+    dropped = [key for key in drop or () if key != "none"]
+    read = text_read(gathered, each=each, drop=dropped)
     deliver(
         Result(
             lambda: read_page(read, again()),
