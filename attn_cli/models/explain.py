@@ -36,7 +36,7 @@ def run_model(
     trace, expected = run_to_next(request, layers=layers, heads=heads, stages=stages)
     if expected is None or request.next is None:
         return trace
-    return replace(trace, notes=(*trace.notes, _next(expected, request.next)))
+    return replace(trace, notes=(*trace.notes, next_note(expected, request.next)))
 
 
 def run_to_next(
@@ -189,7 +189,7 @@ def _blocks(weights: Array, text: Encoded) -> str:
     return f"attention between the texts, mean over queries: {', '.join(shares)}"
 
 
-def _next(expected: "Expected", count: int) -> str:
+def next_note(expected: "Expected", count: int) -> str:
     """The likeliest next tokens with their probabilities, as a note."""
     likeliest = ((expected.name(number), np.exp(expected.logs[number])) for number in expected.likeliest(count))
     return "next: " + ", ".join(f'"{token}" {100 * share:.1f} %' for token, share in likeliest)

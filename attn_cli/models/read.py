@@ -8,7 +8,7 @@ import numpy as np
 
 from attn_cli.core.watching import MeanRow, Rows
 from attn_cli.errors import SelectionError
-from attn_cli.models.explain import notes_of, shown, side_of, streamed
+from attn_cli.models.explain import expectation, next_note, notes_of, shown, side_of, streamed
 from attn_cli.models.layer_names import layer_names
 from attn_cli.models.request import ModelRequest, open_request
 from attn_cli.models.tokenizers.tokenizer import Encoded
@@ -33,11 +33,14 @@ def read_model(
     asks, keys = ((text, target)[side] for side in _sides(wanted[0], decodes=decodes))
     rows = _rows(request, asks, choose)
     means = {name: MeanRow(lambda _: rows) for name in wanted}
-    kept, _ = streamed(model, text, target, wanted, SINK, to_end=False, progress=request.progress, watch=means)
+    to_end = request.next is not None
+    kept, state = streamed(model, text, target, wanted, SINK, to_end=to_end, progress=request.progress, watch=means)
     kept = [layer.select(chosen.heads(layer.name, layer.heads), None) for layer in kept]
     found = tuple(_merged(request, row_of(means[layer.name], layer), keys) for layer in kept)
     bare = [replace(layer, stages=()) for layer in kept]
     notes = [*notes_of(request, model, text), *request.what_if.notes]
+    if request.next is not None and state is not None:
+        notes.append(next_note(expectation(model, state, request.opened.token), request.next))
     trace = shown(request, model, text, target, bare, notes)
     style = None if request.raw else request.opened.style
     pieces = words_of(keys, starts(keys), style) if request.words else _pieces(keys)

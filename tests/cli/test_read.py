@@ -125,6 +125,25 @@ def test_a_sink_is_named_with_the_option_that_leaves_it_out(call: Attn) -> None:
     assert "sink" not in call("read", "the cat", "--mask", "causal", "--query", "0").out
 
 
+def test_precision_adds_digits_that_still_add_up(call: Attn) -> None:
+    shares = np.array(call("read", "the cat sat on", "--json").json()["readings"][0]["shares"])
+    out = call("read", "the cat sat on", "--precision", "3").out
+    marks = [float(mark) for mark in re.findall(r"\](\d+\.\d{3})%", out)]
+    np.testing.assert_allclose(marks, 100 * shares, atol=0.001)
+    assert sum(marks) == pytest.approx(100, abs=1e-9)
+    answer = out.splitlines()[2]
+    assert f"{marks[int(np.argmax(shares))]:.3f}% " in answer
+
+
+def test_the_next_tokens_are_named_where_they_are_asked_for(call: Attn) -> None:
+    pytest.importorskip("tokenizers")
+    notes = call("read", "-m", KNOWN, CAT, "--next", "2", "--json").json()["notes"]
+    assert [note for note in notes if note.startswith("next: ")] == [
+        note for note in call("heatmap", "-m", KNOWN, CAT, "--next", "2", "--json").json()["notes"] if "next: " in note
+    ]
+    assert any(note.startswith("next: ") for note in notes)
+
+
 def test_a_token_is_found_without_the_space_that_it_begins_with(call: Attn, tmp_path: Path) -> None:
     (tmp_path / "spaced.json").write_text(json.dumps({"tokens": ["The", " cat", " sat"], "weights": [[1 / 3] * 3] * 3}))
     for spelled in ("cat", " cat"):

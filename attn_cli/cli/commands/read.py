@@ -63,7 +63,7 @@ def command(
     read = text_read(gathered, each=each, drop=dropped)
     deliver(
         Result(
-            lambda: read_page(read, again()),
+            lambda: read_page(read, again(), show.precision or 0),
             display,
             show,
             document=lambda: read_document(read),

@@ -8,7 +8,7 @@ from attn_cli.analysis.heads.special import is_special, special_tokens
 from attn_cli.analysis.read import HeadShare, Reading, TextRead
 from attn_cli.sources.spacing import bare
 from attn_cli.trace.addresses import address
-from attn_cli.views.drawing.pictures.percent import percent
+from attn_cli.views.drawing.pictures.percent import per_cent, percent, percents
 from attn_cli.views.drawing.pictures.percent import strongest as strongest_percents
 from attn_cli.views.drawing.text import fit, labels
 from attn_cli.views.page import Block, Heading, Page, Passage, Prose
@@ -30,15 +30,18 @@ LONGEST = 20
 """The cells of a token in a sentence."""
 
 
-def read_page(read: TextRead, again: str | None = None) -> Page:
-    """For each reading a title, the answer and the text; then the heads that look at one token, and the origin."""
-    return tuple(_blocks(read, again))
+def read_page(read: TextRead, again: str | None = None, digits: int = 0) -> Page:
+    """For each reading a title, the answer and the text; then the heads that look at one token, and the origin.
+
+    `digits` stand behind the point of per cents.
+    """
+    return tuple(_blocks(read, again, digits))
 
 
-def _blocks(read: TextRead, again: str | None) -> Iterator[Block]:
+def _blocks(read: TextRead, again: str | None, digits: int) -> Iterator[Block]:
     foot = [*_foot(read)]
     for reading in read.readings:
-        title, answer = _title(read, reading), _answer(read, reading)
+        title, answer = _title(read, reading), _answer(read, reading, digits)
         yield Heading(title)
         yield Prose(answer)
         yield Passage(
@@ -46,7 +49,7 @@ def _blocks(read: TextRead, again: str | None) -> Iterator[Block]:
             gaps=read.gaps,
             shares=reading.shares,
             masked=reading.masked & (reading.shares == 0),
-            marks=_marks(reading),
+            marks=_marks(reading, digits),
             queries=read.places,
             largest=_largest(read, reading),
             beside=(title, answer, *foot),
@@ -55,10 +58,10 @@ def _blocks(read: TextRead, again: str | None) -> Iterator[Block]:
     yield from made_with(again)
 
 
-def _marks(reading: Reading) -> dict[int, str]:
+def _marks(reading: Reading, digits: int) -> dict[int, str]:
     """The strongest shares in per cent; where all are below 1%, the few that stand out."""
-    if numbers := strongest_percents(reading.shares, reading.sink or 0.0):
-        return {key: f"{number}%" for key, number in numbers.items()}
+    if numbers := strongest_percents(reading.shares, reading.sink or 0.0, digits=digits):
+        return {key: per_cent(number, digits) for key, number in numbers.items()}
     even = UNEVEN / len(reading.shares)
     return {key: percent(float(reading.shares[key])) for key in reading.strongest[:FEW] if reading.shares[key] > even}
 
@@ -94,7 +97,7 @@ def _whose(read: TextRead, reading: Reading) -> str:
     return f"mean of {len(heads)} heads{where}"
 
 
-def _answer(read: TextRead, reading: Reading) -> str:
+def _answer(read: TextRead, reading: Reading, digits: int) -> str:
     """The strongest tokens in a sentence, in per cent that add up to 100."""
     shares = reading.shares
     if not np.isfinite(shares).all():
@@ -104,13 +107,13 @@ def _answer(read: TextRead, reading: Reading) -> str:
         return "All of its attention goes to the sink, none to a token." if reading.sink else "It sees no key."
     who = "their" if read.every else "its"
     strongest = [key for key in reading.strongest if shares[key] > 0]
-    numbers = strongest_percents(shares, reading.sink or 0.0)
+    numbers = strongest_percents(shares, reading.sink or 0.0, digits=digits)
     named = list(numbers)[: NAMED + 1 if len(strongest) == NAMED + 1 else NAMED] or strongest[:1]
-    said = [f"{_per_cent(numbers.get(key, 0))} to {_named(read, key)}" for key in named]
-    others, sink = len(strongest) - len(named), round(100 * (reading.sink or 0.0))
-    rest = max(0, round(100 * total) - sum(numbers.get(key, 0) for key in named))
-    ends = [f"{_per_cent(rest)} to {others:,} other{'s' * (others != 1)}"] if others else []
-    ends += [f"{_per_cent(sink)} to the sink, which is no token"] if reading.sink else []
+    said = [f"{_per_cent(numbers.get(key, 0), digits)} to {_named(read, key)}" for key in named]
+    others, sink = len(strongest) - len(named), percents([reading.sink or 0.0], digits)[0]
+    rest = max(0, percents([total], digits)[0] - sum(numbers.get(key, 0) for key in named))
+    ends = [f"{_per_cent(rest, digits)} to {others:,} other{'s' * (others != 1)}"] if others else []
+    ends += [f"{_per_cent(sink, digits)} to the sink, which is no token"] if reading.sink else []
     top = float(shares[named[0]])
     if top < SPREAD:
         return (
@@ -118,7 +121,7 @@ def _answer(read: TextRead, reading: Reading) -> str:
             f"on {_named(read, named[0])}, of {count(len(strongest), 'token')}."
         )
     if top >= HALF:
-        first = f"{numbers[named[0]]}% of {who} attention goes to one token, {_named(read, named[0])}"
+        first = f"{per_cent(numbers[named[0]], digits)} of {who} attention goes to one token, {_named(read, named[0])}"
         after = [*said[1:], *ends]
         return f"{first}{', ' if after else ''}{', '.join(after)}.{_sink_words(read, reading)}"
     return f"{who.capitalize()} attention goes {', '.join([*said, *ends])}."
@@ -133,8 +136,8 @@ def _sink_words(read: TextRead, reading: Reading) -> str:
     return " The first token is often an attention sink: --drop first leaves it out."
 
 
-def _per_cent(number: int) -> str:
-    return f"{number}%" if number else "under 1%"
+def _per_cent(number: int, digits: int) -> str:
+    return per_cent(number, digits) if number else f"under {per_cent(1, digits)}"
 
 
 def _named(read: TextRead, key: int) -> str:
