@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 
 import numpy as np
 
@@ -212,7 +213,7 @@ class Comparing:
                     found.cells[head],
                     size=float(found.sizes[head]),
                     evidence=_evidence(numbers),
-                    numbers=numbers,
+                    numbers=_finite(numbers),
                     words=cause.words,
                     alternatives=alternatives if place == 0 else (),
                 )
@@ -226,15 +227,22 @@ class Comparing:
             if "weights" in self.dump.stored:
                 for mark in check_shares(self.dump, head):
                     return mark
-        numbers = self._numbers(target, head, found)
-        facts = {"size": float(found.sizes[head]), "evidence": _evidence(numbers), "numbers": numbers}
+        known = self._numbers(target, head, found)
+        numbers = _finite(known)
+        facts = {"size": float(found.sizes[head]), "evidence": _evidence(known), "numbers": numbers}
         words = {"source": relation.words, "cut": _CUT_SHORT if cut_short else ""}
-        return marked(self.dump, "does-not-follow", target, head, found.cells[head], words=words, **facts)
+        code = "does-not-follow" if "stored" in numbers else "not-a-number"
+        return marked(self.dump, code, target, head, found.cells[head], words=words, **facts)
 
     def _numbers(self, target: str, head: int, found: Gap) -> dict[str, float]:
         stored = float(stored_target(self.dump, target)[head][found.cells[head]])
         expected = found.expected[head]
         return {"stored": stored, "expected": expected, "difference": abs(stored - expected)}
+
+
+def _finite(numbers: Mapping[str, float]) -> dict[str, float]:
+    """The numbers without infinities and NaN, which JSON cannot hold."""
+    return {name: number for name, number in numbers.items() if isfinite(number)}
 
 
 def _evidence(numbers: Mapping[str, float]) -> str:

@@ -9,12 +9,10 @@ from attn_cli.analysis.check.computing.hiding import hidden
 from attn_cli.analysis.check.computing.rounding import LOOSE
 from attn_cli.analysis.check.dump import CHAIN, Dump
 from attn_cli.analysis.check.findings import Mark, marked
-from attn_cli.analysis.check.relations import from_the_start
+from attn_cli.analysis.check.relations import LARGEST_HALF, from_the_start
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array
 
-LARGEST_HALF = 65_504.0
-"""The largest float16."""
 Bad = dict[str, set[int]]
 """The heads of each stage, by place, that hold NaN or infinities which explain nothing else."""
 
@@ -56,9 +54,14 @@ def check_numbers(dump: Dump) -> tuple[list[Mark], Bad, Array]:
 
 
 def _odd(dump: Dump, stage: str) -> Array:
-    """NaN and infinities (True) that no mask explains: −∞ is a hidden score, and may stand in an early stage."""
+    """NaN and infinities (True) that no mask explains: −∞ is a hidden score, and may stand in an early stage.
+
+    Infinities of float16 outputs are compared like numbers.
+    """
     array = dump.stored[stage]
     odd = ~np.isfinite(array)
+    if stage in ("head_output", "output") and dump.precision[stage].dtype == "float16":
+        odd = np.isnan(array)  # a mistake may give numbers that float16 cannot hold: the search looks at them
     below = np.isneginf(array)
     if stage not in CHAIN or not odd.any():
         return odd

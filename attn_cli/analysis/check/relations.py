@@ -12,6 +12,8 @@ from attn_cli.analysis.check.dump import CHAIN, FORMS, Dump
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array
 
+LARGEST_HALF = 65_504.0
+"""The largest float16."""
 TARGETS = (
     *("Q", "K", "V", "Q_normed", "K_normed", "Q_rotated", "K_rotated"),
     *(*CHAIN, "weights", "sink_weight", "head_output", "output"),
@@ -223,6 +225,12 @@ def made_target(
     return made
 
 
+def same(stored: Array, made: Array) -> Array:
+    """Where a stored number is the one that was made: also NaN in both, and an infinity for more than float16 holds."""
+    over = np.isinf(stored) & (abs(made) > LARGEST_HALF) & (np.sign(stored) == np.sign(made))
+    return np.asarray((stored == made) | (np.isnan(stored) & np.isnan(made)) | over)
+
+
 def gap(stored: Array, made: Measured, absolute: float, skip: Array | None = None, *, early: bool = False) -> Gap:
     """Compare head by head; the same infinity, or NaN in both, is no difference.
 
@@ -235,7 +243,7 @@ def gap(stored: Array, made: Measured, absolute: float, skip: Array | None = Non
             none, (nowhere,) * count, np.full(count, np.inf), (float("nan"),) * count, made.value, np.inf, np.inf
         )
     off = abs(stored - made.value)
-    off = np.where((stored == made.value) | (np.isnan(stored) & np.isnan(made.value)), 0.0, off)
+    off = np.where(same(stored, made.value), 0.0, off)
     off = np.where(np.isnan(off), np.inf, off)
     if early:
         off = np.where(np.isneginf(stored), 0.0, off)

@@ -13,7 +13,7 @@ from attn_cli.analysis.check.computing.recipe import Recipe
 from attn_cli.analysis.check.deviations.deviation import Deviation, Solved, Variant
 from attn_cli.analysis.check.deviations.table import DEVIATIONS
 from attn_cli.analysis.check.dump import CHAIN, Dump
-from attn_cli.analysis.check.relations import Gap, from_the_start, gap, made_target, stored_target
+from attn_cli.analysis.check.relations import Gap, from_the_start, gap, made_target, same, stored_target
 from attn_cli.analysis.check.solving import Aim, solve
 from attn_cli.trace.stages import STAGES
 from attn_cli.trace.trace import Array
@@ -28,7 +28,7 @@ _JUST_SO = 0.05
 """From this mean difference over its tolerance on, a fit is looked at twice."""
 _COLUMNS = 24
 """So many columns of an output are tried first."""
-_WORK, _LEAST_WORK = 9000.0, 900.0
+_WORK, _LEAST_WORK = 9000.0, 500.0
 """How many tries of pairs are afforded, at first and of files however large, each of one head and a few keys."""
 _CELLS = 10_000
 """From so many weights on, half as many are."""
@@ -273,8 +273,8 @@ class Search:
         if made is None:
             return False
         stored = self._stored(heads, rows)
-        fits = (abs(stored - made.value) <= made.tolerance() + self.dump.absolute(self.target)) | (stored == made.value)
-        fits |= np.isnan(stored) & np.isnan(made.value)
+        fits = abs(stored - made.value) <= made.tolerance() + self.dump.absolute(self.target)
+        fits |= same(stored, made.value)
         if self.target in CHAIN[:-1]:
             fits |= np.isneginf(stored)
         if (skip := self._skipped(heads, rows)) is not None:
