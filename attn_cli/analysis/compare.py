@@ -59,8 +59,12 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """All differences, in the order of the arithmetic; heads by divergence; and why some stages were not compared."""
+    """All differences, in the order of the arithmetic; heads by divergence; and why some stages were not compared.
 
+    `queries` and `keys` pair the tokens of the first layers that were compared, which are `layers`.
+    """
+
+    layers: tuple[Layer, Layer]
     queries: Pairs
     keys: Pairs
     settings: tuple[Setting, ...]
@@ -92,11 +96,11 @@ def compare(a: Trace, b: Trace) -> Comparison:
     heads: list[HeadDifference] = []
     settings: list[Setting] = []
     left_out: list[str] = []
-    queries: Pairs = []
-    keys: Pairs = []
+    first: tuple[tuple[Layer, Layer], Pairs, Pairs] | None = None
     for in_a, in_b in layers:
         queries = aligned_positions(in_a.query_tokens, in_b.query_tokens)
         keys = aligned_positions(in_a.key_tokens, in_b.key_tokens)
+        first = first or ((in_a, in_b), queries, keys)
         refuse_average(in_a, in_b)
         left_out += unpaired_heads(in_a, in_b)
         settings += _settings(in_a, in_b)
@@ -111,14 +115,14 @@ def compare(a: Trace, b: Trace) -> Comparison:
                 stages.append(difference)
         left_out += [f"{in_a.name}.{stage.name} is in B alone" for stage in in_b.stages if stage.name not in in_a]
         heads += _heads(in_a, in_b, stages, queries, keys)
-    if not stages:
+    if not stages or first is None:
         why = left_out[0].rpartition(": ")[2] if left_out else "they share no layer"
         raise SelectionError(
             f"A and B have nothing to compare: {why}",
             hint="compare texts that share tokens, and runs that have the same stages",
         )
     ranked = sorted(heads, key=lambda head: (-np.nan_to_num(head.js, nan=np.inf), -head.largest))
-    return Comparison(queries, keys, tuple(settings), tuple(stages), tuple(ranked), tuple(left_out))
+    return Comparison(*first, tuple(settings), tuple(stages), tuple(ranked), tuple(left_out))
 
 
 def _layers(a: Trace, b: Trace) -> Iterator[tuple[Layer, Layer]]:

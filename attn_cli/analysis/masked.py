@@ -11,15 +11,16 @@ from attn_cli.trace.trace import Array, Layer, Trace, frozen
 def masked_cells(layer: Layer) -> Array | None:
     """True at masked cells (head or 1, query, key); None if nothing is masked, or the trace does not tell.
 
-    The stage `masked` decides, else the layer's mask.
+    The stage `masked` decides, else the layer's mask and the cells that the layer says are hidden.
     """
     if "masked" in layer:
         hidden = np.isneginf(layer["masked"])
-    else:
-        visible = parse_mask(layer.settings.mask).visible(slice(None), len(layer.query_tokens), len(layer.key_tokens))
-        if visible is None:
-            return None
-        hidden = ~visible[np.newaxis]
+        return hidden if hidden.any() else None
+    queries, keys = len(layer.query_tokens), len(layer.key_tokens)
+    visible = parse_mask(layer.settings.mask).visible(slice(None), queries, keys)
+    hidden = np.zeros((1, queries, keys), dtype=bool) if visible is None else ~visible[np.newaxis]
+    if layer.hidden is not None and layer.hidden.shape[-2:] == (queries, keys):
+        hidden = hidden | layer.hidden
     return hidden if hidden.any() else None
 
 

@@ -243,6 +243,14 @@ class SelectOptions:
 
 
 @dataclass(frozen=True, repr=False)
+class HeadOptions(SelectOptions):
+    """Selection"""
+
+    # Hidden, and refused in words: the command needs the stages that it needs.
+    stage: Annotated[list[str] | None, typer.Option(metavar="NAMES", hidden=True)] = None
+
+
+@dataclass(frozen=True, repr=False)
 class PictureOptions:
     """Heatmaps"""
 

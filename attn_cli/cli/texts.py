@@ -10,6 +10,7 @@ from attn_cli.cli.progress import progress
 from attn_cli.cli.text import read_piped
 from attn_cli.errors import DocumentError, UsageError, refuse
 from attn_cli.sources.documents.files import read_text
+from attn_cli.sources.explain import opened
 from attn_cli.trace.trace import Trace
 
 
@@ -29,7 +30,7 @@ def traces_of(
         source = replace(source, text=None, as_text=False)
     request = model_request(source, checkpoint)
     if request is None:
-        plain = request_of(source)
+        plain = opened(request_of(source)) if len(lines) > 1 else request_of(source)
         for line in lines or [plain.text]:
             yield chosen_of(replace(plain, text=line), choice, None)
         return

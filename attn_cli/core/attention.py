@@ -1,7 +1,7 @@
 """Attention from vectors to outputs, one recorded stage per step; `attend` for documents, `compute` for all."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -140,7 +140,7 @@ def attend(
         place(record, spec, extras, positions, context_positions)
         grid = compute(record, attention, grid_of)
     from_start = spec.mask.from_start or cross
-    return layer_of(
+    layer = layer_of(
         record,
         attention,
         keep,
@@ -148,6 +148,7 @@ def attend(
         key_tokens=aligned(context_tokens or tokens, len(grid.keys), from_start=from_start),
         cross=cross,
     )
+    return layer if extras.hidden is None else replace(layer, hidden=read_only(extras.hidden))
 
 
 def layer_of(

@@ -84,19 +84,10 @@ def read(request: Request) -> Trace | Parameters:
     if request.text is None and request.context is None:
         request.refuse("there is no TEXT to tokenize", tokenizer=request.tokenizer)
     # Imported here, since random numbers need no reader of documents.
-    from attn_cli.sources.documents.reading import from_mapping, is_known, read_document
     from attn_cli.sources.documents.to_parameters import read_parameters
     from attn_cli.sources.restart import restart
 
-    if request.document is not None:
-        document = from_mapping(request.document, request.name)
-    else:
-        document = read_document(
-            read_bytes(request.weights, max_bytes=request.max_bytes, known=is_known),
-            request.name,
-            request.matrix_stage,
-            request.max_bytes,
-        )
+    document = opened(request).opened
     if not isinstance(document, Trace):
         return read_parameters(request, document, request.name).changed(request.what_if)
     request.refuse("a trace names its stages", **{"as": request.matrix_stage})
@@ -105,6 +96,18 @@ def read(request: Request) -> Trace | Parameters:
     request.refuse("a trace is already cut into heads", heads=request.heads, kv_heads=request.kv_heads)
     trace = within(request.name, lambda trace: restart(trace, overrides, request.what_if), document)
     return _relabelled(_with_sums(trace), request)
+
+
+def opened(request: Request) -> Request:
+    """The request with its document read, so that several runs can share it; DocumentError where it is wrong."""
+    if request.weights is None or request.opened is not None:
+        return request
+    from attn_cli.sources.documents.reading import from_mapping, is_known, read_document
+
+    if request.document is not None:
+        return replace(request, opened=from_mapping(request.document, request.name))
+    data = read_bytes(request.weights, max_bytes=request.max_bytes, known=is_known)
+    return replace(request, opened=read_document(data, request.name, request.matrix_stage, request.max_bytes))
 
 
 def _attended(request: Request, parameters: Parameters, stages: Collection[str] | None) -> Trace:

@@ -39,7 +39,8 @@ def sums_note(layers: Sequence[Layer]) -> tuple[str, ...]:
         formulas = {stage.name: stage.formula for stage in layer.stages}
         if "weights" not in layer or "sink" in formulas["weights"]:
             continue
-        sums = layer["weights"].astype(np.float64).sum(axis=-1)  # (head, query)
+        with np.errstate(all="ignore"):
+            sums = layer["weights"].astype(np.float64).sum(axis=-1)  # (head, query)
         if "sink_weight" in layer:
             sums = sums + layer["sink_weight"]
         valid = (layer["weights"] != 0).any(axis=-1) & ~np.isnan(sums)

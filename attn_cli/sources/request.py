@@ -20,15 +20,17 @@ class Request:
     """The input and options of a run; None leaves the choice to the document or the default.
 
     `weights` is the path of a document, or `-` for standard input; with `document`, keys and values at hand, it is the
-    name that errors use. `unknown` is one of UNKNOWN, `random` one of RANDOM, and `matrix_stage`, the stage that a bare
-    matrix holds, one of MATRIX_STAGES. `allow_nonfinite` accepts NaN and infinities. `max_bytes` limits what is read
-    from a file and unpacked. `what_if` holds changes to the run.
+    name that errors use. `opened` is the document as it was read, which several runs may share. `unknown` is one of
+    UNKNOWN, `random` one of RANDOM, and `matrix_stage`, the stage that a bare matrix holds, one of MATRIX_STAGES.
+    `allow_nonfinite` accepts NaN and infinities. `max_bytes` limits what is read from a file and unpacked. `what_if`
+    holds changes to the run.
     """
 
     text: str | None = None
     context: str | None = None
     weights: str | None = None
     document: Mapping[str, Any] | None = None
+    opened: Any = None
     matrix_stage: str | None = None
     tokenizer: str | None = None
     seed: int | None = None

@@ -77,7 +77,8 @@ class Layer:
     """The stages of one attention layer, in the order in which the arithmetic ran.
 
     `layer["weights"]` is the array of a stage, read-only: (head, query, key); Q is (head, query, feature), K and V are
-    (key head, key, feature), X and output (query, feature).
+    (key head, key, feature), X and output (query, feature). `hidden` (query, key) or (head, query, key) is True at
+    masked cells, if no stage `masked` says so.
 
     `heads` and `kv_heads` count the heads of the layer; `head_index` and `kv_head_index` are the heads in its arrays.
     In self-attention the last query is at the last key, or with `from_start` the first query at the first key.
@@ -93,6 +94,7 @@ class Layer:
     head_index: tuple[int, ...]
     kv_head_index: tuple[int, ...]
     settings: Settings
+    hidden: Array | None = field(default=None, kw_only=True)
     name: str = "layers.0"
     index: int = 0
     kind: str = "self"
@@ -159,8 +161,11 @@ class Layer:
         SelectionError for a head that the layer does not hold.
         """
         kept_stages = [stage for stage in self.stages if stages is None or stage.name in stages]
+        hidden = self.hidden
+        if "masked" in self and all(stage.name != "masked" for stage in kept_stages):
+            hidden = frozen(np.isneginf(self["masked"]))
         if heads is None:
-            return replace(self, stages=tuple(kept_stages))
+            return replace(self, stages=tuple(kept_stages), hidden=hidden)
         missing = [head for head in heads if head not in self.head_index]
         if missing:
             numbers = ", ".join(map(str, self.head_index))
@@ -172,9 +177,14 @@ class Layer:
         return replace(
             self,
             stages=tuple(self._with_heads(stage, chosen) for stage in kept_stages),
+            hidden=hidden if hidden is None or hidden.ndim == 2 else hidden[self._places(chosen["query heads"])],
             head_index=chosen["query heads"],
             kv_head_index=chosen["key heads"],
         )
+
+    def _places(self, heads: Sequence[int]) -> list[int]:
+        """Where these query heads stand in the arrays."""
+        return [self.head_index.index(head) for head in heads]
 
     def _with_heads(self, stage: Stage, chosen: Mapping[str, Sequence[int]]) -> Stage:
         """The stage with only the matrices of the chosen heads."""

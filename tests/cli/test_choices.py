@@ -154,3 +154,9 @@ def test_every_set_of_values_is_in_some_help(call: Attn, name: str) -> None:
 
 def test_values_are_listed_as_a_sentence_lists_them() -> None:
     assert [listed(names) for names in ("a", "ab", "abc")] == ["a", "a or b", "a, b or c"]
+
+
+@pytest.mark.parametrize("command", ["why", "heads"])
+def test_stages_are_not_offered_by_commands_that_refuse_them(command: str, call: Attn) -> None:
+    assert "--stage" not in call(command, "--help").out
+    assert "--stage" in call("explain", "--help").out

@@ -9,6 +9,7 @@ import pytest
 
 from attn_cli.analysis.heads.metrics import METRICS
 from tests.cli.conftest import ROOT, Attn
+from tests.cli.documents import parameters
 
 SAMPLE = str(ROOT / "samples" / "known-heads")
 TEXT = "the cat sat on the mat and the cat"
@@ -147,6 +148,16 @@ def test_every_metric_says_what_it_is_and_who_defined_it(call: Attn) -> None:
     beside = call("heads", TEXT, "--explain", "entropy").out
     assert "Clark et al. 2019" in beside
     assert "entropy of 1 head" in beside
+
+
+def test_a_document_from_a_pipe_is_read_once_for_all_texts_of_a_file(call: Attn, tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("a b\nb a\na a b\n")
+    document = json.dumps(parameters()).encode()
+    (tmp_path / "p.json").write_bytes(document)
+    piped = call("heads", "-w", "-", "--texts", "lines.txt", "--json", stdin=document).json()
+    named = call("heads", "-w", "p.json", "--texts", "lines.txt", "--json").json()
+    assert piped["heads"] == named["heads"]
+    call("heads", "-w", "-", "--texts", "-", stdin=document).complains(2, "cannot both be standard input")
 
 
 REFUSED = [

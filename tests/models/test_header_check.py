@@ -62,7 +62,6 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a norm that is too long": (wider("h.0.ln_1.weight"), "h.0.ln_1.weight has 195 numbers"),
     "a bias that is too long": (wider("h.1.mlp.c_proj.bias"), "h.1.mlp.c_proj"),
     "an embedding of another width": (config(n_embd=96), "config.json says"),
-    "a tokenizer that is none": (file("tokenizer.json", '{"model": 3}'), "cannot be opened"),
     "a model that is not computed": (config(model_type="mamba"), "has no attention"),
 }
 
@@ -77,7 +76,7 @@ def test_what_no_command_can_run_is_described_with_exit_1(
     assert words in " ".join(capsys.readouterr().out.split())
     assert run(["model", str(folder), "--json"]) == 1
     described = json.loads(capsys.readouterr().out)
-    assert described["refused"] or described["tokenizer_fault"]
+    assert described["refused"]
     assert run(["heatmap", "-m", str(folder), "the cat", "--next", "1"]) == 1  # which runs the model to its end
 
 
@@ -85,3 +84,11 @@ def test_what_can_be_run_is_described_with_exit_0(folder: Path, capsys: pytest.C
     (folder / "tokenizer.json").unlink()  # --ids still run it
     assert run(["model", str(folder)]) == 0
     assert "none: use --ids" in capsys.readouterr().out
+    (folder / "tokenizer.json").write_text('{"model": 3}')  # and here too
+    assert run(["model", str(folder)]) == 0
+    assert "cannot be opened" in capsys.readouterr().out
+    assert run(["model", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tokenizer_fault"]
+    assert run(["heatmap", "-m", str(folder), "the cat"]) == 1
+    capsys.readouterr()
+    assert run(["heatmap", "-m", str(folder), "--ids", "1,2,3"]) == 0

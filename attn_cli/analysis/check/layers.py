@@ -97,6 +97,7 @@ def _from_parameters(read: Parameters, declared: Mapping[str, Any], keys: frozen
     tokens = read.tokens
     queries = len(tokens) if queries is None else queries
     columns = len(read.context_tokens or tokens) if columns is None else columns
+    _check_sizes(read, queries, columns)
     from_start = spec.mask.from_start or cross
     stages = tuple(Stage(name, array) for name, array in read.given.items() if name in STAGES)
     layer = Layer(
@@ -113,6 +114,22 @@ def _from_parameters(read: Parameters, declared: Mapping[str, Any], keys: frozen
     stated = frozenset(keys) | frozenset(declared)
     matrices = {name: array.astype(np.float64) for name, array in read.projections.given().items()}
     return _dump(layer, dict(read.given), spec, stated, read.extras, matrices)
+
+
+def _check_sizes(read: Parameters, queries: int, keys: int) -> None:
+    """Raise DocumentError where attn_mask or X has another number of queries or keys than the layer."""
+    for array in (read.extras.hidden, read.extras.bias):
+        if array is not None and array.shape[-2:] != (queries, keys):
+            rows, columns = array.shape[-2:]
+            raise DocumentError(
+                f"attn_mask is {rows}×{columns}, and there are {queries} queries and {keys} keys",
+                hint="give it a row for each query and a column for each key",
+            )
+    x = read.given.get("X", read.given.get("embedded"))
+    context = read.given.get("X_context", read.given.get("embedded_context", x))
+    if x is not None and context is not None and (len(x) < queries or len(context) != keys):
+        message = f"X gives {len(x)} queries and {len(context)} keys, and the later stages have {queries} and {keys}"
+        raise DocumentError(message, hint="store X and the stages of the same tokens")
 
 
 def _sizes(stored: Mapping[str, Array]) -> tuple[int | None, int | None]:

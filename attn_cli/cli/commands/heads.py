@@ -7,7 +7,7 @@ import typer
 
 from attn_cli.cli.help.choices import completing
 from attn_cli.cli.option_groups import grouped
-from attn_cli.cli.options import COUNT, CheckpointOptions, SelectOptions, ShowOptions, SourceOptions
+from attn_cli.cli.options import COUNT, CheckpointOptions, HeadOptions, ShowOptions, SourceOptions
 
 TextOrLines = Annotated[
     str | None,
@@ -68,7 +68,7 @@ class Measured:
 
 @grouped
 def command(
-    measured: Measured, source: Texts, checkpoint: CheckpointOptions, choice: SelectOptions, show: ShowOptions
+    measured: Measured, source: Texts, checkpoint: CheckpointOptions, choice: HeadOptions, show: ShowOptions
 ) -> None:
     """Show what each head does: its type, and metrics such as entropy.
 

@@ -41,5 +41,5 @@ def command(
     described = describe(resolved(model), ignore_key or ())
     head = {"format": "attn.model", "version": 1, "attn": __version__}
     deliver(Result(lambda: model_page(described), display, show, document=lambda: head | asdict(described)))
-    if described.refused or described.tokenizer_fault:
+    if described.refused:
         raise typer.Exit(1)

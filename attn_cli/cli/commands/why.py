@@ -7,7 +7,7 @@ import typer
 
 from attn_cli.cli.help.completion import complete_tokens
 from attn_cli.cli.option_groups import grouped
-from attn_cli.cli.options import CheckpointOptions, SelectOptions, ShowOptions, SourceOptions
+from attn_cli.cli.options import CheckpointOptions, HeadOptions, ShowOptions, SourceOptions
 from attn_cli.errors import UsageError
 
 
@@ -15,7 +15,7 @@ from attn_cli.errors import UsageError
 def command(
     source: SourceOptions,
     checkpoint: CheckpointOptions,
-    choice: SelectOptions,
+    choice: HeadOptions,
     show: ShowOptions,
     query: Annotated[
         str | None,

@@ -10,13 +10,15 @@ class Cutting:
     """Patterns that split text one after another, each within the pieces of the one before.
 
     With `whole`, a piece that is a token is not split or merged. `begins` is the default of whether a text gets a begin
-    token. With `composed`, the text is first normalized to NFC.
+    token. With `composed`, the text is first normalized to NFC. With `separates`, the second of a pair
+    has a separator in front, and no begin token.
     """
 
     patterns: tuple[str, ...]
     whole: bool = False
     begins: bool = False
     composed: bool = False
+    separates: bool = False
 
 
 _ENDINGS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
@@ -35,7 +37,19 @@ _CASED_LETTERS = (
     "104B0-104D3 104D8-104FB 10C80-10CB2 10CC0-10CF2 118A0-118DF 1E900-1E943 "
 )
 """The code points of letters with upper and lower case, as the first DeepSeek lists them."""
-LETTERS = "".join("-".join(chr(int(end, 16)) for end in run.split("-")) for run in _CASED_LETTERS.split())
+_UNSPACED_LETTERS = (
+    "4E00-9FFF 3400-4DBF F900-FAFF 3040-309F 30A0-30FF FF65-FF9F 2F00-2FDF 0E40-0E7F 0E80-0EFF 1780-17FF 1000-109F "
+    "AA60-AA7F A9E0-A9FF AC00-D7AF 1100-11FF"
+)
+"""The code points of scripts that put no blanks between words, as AFMoE lists them."""
+
+
+def _ranges(runs: str) -> str:
+    """Runs of code points as the inside of a character class."""
+    return "".join("-".join(chr(int(end, 16)) for end in run.split("-")) for run in runs.split())
+
+
+LETTERS = _ranges(_CASED_LETTERS)
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA3 = rf"{_ENDINGS}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{{1,3}}|{_REST}"
@@ -72,6 +86,23 @@ EXAONE_MOE = (
     rf"{_ENDINGS}|[^\r\n\p{{L}}\p{{N}}]?(?:\p{{L}}\p{{M}}*(?: \p{{L}}\p{{M}}*)*)+|\p{{N}}|"
     r" ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+"
 )
+THREES = r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))"
+"""Digits in threes from the right: 1|234|567."""
+SUPERBPE = (r"\p{N}+", r"(?=(\d{3})+(?!\d))")
+AFMOE = (THREES, f"[{_ranges(_UNSPACED_LETTERS)}]+", DEEPSEEK3[-1])
+CHAMELEON = (
+    "<sentinel:[0-9]+>",
+    "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z",
+    "([\\t\\n]|    |  )",
+    r"\p{N}",
+    r"[\p{P}!-/:-@\[-`{-~]",
+    GPT2,
+)
+YOUTU = (
+    "[\uac00-\ud7a3\u3131-\u318e]+|[\uff01\u2026\u201c\u201d\u2018\u2019\u2014\uff1a\uff1b\uff0c\u3001-\u303f\ufe30-\ufe4f]+|"
+    "[\u3105-\u312f]+|[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+    rf"{'|'.join(f'{case}{_ENDINGS}?' for case in _CASED)}|\p{{N}}|{_PATH_REST}",
+)
 MINICPM5 = rf"{_ENDINGS}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}+|{_REST}"
 
 LLAMA3_CUTTING = Cutting((LLAMA3,), whole=True, begins=True)
@@ -79,21 +110,30 @@ KINDS: Mapping[Cutting, tuple[str, ...]] = MappingProxyType(
     {
         Cutting(DEFAULT): ("default",),
         Cutting((GPT2,)): (
-            "exaone4", "gigachat", "gpt-2", "granite-docling", "jais", "jina-de", "jina-es", "jina-v2-de", "jina-v2-es",
-            "mpt", "olmo", "phi-2", "trillion",
+            "a.x-4.0", "exaone4", "gigachat", "gpt-2", "granite-docling", "jais", "jina-de", "jina-es", "jina-v2-de",
+            "jina-v2-es", "mellum", "modern-bert", "mpt", "olmo", "phi-2", "trillion",
         ),
+        Cutting((GPT2,), separates=True): ("jina-v1-en", "jina-v2-code", "roberta-bpe"),
         LLAMA3_CUTTING: (
             "falcon-h1", "falcon3", "jina-v5-nano", "lfm2", "llama-bpe", "llama-v3", "llama3", "midm-2.0", "pixtral",
         ),
         Cutting((LLAMA3,)): ("chatglm-bpe", "dbrx", "glm4", "smaug-bpe"),
         Cutting((QWEN2,), composed=True): ("qwen2",),
         Cutting((QWEN35,), composed=True): ("qwen35",),
-        Cutting((QWEN2,)): ("deepseek-r1-qwen", "grok-2", "hunyuan", "kormo", "megrez", "solar-open", "stablelm2"),
+        Cutting((QWEN2,)): (
+            "deepseek-r1-qwen", "f2llmv2", "grok-2", "hunyuan", "kormo", "megrez", "solar-open", "stablelm2",
+        ),
         Cutting(DIGITS): (
             "codeshell", "command-r", "exaone", "mellum2", "minerva-7b", "refact", "smollm", "starcoder",
         ),
         Cutting((TEKKEN,), whole=True, begins=True): ("tekken",),
-        Cutting((GPT4O,)): ("gpt-4o", "kanana2", "llama4", "minimax-m2"),
+        Cutting((GPT4O,)): ("gpt-4o", "kanana2", "llama4", "minimax-m2", "talkie"),
+        Cutting((THREES, GPT4O)): ("cohere2moe", "tiny_aya"),
+        Cutting(YOUTU, whole=True): ("youtu",),
+        Cutting(SUPERBPE): ("superbpe",),
+        Cutting(AFMOE): ("afmoe",),
+        Cutting(CHAMELEON, begins=True): ("chameleon",),
+        Cutting((r"[^\n]+|[\n]+", QWEN2)): ("laguna",),
         Cutting((KIMI,)): ("kimi-k2",),
         Cutting((BLOOM,)): ("bloom", "gpt3-finnish", "poro-chat"),
         Cutting((BLOOM, r"\p{N}")): ("viking",),

@@ -104,7 +104,7 @@ def _byte_pairs(vocabulary: GgufVocabulary) -> Tokenizer:
     core.pre_tokenizer = cuts.Sequence([*patterns, cuts.ByteLevel(add_prefix_space=False, use_regex=False)])
     core.decoder = library.decoders.ByteLevel()
     _add(core, library, vocabulary)
-    _surround(core, library, vocabulary, *vocabulary.ends(begins=cutting.begins))
+    _surround(core, library, vocabulary, *vocabulary.ends(begins=cutting.begins), separates=cutting.separates)
     return Tokenizer(core, "bytes")
 
 
@@ -122,15 +122,20 @@ def _add(core: Any, library: Any, vocabulary: GgufVocabulary) -> None:
         (core.add_special_tokens if special else core.add_tokens)(added)
 
 
-def _surround(core: Any, library: Any, vocabulary: GgufVocabulary, before: list[int], after: list[int]) -> None:
-    """Add the special tokens around a text, and around the second of a pair."""
+def _surround(
+    core: Any, library: Any, vocabulary: GgufVocabulary, before: list[int], after: list[int], *, separates: bool
+) -> None:
+    """Add the special tokens around a text and around the second of a pair, which may have a separator in front."""
+    separator = vocabulary.special("seperator", vocabulary.settings.get("eos_token_id")) if separates else None
+    between = [] if separator is None else [separator]
     special = [
         {"id": name, "ids": ids, "tokens": [vocabulary.tokens[number] for number in ids]}
-        for name, ids in (("BEGIN", before), ("END", after))
+        for name, ids in (("BEGIN", before), ("END", after), ("BETWEEN", between))
         if ids
     ]
     begin, end = ["BEGIN"] if before else [], ["END"] if after else []
-    first, second = [*begin, "$A", *end], [f"{part}:1" for part in (*begin, "$B", *end)]
+    opening = ["BETWEEN"] if between else begin
+    first, second = [*begin, "$A", *end], [f"{part}:1" for part in (*opening, "$B", *end)]
     core.post_processor = library.processors.TemplateProcessing(
         single=first, pair=[*first, *second], special_tokens=special
     )

@@ -125,7 +125,10 @@ def from_mapping(document: Mapping[str, Any], name: str, *, as_stored: bool = Fa
     if {"layers", "format"} & set(document):
         return settled(_located(trace_from_json(dict(document), name), name))
     if _is_trace(document):
-        arrays = {key: np.asarray(value) for key, value in document.items()}
+        try:
+            arrays = {key: np.asarray(value) for key, value in document.items()}
+        except ValueError as error:
+            raise DocumentError(f"{name}: holds lists with rows of different lengths", hint="give arrays") from error
         return settled(_located(trace_from_npz(arrays, name), name))
     plain = {key: value for key, value in _values(document).items() if value is not None}
     stack = from_stack(plain, name)

@@ -39,6 +39,10 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
+MOST = 65_536
+"""The most heads of a layer, and the largest width of a head."""
+
+
 def read_spec(document: Document, name: str, overrides: Mapping[str, Any], counts: Mapping[str, int]) -> Spec:
     """The settings as a Spec; `counts` are the numbers of heads in the arrays. DocumentError for a wrong setting."""
     settings: dict[str, Any] = {}
@@ -68,8 +72,8 @@ def read_spec(document: Document, name: str, overrides: Mapping[str, Any], count
 
 def _count(value: Any, where: str, meaning: str) -> int:
     whole = value.is_integer() if isinstance(value, float) else isinstance(value, int) and not isinstance(value, bool)
-    if not whole or value < 1:
-        raise DocumentError(f"{where}: expected a whole number from 1, found {quoted(value)}", hint=meaning)
+    if not whole or not 1 <= value <= MOST:
+        raise DocumentError(f"{where}: expected a whole number from 1 to {MOST:,}, found {quoted(value)}", hint=meaning)
     return int(value)
 
 

@@ -142,7 +142,10 @@ def _cut(whole: Array, document: Document, where: str) -> list[Array]:
 
 def _keys_mask(value: Any, where: str, *, hides: bool) -> Any:
     """A mask of keys as attn_mask: true at visible keys; numbers to add are unchanged."""
-    cells = np.asarray(value)
+    try:
+        cells = np.asarray(value)
+    except ValueError as error:
+        raise DocumentError(f"{where}: has rows of different lengths", hint="one number for each key") from error
     if cells.dtype.kind not in "biuf" or not cells.size:
         raise DocumentError(f"{where}: expected true and false, or 0 and 1", hint="one for each key")
     if cells.dtype.kind == "f" and not np.isin(cells, (0, 1)).all():

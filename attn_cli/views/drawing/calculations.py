@@ -65,7 +65,9 @@ def calculation(words: Callable[[Say], str], comes_to: Callable[[Read], float], 
 def _safe(comes_to: Callable[[Read], float], say: Say) -> float:
     try:
         return comes_to(lambda number: read(say(number)))
-    except (OverflowError, ZeroDivisionError, ValueError):
+    except OverflowError:
+        return inf
+    except (ZeroDivisionError, ValueError):
         return nan
 
 

@@ -15,6 +15,8 @@ from attn_cli.views.pages.titles import head_name
 
 HEADS = 12
 LONGEST = 300
+DIGITS = range(4, 18)
+"""How many digits the numbers of A and B may be printed with."""
 DIVERGENCE = "Jensen–Shannon, averaged over queries, in nats (0 to 0.693)"
 
 
@@ -42,7 +44,7 @@ def _blocks(a: Trace, b: Trace, comparison: Comparison, shown: Shown) -> Iterato
     for setting in comparison.settings:
         where = "" if setting.layer == "layers.0" else f"{address(setting.layer)}: "
         yield Prose(f"{where}{setting.name} is {setting.a} in A, {setting.b} in B")
-    yield from _alignment(a, b, comparison)
+    yield from _alignment(comparison)
     if comparison.largest:
         differ = [difference for difference in comparison.stages if difference.largest]
         yield Listing(("stage", "largest", "A", "B", "where"), tuple(map(_row_of(a), differ)), frozenset({1, 2, 3}))
@@ -140,9 +142,9 @@ def _verdict(comparison: Comparison, tolerance: float) -> str:
     return f"First difference: {named(first)} (up to {first.largest:.4g})"
 
 
-def _alignment(a: Trace, b: Trace, comparison: Comparison) -> Iterator[Block]:
+def _alignment(comparison: Comparison) -> Iterator[Block]:
     """The tokens that differ between A and B, and the number of tokens without a partner."""
-    in_a, in_b = a.layers[0], b.layers[0]
+    in_a, in_b = comparison.layers
     for what, pairs, tokens_a, tokens_b in (
         ("query", comparison.queries, in_a.query_tokens, in_b.query_tokens),
         ("key", comparison.keys, in_a.key_tokens, in_b.key_tokens),
@@ -167,11 +169,22 @@ def _row_of(a: Trace) -> Callable[[Difference], tuple[str, ...]]:
         return (
             named(difference),
             f"{difference.largest:.4g}",
-            *(f"{value:.4g}" for value in (difference.a, difference.b)),
+            *_apart(difference),
             where,
         )
 
     return row
+
+
+def _apart(difference: Difference) -> tuple[str, str]:
+    """The numbers of A and B with the digits that give their printed difference."""
+    digits = next((digits for digits in DIGITS if _shows(difference, digits)), DIGITS[0])
+    return f"{difference.a:.{digits}g}", f"{difference.b:.{digits}g}"
+
+
+def _shows(difference: Difference, digits: int) -> bool:
+    printed = [float(f"{value:.{digits}g}") for value in (difference.a, difference.b)]
+    return f"{abs(printed[1] - printed[0]):.4g}" == f"{difference.largest:.4g}"
 
 
 def _where(a: Trace, layer: Layer, difference: Difference) -> str:

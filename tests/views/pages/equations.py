@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 
-NAMED = re.compile(r" \((?:the sink|\d+ more|[\w ]+)\)(?= [+=≈])")
+NAMED = re.compile(r" \([^()]*\)")
 PARTS = re.compile(r"\b(?:content|position|capping|bias) (?=[-−\d])")
 NOTE = re.compile(r"   \((.*)\)$")
 LABEL = re.compile(r"^  (score|scaled|softcapped|biased|masked|exponential|denominator|weight|by cause)(?: = |: )(.*)$")
@@ -63,12 +63,14 @@ def lines(text: str) -> list[Printed]:
 
 def number(text: str) -> float:
     """What a printed calculation comes to; NaN where it has no value."""
-    plain = PARTS.sub("", NAMED.sub("", text + " =")[:-2])
+    plain = PARTS.sub("", NAMED.sub("", text))
     for sign, spelled in (("−∞", "(-inf)"), ("∞", "inf"), ("NaN", "nan"), ("−", "-"), ("×", "*")):
         plain = plain.replace(sign, spelled)
     try:
         return float(eval(plain, dict(NAMES)))
-    except (OverflowError, ZeroDivisionError):
+    except OverflowError:
+        return math.inf
+    except ZeroDivisionError:
         return math.nan
 
 

@@ -15,6 +15,7 @@ from attn_cli.analysis.why_document import cell_document, row_document
 from attn_cli.trace.files.to_json import dumped, worded
 from attn_cli.trace.trace import Array, Layer, Stage, Trace
 from attn_cli.views.display import Display
+from attn_cli.views.pages.why.mismatches import stored_name
 from attn_cli.views.pages.why.page import cell_page, row_page
 from tests.views.pages.equations import Printed, lines, number, unit
 from tests.views.screens import screen
@@ -121,10 +122,23 @@ def pages(draw: Draw, trace: Trace) -> list[tuple[str, Any]]:
         display = Display(int([0, 2, 4, 4, 8][draw.integers(5)]), full=bool(draw.integers(2)))
         cell, row = why_cell(layer, head, query, key), why_row(layer, head, query)
         made.append((screen(*cell_page(trace, layer, cell, display, file="d.npz"), width=900, display=display), cell))
+        hand = cell_page(trace, layer, cell, display, file="d.npz", by_hand=True)
+        check_by_hand(screen(*hand, width=900, display=display), cell)
         made.append((screen(*row_page(trace, layer, row, display, file="d.npz"), width=900, display=display), row))
         for result in (cell_document(trace, cell), row_document(trace, row)):
             assert b'"mismatches"' in dumped(worded(result))
     return made
+
+
+def check_by_hand(text: str, cell: Any) -> None:
+    """Each line comes out of the digits before it, and what is stored is not called its result."""
+    for line in lines(text):
+        assert line.holds(), (line, text)
+        if line.label == "weight" and cell.mismatches and line.stored is None:
+            shown = number(line.result)
+            assert math.isnan(shown) or abs(shown - cell.key.weight) <= 0.51 * unit(line.result), (line, text)
+    assert not cell.mismatches or "does not follow" in text
+    assert cell.mismatches or "is stored." not in text
 
 
 def check_page(text: str, shown: Any) -> None:
@@ -134,7 +148,7 @@ def check_page(text: str, shown: Any) -> None:
     if hasattr(shown, "key"):
         check_stored(found, shown, text)
     for mismatch in shown.mismatches:
-        assert f"{mismatch.stage} does not follow" in text
+        assert f"The stored {stored_name(mismatch)} does not follow" in text
         assert "attn check d.npz looks for the cause" in text
     assert shown.mismatches or "does not follow" not in text
 
@@ -196,7 +210,7 @@ def test_a_stored_number_that_does_not_follow_is_named_on_the_page_of_its_cell(n
     assert stages[stage].stored == stored
     assert right == pytest.approx(float(layer[name][0, 2, 1]) + (0.125 if name == "biased" else 0))
     text = screen(*cell_page(trace, wrong, cell, Display(), file="d.npz"), width=300)
-    sentence = next(line for line in text.split("\n") if f"{stage} does not follow" in line)
+    sentence = next(line for line in text.split("\n") if f"{stored_name(stages[stage])} does not follow" in line)
     for figure in (stored, right):
         assert f"{figure:.4f}" in sentence.replace(" -0.0000", " 0.0000")
 

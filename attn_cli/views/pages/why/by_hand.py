@@ -29,18 +29,27 @@ def by_hand(cell: Cell, precision: int) -> Cell:
     key = replace(cell.key, scores=scores)
     row = replace(cell.row, largest=_largest(cell, scores, rounded))
     if key.exponential is not None and row.largest is not None and row.denominator is not None:
-        own = 0.0 if key.hidden else rounded(math.exp(rounded(list(scores.values())[-1]) - row.largest))
+        own = 0.0 if key.hidden else rounded(_exp(rounded(list(scores.values())[-1]) - row.largest))
         key = replace(key, exponential=own)
         keys = tuple(key if rival.index == key.index else _rival(rival, rounded) for rival in row.keys)
         sunk = None if row.sunk is None else rounded(row.sunk)
         total = rounded(sum(rival.exponential or 0.0 for rival in keys if not rival.hidden) + (sunk or 0.0))
         share = rounded(own / total) if total else 0.0
-        key = replace(key, share=share, weight=share)
+        sound = not cell.mismatches  # else what is stored is another number
+        key = replace(key, share=share, weight=share if sound else key.weight, follows=sound)
         keys = tuple(key if rival.index == key.index else rival for rival in keys)
         row = replace(row, keys=keys, denominator=total, sunk=sunk)
     value = None if cell.value is None else _each(cell.value, rounded)
     blend = None if value is None or key.weight is None else _each(key.weight * value, rounded)
     return replace(cell, row=row, key=key, match=match, changes=changes, parts={}, value=value, contribution=blend)
+
+
+def _exp(score: float) -> float:
+    """The exponential, infinite where it is too large: what is computed by hand may pass the stored largest score."""
+    try:
+        return math.exp(score)
+    except OverflowError:
+        return math.inf
 
 
 def _largest(cell: Cell, scores: dict[str, float], rounded: Round) -> float | None:

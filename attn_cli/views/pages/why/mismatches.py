@@ -1,11 +1,21 @@
 """Stored numbers that do not follow from the stages before them, in words."""
 
 from collections.abc import Iterator, Sequence
+from types import MappingProxyType
 
 from attn_cli.analysis.following.expected import Mismatch
 from attn_cli.trace.trace import Layer
 from attn_cli.views.drawing.calculations import EXTRA, sayer
 from attn_cli.views.page import Block, Prose
+
+NOUNS = MappingProxyType(
+    {
+        "weights": "weight",
+        "scores": "score",
+        **{stage: f"{stage} score" for stage in ("scaled", "softcapped", "biased", "masked")},
+    }
+)
+"""What one number of a stage is called."""
 
 
 def mismatch_lines(layer: Layer, mismatches: Sequence[Mismatch], precision: int, file: str | None) -> Iterator[Block]:
@@ -20,14 +30,20 @@ def mismatch_lines(layer: Layer, mismatches: Sequence[Mismatch], precision: int,
 
 def mismatch_words(mismatch: Mismatch, precision: int, *, changed: bool) -> str:
     """What is stored and what the stages before it give, with enough digits to tell them apart."""
-    places = {"feature": mismatch.feature, "key": mismatch.key}
-    where = next((f" for {what} {index}" for what, index in places.items() if index is not None), "")
     say = sayer(precision)
     for extra in EXTRA:
         say = sayer(precision + extra)
         if say(mismatch.calculated) != say(mismatch.stored):
             break
-    calculated, stored = say(mismatch.calculated), say(mismatch.stored)
-    if changed:
-        return f"{mismatch.stage} was changed{where}: {mismatch.source} gives {calculated}, and {stored} is stored."
-    return f"{mismatch.stage} does not follow{where}: {mismatch.source} gives {calculated}, and {stored} is stored."
+    verdict = "was changed" if changed else "does not follow"
+    return (
+        f"The stored {stored_name(mismatch)} {verdict}: {mismatch.source} gives {say(mismatch.calculated)}, "
+        f"and {say(mismatch.stored)} is stored."
+    )
+
+
+def stored_name(mismatch: Mismatch) -> str:
+    """What a stored number is called: weight of key 3, head_output in feature 0."""
+    if mismatch.key is not None and mismatch.feature is None:
+        return f"{NOUNS.get(mismatch.stage, mismatch.stage)} of key {mismatch.key}"
+    return f"{mismatch.stage} in feature {mismatch.feature}"

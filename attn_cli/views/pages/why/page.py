@@ -38,7 +38,7 @@ def cell_page(
     remark = [ROUNDED] if display.precision < PLENTY else []
     if by_hand:
         exact, cell = cell, redone(cell, display.precision)
-        remark = [_by_hand(exact.key.weight, cell.key.weight, display.precision)]
+        remark = [_by_hand(exact, cell.key, display.precision)]
     lines = tuple(_cell(layer, cell, display.precision, full=display.full))
     key, row = cell.key, cell.row
     token = labels([key.token])[0]
@@ -57,14 +57,19 @@ def cell_page(
     )
 
 
-def _by_hand(exact: float | None, redone: float | None, precision: int) -> str:
+def _by_hand(exact: Cell, redone: Key, precision: int) -> str:
     """What a reader who redoes the lines should get."""
-    start = "By hand: each line is computed from the digits printed before it."
-    if exact is None or redone is None:
+    start, say = "By hand: each line is computed from the digits printed before it.", sayer(precision)
+    stored = exact.key.weight
+    if stored is None or redone.weight is None:
         return start
-    say = sayer(precision)
-    same = say(exact) == say(redone)
-    return f"{start} The weight is {say(redone)}" + (", as in full." if same else f"; in full it is {say(exact)}.")
+    if exact.mismatches:
+        share = f"They give the weight {say(redone.share)}, and " if redone.share is not None else ""
+        return f"{start} {share}{say(stored)} is stored."
+    same = say(stored) == say(redone.weight)
+    return f"{start} The weight is {say(redone.weight)}" + (
+        ", as in full." if same else f"; in full it is {say(stored)}."
+    )
 
 
 def row_page(
