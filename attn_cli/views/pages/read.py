@@ -132,8 +132,8 @@ def _sink_words(read: TextRead, reading: Reading) -> str:
         return ""
     key = reading.strongest[0]
     if is_special(read.tokens[key], special_tokens(read.trace)):
-        return " Special tokens are often attention sinks: --drop special leaves them out."
-    return " The first token is often an attention sink: --drop first leaves it out."
+        return " Special tokens are often attention sinks: --drop special."
+    return " The first token is often an attention sink: --drop first."
 
 
 def _per_cent(number: int, digits: int) -> str:

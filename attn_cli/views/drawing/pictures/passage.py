@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 GUTTER = 6
 """The cells before each line: its share in per cent."""
 NARROW = 40
+LEAST = 4
+"""The fewest lines of a folded text."""
 AROUND = 5
 """The lines of the legend, of the title's rule, the empty ones, and one for the prompt."""
 
@@ -58,7 +60,7 @@ def _room(block: Passage, display: Display, screen: Screen) -> int | None:
     if not screen.height:
         return 16
     others = sum(len(list(wrap(screen.spell(text), screen.width))) for text in block.beside)
-    return max(5, screen.height - others - AROUND)
+    return max(LEAST, screen.height - others - AROUND)
 
 
 def _fold_text(row: Row, screen: Screen) -> str:
