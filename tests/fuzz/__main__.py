@@ -28,6 +28,8 @@ from tests.fuzz.readers import FILE, READERS, Reader
 PAGES = ("model", "check")
 """Commands whose page may say why there is nothing to run or to check, with exit 1."""
 SECONDS, MEGABYTES, LONGEST = 2.0, 500, 20
+STUCK = 300
+"""The seconds by the clock after which a run counts as stuck, on a machine that does other work too."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def warm(reader: Reader, target: Path) -> None:
 
 def _child(arguments: list[str], folder: Path) -> None:
     """Run a command line, with its streams in files, and leave with its code."""
-    signal.alarm(LONGEST)
+    signal.alarm(STUCK)
+    resource.setrlimit(resource.RLIMIT_CPU, (LONGEST, LONGEST))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
