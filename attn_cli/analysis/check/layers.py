@@ -73,6 +73,8 @@ def _unsure(formulas: Mapping[str, str], stored: Mapping[str, Array], trace: Tra
         unsure |= {"sinks"} if "sink_weight" not in stored else set()
         unsure |= {"mask"} if "masked" not in stored else set()
         unsure |= {"bias"} if not {"biased", "masked"} & set(stored) else set()
+    if trace.source.get("kind") != "random":  # positions and rotary frequencies of a document are not in its trace
+        unsure |= {"rotate"} | ({"bias"} if "ALiBi" in formulas.get("biased", "ALiBi") else set())
     used = set(re.findall(r"[QK](?:_[a-z]+)?", formulas.get("scores", "")))
     known = used and trace.source.get("kind") != "checkpoint"
     unsure |= {"rotate"} if not known or any("_rotated" in form and form not in stored for form in used) else set()

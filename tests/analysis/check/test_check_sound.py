@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,9 @@ from attn_cli.core.attention import Projections, attend
 from attn_cli.core.masks import Causal, Chunked, Local, Mask, NoMask, Prefix, Sliding
 from attn_cli.core.positions import Alibi, NoPositions, Positions, Rope, Sinusoidal
 from attn_cli.core.spec import Extras, Spec
+from attn_cli.sources.documents.reading import from_mapping
+from attn_cli.sources.documents.to_parameters import read_parameters
+from attn_cli.sources.request import Request
 from attn_cli.trace.files.codec import trace_to_json, trace_to_npz, trace_to_safetensors
 from attn_cli.trace.files.npz import write_npz
 from attn_cli.trace.trace import Array, Layer, Trace
@@ -157,3 +161,25 @@ def test_one_changed_number_is_found_in_its_stage(layer: Layer, data: st.DataObj
     stages = tuple(replace(stage, array=array) if stage.name == name else stage for stage in layer.stages)
     found = check(Dumped(trace_of(replace(layer, stages=stages))))
     assert name in {finding.worst.stage for finding in found.findings if finding.severity == "fault"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"positions": "rope", "rotary_frequencies": np.array([1.0, 0.3, 0.02, 0.001])},
+        {"positions": "rope", "position_ids": np.array([0, 0, 1, 2, 7, 8])},
+        {"positions": "alibi", "position_ids": np.array([0, 0, 1, 2, 7, 8])},
+        {"positions": "rope", "query_scaling": "log:0.5,step=2"},
+    ],
+    ids=", ".join,
+)
+def test_a_trace_of_a_document_whose_positions_it_does_not_hold_gives_no_fault(settings: dict[str, Any]) -> None:
+    q, k, v = np.random.default_rng(0).normal(size=(3, 2, 6, 8))
+    document = from_mapping({"Q": q, "K": k, "V": v, "tokens": list("abcdef")} | settings, "d")
+    assert not isinstance(document, Trace)
+    parameters = read_parameters(Request(weights="d"), document, "d")
+    layer = parameters.attended()
+    trace = Trace(parameters.tokens, (layer,), {"kind": "document", "path": "d"})
+    assert faults(trace_to_npz(trace)) == []
+    stages = {"Q", "K", "V", "biased", "weights", "output"}
+    assert faults(trace_to_npz(replace(trace, layers=(layer.select([0, 1], stages),)))) == []
