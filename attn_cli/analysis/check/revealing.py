@@ -90,6 +90,7 @@ def _with_norms(dump: Dump) -> Dump:
             norms[letter] = fit
     if not any(f"{letter}_normed" in stored for letter in "QK"):
         return dump
+    unsure |= {"norm"} if len(norms) < 2 else set()
     recipe = replace(dump.recipe, norm=Norm() if norms else None, norm_last=rotated_first)
     return replace(dump, recipe=recipe, norms=norms, unsure=frozenset(unsure))
 

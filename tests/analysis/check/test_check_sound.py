@@ -170,6 +170,7 @@ def test_one_changed_number_is_found_in_its_stage(layer: Layer, data: st.DataObj
         {"positions": "rope", "position_ids": np.array([0, 0, 1, 2, 7, 8])},
         {"positions": "alibi", "position_ids": np.array([0, 0, 1, 2, 7, 8])},
         {"positions": "rope", "query_scaling": "log:0.5,step=2"},
+        {"qk_norm": "rms:1e-06", "Q_norm": np.linspace(0.3, 2, 8), "K_norm": np.linspace(2, 0.3, 8)},
     ],
     ids=", ".join,
 )
@@ -181,5 +182,5 @@ def test_a_trace_of_a_document_whose_positions_it_does_not_hold_gives_no_fault(s
     layer = parameters.attended()
     trace = Trace(parameters.tokens, (layer,), {"kind": "document", "path": "d"})
     assert faults(trace_to_npz(trace)) == []
-    stages = {"Q", "K", "V", "biased", "weights", "output"}
-    assert faults(trace_to_npz(replace(trace, layers=(layer.select([0, 1], stages),)))) == []
+    for stages in ({"Q", "K", "V", "biased", "weights", "output"}, {"Q", "K", "V", "K_normed", "scores"}):
+        assert faults(trace_to_npz(replace(trace, layers=(layer.select([0, 1], stages),)))) == []
