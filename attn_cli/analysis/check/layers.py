@@ -51,7 +51,7 @@ def _from_layer(layer: Layer, trace: Trace, declared: Mapping[str, Any]) -> Dump
     stored = {stage.name: stage.array for stage in layer.stages if stage.name not in PARTS}
     stated = layer.stated if layer.stated is not None and not formulas else frozenset(_SETTINGS)
     dump = _dump(layer, stored, spec, frozenset(stated) | frozenset(declared), Extras())
-    dump = replace(dump, unsure=_unsure(formulas, stored, trace))
+    dump = replace(dump, unsure=_unsure(formulas, stored, trace, settings.positions))
     if "attn_mask" in formulas.get("masked", ""):
         where = np.isneginf(stored["masked"])
         dump = replace(dump, hidden=where, stated=dump.stated | {"attn_mask"})
@@ -60,7 +60,7 @@ def _from_layer(layer: Layer, trace: Trace, declared: Mapping[str, Any]) -> Dump
     return replace(dump, recipe=replace(dump.recipe, steps=_order(stored if formulas else ())))
 
 
-def _unsure(formulas: Mapping[str, str], stored: Mapping[str, Array], trace: Trace) -> frozenset[str]:
+def _unsure(formulas: Mapping[str, str], stored: Mapping[str, Array], trace: Trace, positions: str) -> frozenset[str]:
     """The steps that acted, by the formulas of attn's own trace, and whose numbers the trace does not hold."""
     if not formulas:
         return frozenset({"output"})
@@ -74,7 +74,8 @@ def _unsure(formulas: Mapping[str, str], stored: Mapping[str, Array], trace: Tra
         unsure |= {"mask"} if "masked" not in stored else set()
         unsure |= {"bias"} if not {"biased", "masked"} & set(stored) else set()
     if trace.source.get("kind") != "random":  # positions and rotary frequencies of a document are not in its trace
-        unsure |= {"rotate"} | ({"bias"} if "ALiBi" in formulas.get("biased", "ALiBi") else set())
+        unsure |= {"rotate"} if any("_rotated" in name for name in formulas) else set()
+        unsure |= {"bias"} if positions == "alibi" else set()
     used = set(re.findall(r"[QK](?:_[a-z]+)?", formulas.get("scores", "")))
     known = used and trace.source.get("kind") != "checkpoint"
     unsure |= {"rotate"} if not known or any("_rotated" in form and form not in stored for form in used) else set()

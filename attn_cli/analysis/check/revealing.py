@@ -75,8 +75,11 @@ def _with_norms(dump: Dump) -> Dump:
         return dump
     stored, norms, unsure = dump.stored, {}, set(dump.unsure)
     names = list(stored)
-    both = {"Q_rotated", "Q_normed"} <= set(stored)
-    rotated_first = both and names.index("Q_rotated") < names.index("Q_normed")
+    rotated_first = any(
+        {f"{letter}_rotated", f"{letter}_normed"} <= set(stored)
+        and names.index(f"{letter}_rotated") < names.index(f"{letter}_normed")
+        for letter in "QK"
+    )
     for letter in "QK":
         after = f"{letter}_normed"
         if after not in stored:
