@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A slow machine is no fault of the code: no example has a deadline.
-settings.register_profile("attn", deadline=None)
-settings.load_profile("attn")
+# A slow machine is no fault of the code: no example has a deadline. Every run tries the same examples, so that a change
+# alone can turn a test red; HYPOTHESIS_PROFILE=search tries new ones.
+settings.register_profile("attn", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "attn"))
 
 # Typer reads some of these while it is imported: a fixture would come too late.
 for _name in (

@@ -11,6 +11,8 @@ import pytest
 from attn_cli.cli.progress import ProgressLine
 from tests.cli.conftest import CLEAN, ROOT, Attn
 
+# The forked process starts another program at once.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 KNOWN = str(ROOT / "samples" / "known-heads")
 ERASE = "\x1b[2K"
 SLOW = """

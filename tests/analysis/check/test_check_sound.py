@@ -184,3 +184,13 @@ def test_a_trace_of_a_document_whose_positions_it_does_not_hold_gives_no_fault(s
     assert faults(trace_to_npz(trace)) == []
     for stages in ({"Q", "K", "V", "biased", "weights", "output"}, {"Q", "K", "V", "K_normed", "scores"}):
         assert faults(trace_to_npz(replace(trace, layers=(layer.select([0, 1], stages),)))) == []
+
+
+def test_a_weight_too_small_for_its_square_may_be_zero() -> None:
+    document = {"tokens": ["a", "b"], "Q": [[1.0], [1.0]], "K": [[0.0], [460.0]], "V": [[1.0], [2.0]], "scale": "none"}
+    layer = read_parameters(Request(document=document), from_mapping(document, "d"), "d").attended()
+    weights = layer["weights"].copy()
+    assert 0 < weights.min() < 1e-190
+    weights[weights < 1e-190] = 0.0
+    stages = tuple(replace(stage, array=weights) if stage.name == "weights" else stage for stage in layer.stages)
+    assert check(Dumped(trace_of(replace(layer, stages=stages)))).findings == ()

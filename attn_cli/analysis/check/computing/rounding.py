@@ -42,8 +42,8 @@ LOOSE = MappingProxyType(
         "bfloat16": Rounding(6e-3, 6e-3),
     }
 )
-# What is smaller may have been flushed to zero.
-_SMALLEST = MappingProxyType({"float64": 1e-300, "float32": 2e-38, "float16": 1.2e-7, "bfloat16": 1.2e-7})
+# What is smaller may have been flushed to zero; the square of a smaller float64, by which errors are counted, is zero.
+_SMALLEST = MappingProxyType({"float64": 1e-150, "float32": 2e-38, "float16": 1.2e-7, "bfloat16": 1.2e-7})
 _ORDER = tuple(TIGHT)
 
 _SAMPLE = 20_000
