@@ -73,7 +73,7 @@ def _unsure(formulas: Mapping[str, str], stored: Mapping[str, Array], trace: Tra
         unsure |= {"sinks"} if "sink_weight" not in stored else set()
         unsure |= {"mask"} if "masked" not in stored else set()
         unsure |= {"bias"} if not {"biased", "masked"} & set(stored) else set()
-    if trace.source.get("kind") != "random":  # positions and rotary frequencies of a document are not in its trace
+    if trace.source.get("kind") == "document":  # positions and rotary frequencies of a document are not in its trace
         unsure |= {"rotate"} if any("_rotated" in name for name in formulas) else set()
         unsure |= {"bias"} if positions == "alibi" else set()
     used = set(re.findall(r"[QK](?:_[a-z]+)?", formulas.get("scores", "")))

@@ -194,3 +194,19 @@ def test_a_weight_too_small_for_its_square_may_be_zero() -> None:
     weights[weights < 1e-190] = 0.0
     stages = tuple(replace(stage, array=weights) if stage.name == "weights" else stage for stage in layer.stages)
     assert check(Dumped(trace_of(replace(layer, stages=stages)))).findings == ()
+
+
+@pytest.mark.parametrize("kind", ["arrays", "random", "document"])
+@pytest.mark.parametrize(("positions", "name"), [(Alibi(), "biased"), (Rope(), "Q_rotated"), (Rope(), "K_rotated")])
+def test_a_changed_stage_of_positions_is_faulted_where_the_trace_holds_what_made_it(
+    positions: Positions, name: str, kind: str
+) -> None:
+    q, k, v = np.random.default_rng(0).normal(size=(3, 2, 6, 8))
+    layer = attend(list("abcdef"), {"Q": q, "K": k, "V": v}, spec=Spec(heads=2, positions=positions))
+    array = layer[name].copy()
+    array[1, 3, 2] += 0.5
+    stages = tuple(replace(stage, array=array) if stage.name == name else stage for stage in layer.stages)
+    trace = replace(trace_of(replace(layer, stages=stages)), source={"kind": kind})
+    found = {finding.worst.stage for finding in check(Dumped(trace)).findings if finding.severity == "fault"}
+    assert name in found or kind == "document"
+    assert found  # of a document only the stage after it shows that positions may be others
