@@ -240,7 +240,7 @@ def _weigh(record: Record, attention: Attention, inputs: ScoreInputs) -> None:
         raise SpecError("scores need d_k, or a scale", hint='add "d_k": 64, or "scale": "none"')
     record.steps = tuple(names)
     if record.edits:
-        from attn_cli.core.edited import edited_step
+        from attn_cli.core.edits import edited_step
 
         steps = {name: edited_step(step, record.edits, inputs.shape) for name, step in steps.items()}
     chain = {name: None if name in record.given else steps[name] for name in names}

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from attn_cli.core.spelling import finite
+from attn_cli.core.steps import Block, BlockStep, Refined, Shape
 from attn_cli.errors import SelectionError, UsageError
 from attn_cli.trace.stages import PARTS, STAGES
 from attn_cli.trace.trace import Array
@@ -147,3 +148,31 @@ def _number(value: str, text: str) -> float | tuple[float, ...]:
         if np.isfinite(numbers).all():
             return tuple(map(float, numbers))
     raise UsageError(f"--set: {text!r}: {value!r} is neither a number nor a row of numbers", hint=_HINT)
+
+
+class EditCells(NamedTuple):
+    """Set cells of a stage of shape `shape` (head, query, key) right after the step that makes it."""
+
+    makes: str
+    edits: Collection[Edit]
+    shape: Shape
+
+    def formula(self, before: str) -> str:
+        return before
+
+    def __call__(self, scores: Array, block: Block, out: Array) -> Array:
+        for edit in self.edits:
+            head, row, column = edit.place(self.shape)
+            if isinstance(head, int) and isinstance(row, int) and _in(head, block.heads) and _in(row, block.rows):
+                scores[head - block.heads.start, row - block.rows.start, column] = edit.number
+        return scores
+
+
+def edited_step(step: BlockStep, edits: Collection[Edit], shape: Shape) -> BlockStep:
+    """The step followed by the edits of its stage."""
+    stage_edits = tuple(edit for edit in edits if edit.stage == step.makes)
+    return Refined(step, EditCells(step.makes, stage_edits, shape)) if stage_edits else step
+
+
+def _in(index: int, span: slice) -> bool:
+    return bool(span.start <= index < span.stop)

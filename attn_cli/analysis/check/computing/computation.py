@@ -313,7 +313,10 @@ class Computation:
         if self.columns is None:
             return self._matrix("W_O", flipped=flipped)
         columns = list(self.columns)
-        made = lambda: matrix((whole.T if flipped else whole)[:, columns])  # noqa: E731
+
+        def made() -> Measured:
+            return matrix((whole.T if flipped else whole)[:, columns])
+
         return self._once(("columns", self.columns, flipped), made)
 
     # what steps need
